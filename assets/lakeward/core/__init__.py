@@ -1,0 +1,1 @@
+"""Errors, settings and paths: imported by every layer, imports none of ours."""

@@ -1,0 +1,5 @@
+"""Delta tables, DuckDB over them, and what is published.
+
+The only package that imports `duckdb` and `deltalake`; everybody else asks it for a `Connection`,
+hands it Arrow data, or asks which versions are released.
+"""

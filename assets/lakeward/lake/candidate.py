@@ -1,0 +1,73 @@
+"""Candidate versions: storing what dbt built, under its contract, before anybody has judged it.
+
+A table whose rows are the same as in its newest version gets no new version, so a night that
+changes nothing writes nothing. What dbt builds and in which order is not known here.
+"""
+
+from hashlib import sha256
+
+from lakeward.contracts import Contract, load_contracts
+from lakeward.core.errors import SpecError
+from lakeward.lake.query import Connection, register_table
+from lakeward.lake.tables import Column, Lake, Phi, TableSpec, TableWrite, content_of, write
+
+
+def contract_table(contract: Contract) -> TableSpec:
+    """Translate a contract's columns and PHI classes into a table spec."""
+    return TableSpec(
+        name=contract.name,
+        columns=tuple(
+            Column(c.name, c.physical_type, Phi(c.phi), c.description) for c in contract.columns
+        ),
+        description=contract.purpose,
+        grain=contract.grain,
+        owner=contract.owner,
+    )
+
+
+def store_candidate(lake: Lake, connection: Connection, table: str, sql: str) -> TableWrite | None:
+    """Run a query and store its rows as the candidate version of a table under contract.
+
+    Args:
+        lake: Where the table lives.
+        connection: Connection that sees what the query reads; gets a view of the candidate.
+        table: Name of the table and of its contract.
+        sql: Query that gives exactly the contract's columns, in any order.
+
+    Returns:
+        What was written; None when the newest version holds the same rows.
+
+    Raises:
+        SpecError: The table has no contract.
+    """
+    contract = load_contracts().get(table)
+    if contract is None:
+        raise SpecError(
+            f"model {table}",
+            "has no contract",
+            f"{table}.odcs.yaml in lakeward.contracts",
+            "write the contract, then run `lakeward contracts build`",
+        )
+    spec = contract_table(contract)
+    connection.execute(f"create or replace temp table candidate as {sql}")
+    try:
+        content = _content(connection, spec)
+        written = None
+        if content_of(lake, table) != content:
+            names = ", ".join(f'"{c.name}"' for c in spec.columns)
+            rows = connection.sql(f"select {names} from candidate").to_arrow_reader(65_536)
+            written = write(lake, spec, rows, mode="overwrite", content=content)
+    finally:
+        connection.execute("drop table candidate")
+    register_table(connection, lake, table, None)
+    return written
+
+
+def _content(connection: Connection, spec: TableSpec) -> str:
+    """Hash all rows whatever their order, and the columns they stand in."""
+    names = ", ".join(f'"{c.name}"' for c in spec.columns)
+    count, total = connection.sql(
+        f"select count(*), coalesce(sum(hash({names})), 0) from candidate"
+    ).fetchall()[0]
+    columns = [(c.name, c.type, str(c.phi)) for c in spec.columns]
+    return sha256(f"{count}:{total}:{columns}".encode()).hexdigest()

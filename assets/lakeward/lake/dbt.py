@@ -1,0 +1,109 @@
+"""Running dbt in process: parsed once, no log, no results file, no values in errors.
+
+Messages of the database can hold values of records (a failed cast does), and dbt writes them to its
+log and to `run_results.json`. So dbt writes neither here, and an error names the model and the kind
+of failure. What the models say stands in `dbt_project/`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from lakeward.core.errors import PermanentError, SpecError
+from lakeward.core.paths import Home, project_path
+from lakeward.core.settings import Settings, exported
+
+SAFE_ERRORS = ("Binder Error", "Catalog Error", "Parser Error", "Compilation Error", "SpecError")
+"""Failures whose text speaks of SQL or specs only; all others are reduced to their kind."""
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """One model or seed that dbt built, and how long it took."""
+
+    model: str
+    seconds: float
+
+
+def build(
+    settings: Settings, select: Sequence[str], variables: Mapping[str, str]
+) -> list[ModelRun]:
+    """Build the seeds and models that a dbt selection names.
+
+    Args:
+        settings: Gives the home; the catalogue lies in its work folder.
+        select: dbt selectors, as `path:models/canonical`.
+        variables: dbt variables (`day`, `as_of`, `time_zone`).
+
+    Raises:
+        SpecError: The project does not parse.
+        PermanentError: A model failed; the text names it.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    settings.home.work.mkdir(parents=True, exist_ok=True)
+    with exported(settings):
+        manifest = _parse(settings.home)
+        try:
+            result = _invoke(
+                settings.home,
+                [
+                    *("build", "--select", *select),
+                    *("--exclude-resource-type", "test"),
+                    *("--exclude-resource-type", "unit_test"),
+                    *("--vars", json.dumps(dict(variables))),
+                ],
+                manifest,
+            )
+        finally:
+            # the next build gets a fresh view of what is released
+            DuckDBConnectionManager.close_all_connections()
+    results = result.result or []
+    failed = [r for r in results if str(r.status) in {"error", "fail"}]
+    if failed or result.exception is not None:
+        raise PermanentError(*_explain(failed, result.exception))
+    return [ModelRun(str(r.node.name), float(r.execution_time)) for r in results]
+
+
+@lru_cache(maxsize=4)
+def _parse(home: Home) -> Any:
+    """Parse with default variables, so that dbt's own cache holds from night to night."""
+    result = _invoke(home, ["parse"], None)
+    if result.exception is not None or result.result is None:
+        raise SpecError(
+            "dbt project", _kind(str(result.exception)), "a project that parses", "run `dbt parse`"
+        )
+    return result.result
+
+
+def _invoke(home: Home, command: list[str], manifest: Any) -> Any:
+    from dbt.cli.main import dbtRunner
+
+    project = str(project_path("dbt_project"))
+    return dbtRunner(manifest=manifest).invoke(
+        [
+            *("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-write-json"),
+            *("--log-path", str(home.work / "dbt_logs"), "--no-send-anonymous-usage-stats"),
+            *command,
+            *("--project-dir", project, "--profiles-dir", project),
+            *("--target-path", str(home.work / "dbt_target")),
+        ]
+    )
+
+
+def _explain(failed: Iterable[Any], exception: BaseException | None) -> tuple[str, str, str, str]:
+    for result in failed:
+        where, what = f"dbt model {result.node.name}", _kind(str(result.message))
+        return where, what, "a model that builds", f"run `dbt build --select {result.node.name}`"
+    return "dbt", _kind(str(exception)), "a build without errors", "run `dbt build`"
+
+
+def _kind(message: str) -> str:
+    """Reduce a message to what cannot hold a value of a record."""
+    for kind in SAFE_ERRORS:
+        if kind in message:
+            return " ".join(message[message.index(kind) :].split())[:600]
+    words = [word for word in message.split(":") if word.strip().endswith(("Error", "Exception"))]
+    return f"failed ({words[0].strip()})" if words else "failed"

@@ -1,0 +1,194 @@
+"""DuckDB over pinned versions of Delta tables.
+
+A table is a view over `read_parquet` of the files of one version, with full pushdown and no
+DuckDB extension (hospital networks download nothing). Which versions readers see is decided in
+`release`; SQL that belongs to one purpose stays with that purpose.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from lakeward.core.errors import SpecError
+from lakeward.lake.tables import Lake, open_table, table_names
+
+Connection = duckdb.DuckDBPyConnection
+DatabaseError = duckdb.Error
+
+READER_FEATURES = frozenset({"timestampNtz"})
+RELATIONS = {"fhir_current": "raw_fhir__resource", "ledger": "ledger_entry"}
+"""Relations derived by SQL in `relations/*.sql`, and the table that each needs."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The files of one version of a table and its columns with their DuckDB types."""
+
+    table: str
+    version: int
+    files: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+    partition_columns: tuple[str, ...]
+
+    def select(self) -> str:
+        """Give the SQL that reads this snapshot."""
+        names = ", ".join(f'"{name}"' for name, _ in self.columns)
+        if not self.files:
+            nulls = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in self.columns)
+            return f"select {names} from (select {nulls}) where false"
+        files = ", ".join(_literal(file) for file in self.files)
+        hive = ""
+        if self.partition_columns:
+            kinds = dict(self.columns)
+            types = ", ".join(f"'{c}': {kinds[c]}" for c in self.partition_columns)
+            hive = f", hive_partitioning=true, hive_types={{{types}}}"
+        return f"select {names} from read_parquet([{files}], union_by_name=true{hive})"
+
+
+def snapshot(lake: Lake, table: str, version: int | None = None) -> Snapshot | None:
+    """Pin a version of a table (default: the newest); None when it does not exist.
+
+    Raises:
+        SpecError: The table uses a reader feature that this reader would get wrong in silence.
+    """
+    opened = open_table(lake, table, version)
+    if opened is None:
+        return None
+    _refuse_unreadable(table, opened)
+    schema = pa.schema(opened.schema().to_arrow())
+    return Snapshot(
+        table=table,
+        version=opened.version(),
+        files=tuple(sorted(opened.file_uris())),
+        columns=tuple((field.name, duckdb_type(field.type)) for field in schema),
+        partition_columns=tuple(opened.metadata().partition_columns),
+    )
+
+
+def connect(
+    lake: Lake | None = None,
+    *,
+    pins: Mapping[str, int] | None = None,
+    hidden: frozenset[str] = frozenset(),
+    spill: Path | None = None,
+) -> Connection:
+    """Open an in-memory DuckDB with a view for each table of the lake, by its bare name.
+
+    Args:
+        lake: The lake to show; none gives an empty connection.
+        pins: Versions to show; a table not named is shown at its newest version.
+        hidden: Tables that are not shown.
+        spill: Folder for temporary files (encrypted); without it nothing spills.
+    """
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+    connection.execute("set TimeZone = 'UTC'")
+    secure_spill(connection, spill)
+    if lake is not None:
+        register(connection, lake, pins=pins or {}, hidden=hidden)
+    return connection
+
+
+def secure_spill(connection: Connection, spill: Path | None) -> None:
+    """Let a connection spill into a folder, encrypted, or not at all."""
+    connection.execute("set temp_file_encryption = true")
+    if spill is not None:
+        spill.mkdir(parents=True, exist_ok=True)
+    connection.execute(f"set temp_directory = {_literal(str(spill) if spill else '')}")
+
+
+def register(
+    connection: Connection,
+    lake: Lake,
+    *,
+    pins: Mapping[str, int] | None = None,
+    hidden: frozenset[str] = frozenset(),
+    schema: str = "main",
+) -> None:
+    """Create or replace the views of a lake's tables and of the relations derived from them."""
+    shown = [name for name in table_names(lake) if name not in hidden]
+    for name in shown:
+        register_table(connection, lake, name, (pins or {}).get(name), schema=schema)
+    for name, table in RELATIONS.items():
+        if table in shown:
+            sql = resources.files("lakeward.lake").joinpath(f"relations/{name}.sql").read_text()
+            body = sql.replace("{schema}", schema)
+            connection.execute(f'create or replace view {schema}."{name}" as {body}')
+    if "raw_fhir__resource" in shown:
+        _register_types(connection, schema)
+
+
+def register_table(
+    connection: Connection, lake: Lake, table: str, version: int | None, *, schema: str = "main"
+) -> None:
+    """Create or replace the view of one table at a version."""
+    pinned = snapshot(lake, table, version)
+    if pinned is not None:
+        connection.execute(f'create or replace view {schema}."{table}" as {pinned.select()}')
+
+
+def duckdb_type(kind: pa.DataType) -> str:
+    """Translate an Arrow type into DuckDB SQL."""
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"{duckdb_type(kind.value_type)}[]"
+    if pa.types.is_struct(kind):
+        inner = ", ".join(f'"{f.name}" {duckdb_type(f.type)}' for f in kind)
+        return f"STRUCT({inner})"
+    if pa.types.is_timestamp(kind):
+        return "TIMESTAMP WITH TIME ZONE" if kind.tz else "TIMESTAMP"
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    names = {
+        "string": "VARCHAR",
+        "large_string": "VARCHAR",
+        "string_view": "VARCHAR",
+        "binary": "BLOB",
+        "large_binary": "BLOB",
+        "binary_view": "BLOB",
+        "bool": "BOOLEAN",
+        "int8": "TINYINT",
+        "int16": "SMALLINT",
+        "int32": "INTEGER",
+        "int64": "BIGINT",
+        "float": "FLOAT",
+        "double": "DOUBLE",
+        "date32[day]": "DATE",
+    }
+    if str(kind) not in names:
+        raise SpecError("table schema", f"type {kind} is not supported", ", ".join(names))
+    return names[str(kind)]
+
+
+def _register_types(connection: Connection, schema: str) -> None:
+    types = connection.execute(
+        f"select distinct resource_type from {schema}.raw_fhir__resource order by 1"
+    ).fetchall()
+    for (kind,) in types:
+        connection.execute(
+            f'create or replace view {schema}."raw_fhir__{_snake(kind)}" as '
+            f"select * from {schema}.raw_fhir__resource where resource_type = {_literal(kind)}"
+        )
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _refuse_unreadable(table: str, opened: DeltaTable) -> None:
+    features = set(opened.protocol().reader_features or []) - READER_FEATURES
+    mapped = opened.metadata().configuration.get("delta.columnMapping.mode", "none") != "none"
+    if features or mapped:
+        raise SpecError(
+            f"table {table}",
+            "uses Delta reader features or column mapping that Lakeward does not read",
+            f"at most {sorted(READER_FEATURES)}",
+            "rewrite the table without them",
+        )

@@ -1,0 +1,244 @@
+"""The table factory: the only place that creates or writes a Delta table.
+
+It knows each column's PHI class, and by it keeps values out of the transaction log and the Parquet
+footers: delta-rs writes min and max of every column in clear text unless told otherwise, names and
+birth dates among them. What a table means is not known here.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import pyarrow as pa
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    WriterProperties,
+    write_deltalake,
+)
+from deltalake import Transaction as DeltaTransaction
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+
+from lakeward.core.errors import RetryableError, SpecError
+
+CONTENT_KEY = "lakeward.content"
+"""Commit metadata that holds the order-free hash of a table's rows, see `content_of`."""
+
+
+class Phi(StrEnum):
+    """PHI class of a column; a column that names none counts as `DI`."""
+
+    N = "N"
+    LK = "LK"
+    QI = "QI"
+    DI = "DI"
+    CS = "CS"
+    SP = "SP"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its type in DuckDB SQL, its PHI class and what it says."""
+
+    name: str
+    type: str
+    phi: Phi = Phi.DI
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """What a Delta table is called, holds and promises; `grain` says what one row is."""
+
+    name: str
+    columns: tuple[Column, ...]
+    partition_by: tuple[str, ...] = ()
+    description: str = ""
+    grain: str = ""
+    owner: str = "team:data-platform"
+
+    def __post_init__(self) -> None:
+        """Refuse a partition column that could carry PHI into a path."""
+        phi = {c.name: c.phi for c in self.columns}
+        for column in self.partition_by:
+            if phi.get(column) is not Phi.N:
+                raise SpecError(
+                    f"table {self.name}",
+                    f"partition column {column} is not classed N",
+                    "a column without PHI, since partition values become folder names",
+                )
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """Marks a commit as the `version`-th of `app_id`, so that a repeat can be told."""
+
+    app_id: str
+    version: int
+
+
+@dataclass(frozen=True)
+class TableWrite:
+    """What one write did: the version it made, rows added, bytes of the table, seconds."""
+
+    table: str
+    version: int
+    rows: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The folder that holds one sub-folder a Delta table."""
+
+    root: Path
+
+    def path(self, table: str) -> Path:
+        """Give the folder of a table."""
+        return self.root / table
+
+
+def open_table(lake: Lake, table: str, version: int | None = None) -> DeltaTable | None:
+    """Open a table at a version (default: the newest); None when it does not exist."""
+    path = lake.path(table)
+    if not (path / "_delta_log").is_dir():
+        return None
+    try:
+        return DeltaTable(path, version=version)
+    except TableNotFoundError:  # a log folder whose first commit was cut off
+        return None
+
+
+def table_names(lake: Lake) -> list[str]:
+    """List the tables of a lake, sorted."""
+    if not lake.root.is_dir():
+        return []
+    return sorted(p.parent.name for p in lake.root.glob("*/_delta_log"))
+
+
+@lru_cache(maxsize=512)
+def arrow_schema(spec: TableSpec) -> pa.Schema:
+    """Translate a spec's DuckDB types into the Arrow schema that is written."""
+    columns = ", ".join(f'cast(null as {c.type}) as "{c.name}"' for c in spec.columns)
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        return connection.sql(f"select {columns} limit 0").to_arrow_table().schema
+
+
+def ensure_table(lake: Lake, spec: TableSpec) -> None:
+    """Create an empty table from its spec unless it exists."""
+    if open_table(lake, spec.name) is None:
+        lake.path(spec.name).mkdir(parents=True, exist_ok=True)
+        DeltaTable.create(
+            lake.path(spec.name),
+            schema=arrow_schema(spec),
+            partition_by=list(spec.partition_by) or None,
+            name=spec.name,
+            configuration=_configuration(spec),
+            mode="ignore",
+        )
+
+
+def write(
+    lake: Lake,
+    spec: TableSpec,
+    data: pa.Table | pa.RecordBatchReader,
+    *,
+    mode: Literal["append", "overwrite"],
+    transaction: Transaction | None = None,
+    content: str | None = None,
+) -> TableWrite:
+    """Commit rows to a table in one version.
+
+    Args:
+        lake: Where the table lives.
+        spec: Its columns; data is brought into their order and types.
+        data: The rows, all columns of the spec by name; a reader is streamed.
+        mode: `append`, or `overwrite` for the whole table and its schema.
+        transaction: Recorded with the commit; ask `transaction_version` before.
+        content: Hash of the whole content to remember, see `content_of`.
+
+    Raises:
+        RetryableError: Another writer committed at the same time.
+    """
+    started = time.perf_counter()
+    ensure_table(lake, spec)
+    schema = arrow_schema(spec)
+    try:
+        write_deltalake(
+            lake.path(spec.name),
+            pa.RecordBatchReader.from_batches(schema, _conform(data, schema)),
+            mode=mode,
+            partition_by=list(spec.partition_by) or None,
+            schema_mode="overwrite" if mode == "overwrite" else None,
+            configuration=_configuration(spec),
+            writer_properties=_writer_properties(spec),
+            commit_properties=CommitProperties(
+                app_transactions=[DeltaTransaction(transaction.app_id, transaction.version)]
+                if transaction
+                else None,
+                custom_metadata={CONTENT_KEY: content} if content else None,
+            ),
+        )
+    except CommitFailedError as error:
+        raise RetryableError(
+            f"table {spec.name}", "another writer committed first", "one writer", "run again"
+        ) from error
+    return _last_write(lake, spec.name, time.perf_counter() - started)
+
+
+def transaction_version(lake: Lake, table: str, app_id: str) -> int | None:
+    """Give the newest version that `app_id` committed to a table; None when there is none."""
+    opened = open_table(lake, table)
+    return opened.transaction_version(app_id) if opened else None
+
+
+def content_of(lake: Lake, table: str) -> str | None:
+    """Give the content hash remembered with the newest version, if it has one."""
+    opened = open_table(lake, table)
+    return opened.history(1)[0].get(CONTENT_KEY) if opened else None
+
+
+def _conform(data: pa.Table | pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    batches = data.to_batches() if isinstance(data, pa.Table) else data
+    for batch in batches:
+        yield batch.select(schema.names).cast(schema)
+
+
+def _plain(spec: TableSpec) -> list[str]:
+    return [c.name for c in spec.columns if c.phi is Phi.N and not c.type.endswith("]")]
+
+
+def _configuration(spec: TableSpec) -> dict[str, str | None]:
+    return {"delta.dataSkippingStatsColumns": ",".join(_plain(spec))}
+
+
+def _writer_properties(spec: TableSpec) -> WriterProperties:
+    return WriterProperties(
+        compression="ZSTD",
+        compression_level=1,
+        max_row_group_size=64_000,
+        default_column_properties=ColumnProperties(statistics_enabled="NONE"),
+        column_properties={
+            name: ColumnProperties(statistics_enabled="CHUNK")
+            for name in _plain(spec)
+            if name not in spec.partition_by
+        },
+    )
+
+
+def _last_write(lake: Lake, table: str, seconds: float) -> TableWrite:
+    opened = DeltaTable(lake.path(table))
+    metrics = opened.history(1)[0].get("operationMetrics", {})
+    actions = pa.table(opened.get_add_actions(flatten=True))
+    size = sum(actions.column("size_bytes").to_pylist()) if actions.num_rows else 0
+    return TableWrite(
+        table, opened.version(), int(metrics.get("num_added_rows", 0)), int(size), seconds
+    )

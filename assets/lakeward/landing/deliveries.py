@@ -1,0 +1,148 @@
+"""Deliveries: what lies in landing, and putting files there as one complete delivery.
+
+A delivery is one folder `landing/<source>/<day>`; it is complete when its marker stands in it.
+Files are never changed here, and what they hold is not looked at.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+
+from lakeward.core.errors import UsageError
+
+MARKER = "_COMPLETE"
+"""Written last: a folder without it is still being delivered and is left alone."""
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One complete delivery: its source, its day, and its files in order of name."""
+
+    source: str
+    day: date
+    files: tuple[Path, ...]
+    promised: dict[str, int]
+
+
+def deliveries(landing: Path, source: str, through: date) -> list[Delivery]:
+    """List the complete deliveries of a source up to a day, oldest first."""
+    return [
+        _delivery(folder, source, day)
+        for day, folder in _days(landing / source)
+        if day <= through and (folder / MARKER).is_file()
+    ]
+
+
+def incomplete(landing: Path, source: str) -> list[date]:
+    """List the days whose folder has no marker yet."""
+    return [day for day, folder in _days(landing / source) if not (folder / MARKER).is_file()]
+
+
+def land(landing: Path, source: str, paths: Sequence[Path], day: date) -> Delivery:
+    """Copy files into landing as one complete delivery, marker last.
+
+    A file of the same name and content is left as it stands; one of the same name and other
+    content is put beside it under a name that carries its hash, so nothing is overwritten.
+
+    Raises:
+        UsageError: A path does not exist or cannot be read, or landing cannot be written.
+    """
+    files = _expand(paths)
+    folder = landing / source / day.isoformat()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARKER).unlink(missing_ok=True)
+        for file in files:
+            _place(file, folder)
+        (folder / MARKER).touch()
+    except OSError as error:
+        raise UsageError(
+            str(folder),
+            f"cannot be written ({error.strerror})",
+            "a writable home",
+            "check LAKEWARD_HOME and its permissions",
+        ) from error
+    return _delivery(folder, source, day)
+
+
+def hash_file(path: Path) -> str:
+    """Give the SHA-256 of a file, read in pieces."""
+    digest = sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _days(folder: Path) -> list[tuple[date, Path]]:
+    if not folder.is_dir():
+        return []
+    found = []
+    for child in folder.iterdir():
+        try:
+            found.append((date.fromisoformat(child.name), child))
+        except ValueError:
+            continue
+    return sorted(found)
+
+
+def _delivery(folder: Path, source: str, day: date) -> Delivery:
+    files = sorted(
+        p
+        for p in folder.rglob("*")
+        if p.is_file() and p.name != MARKER and not p.name.startswith(".")
+    )
+    return Delivery(source, day, tuple(files), _promised(folder / MANIFEST))
+
+
+def _promised(manifest: Path) -> dict[str, int]:
+    """Read the counts that a bulk manifest promises, by file name; none from a broken one."""
+    if not manifest.is_file():
+        return {}
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    entries = [e for key in ("output", "deleted", "error") for e in content.get(key) or []]
+    return {
+        str(entry["url"]).rsplit("/", 1)[-1]: int(entry["count"])
+        for entry in entries
+        if isinstance(entry, dict) and "url" in entry and str(entry.get("count", "")).isdigit()
+    }
+
+
+def _expand(paths: Sequence[Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise UsageError(
+                str(path), "does not exist", "a file or folder", "check the path and try again"
+            )
+        files += [p for p in sorted(path.rglob("*")) if p.is_file()] if path.is_dir() else [path]
+    unreadable = [f for f in files if not os.access(f, os.R_OK)]
+    if unreadable or not files:
+        where = str(unreadable[0]) if unreadable else ", ".join(map(str, paths))
+        what = "cannot be read" if unreadable else "holds no file"
+        raise UsageError(where, what, "readable files", "check the permissions and try again")
+    return files
+
+
+def _place(file: Path, folder: Path) -> None:
+    target = folder / file.name
+    if target.exists():
+        digest = hash_file(file)
+        if hash_file(target) == digest:
+            return
+        target = folder / f"{file.stem}.{digest[:8]}{file.suffix}"
+    partial = folder / f".{target.name}.partial"
+    shutil.copyfile(file, partial)
+    partial.replace(target)

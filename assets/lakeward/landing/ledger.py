@@ -1,0 +1,214 @@
+"""The ledger: each delivered file once, in order, with what became of it.
+
+A file is known by (source, sha256). The ledger gives it a sequence number per source (`received`),
+which the Delta transactions of later steps repeat; its `loaded` entry commits last, so a kill at
+any moment and a re-run give the same tables. Reading the files' content belongs to the formats.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+
+from lakeward.lake.query import Connection, connect
+from lakeward.lake.tables import Column, Lake, Phi, TableSpec, ensure_table, write
+from lakeward.landing.deliveries import Delivery, hash_file
+
+RECEIVED, SETTLED = 1, 2
+"""Steps of an entry: the file was registered; what became of it is known."""
+
+LEDGER_ENTRY = TableSpec(
+    name="ledger_entry",
+    description="What happened to each delivered file, step by step; `ledger` shows the last step",
+    grain="One row per source, received and step",
+    columns=(
+        Column("source", "VARCHAR", Phi.N, "Interface that delivered the file"),
+        Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
+        Column("day", "DATE", Phi.N, "Day of the delivery"),
+        Column("file", "VARCHAR", Phi.N, "Path below landing"),
+        Column("sha256", "VARCHAR", Phi.LK, "SHA-256 of the file as delivered"),
+        Column("bytes", "BIGINT", Phi.N, "Size of the file"),
+        Column("modified_ns", "BIGINT", Phi.N, "Modification time, to know a file without hashing"),
+        Column("repeats", "BIGINT", Phi.N, "received of the file with the same content, if any"),
+        Column("promised", "BIGINT", Phi.N, "Records that the manifest promised"),
+        Column("found", "BIGINT", Phi.N, "Records found: stored + duplicate + quarantined"),
+        Column("stored", "BIGINT", Phi.N, "Records stored"),
+        Column("duplicate", "BIGINT", Phi.N, "Records whose content was stored before"),
+        Column("quarantined", "BIGINT", Phi.N, "Records set aside"),
+        Column("state", "VARCHAR", Phi.N, "received, loaded, duplicate or ignored"),
+        Column("step", "BIGINT", Phi.N, "1 registered, 2 settled"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class LedgerFile:
+    """A registered file: `file` is its path below landing, `received` its sequence number."""
+
+    source: str
+    received: int
+    day: date
+    file: str
+    sha256: str
+    bytes: int
+    promised: int | None
+
+
+@dataclass(frozen=True)
+class FileCounts:
+    """What became of a file's records: found = stored + duplicate + quarantined."""
+
+    received: int
+    found: int
+    stored: int
+    duplicate: int
+    quarantined: int
+    state: str = "loaded"
+
+
+def register(lake: Lake, landing: Path, arrived: Sequence[Delivery]) -> int:
+    """Enter files that the ledger does not know yet; give how many were new.
+
+    A known (file, size, modification time) is not read again; a known content under another name
+    is entered as a repeat.
+    """
+    ensure_table(lake, LEDGER_ENTRY)
+    rows: list[dict[str, object]] = []
+    with connect(lake) as connection:
+        for source in dict.fromkeys(delivery.source for delivery in arrived):
+            known = _Known.of(connection, source)
+            for delivery in arrived:
+                if delivery.source == source:
+                    rows += known.enter(landing, delivery)
+    _append(lake, rows)
+    return len(rows)
+
+
+def pending(lake: Lake, source: str) -> list[LedgerFile]:
+    """List the files of a source that are registered but not loaded, in order of arrival.
+
+    All of them, whatever their day: loading out of order would make a later file's transaction
+    hide an earlier one.
+    """
+    with connect(lake) as connection:
+        rows = connection.execute(
+            "select source, received, day, file, sha256, bytes, promised from ("
+            " select *, max(step) over (partition by source, received) as last_step"
+            " from ledger_entry where source = ?)"
+            " where last_step = ? and repeats is null order by received",
+            [source, RECEIVED],
+        ).fetchall()
+    return [LedgerFile(*row) for row in rows]
+
+
+def settle(lake: Lake, source: str, counts: Sequence[FileCounts]) -> None:
+    """Enter what became of loaded files, and of the repeats of every file that is settled."""
+    with connect(lake) as connection:
+        arrow = pa.Table.from_pylist([vars(c) for c in counts]) if counts else _no_counts()
+        connection.register("counts", arrow)
+        settled = connection.sql(_SETTLE_SQL, params={"source": source}).to_arrow_table()
+    if settled.num_rows:
+        write(lake, LEDGER_ENTRY, settled, mode="append")
+
+
+_SETTLE_SQL = """
+with entry as (
+    select *, max(step) over (partition by source, received) as last_step
+    from ledger_entry
+    where source = $source
+),
+waiting as (select * from entry where last_step = 1),
+loaded as (
+    select w.* replace (
+        c.found as found, c.stored as stored, c.duplicate as duplicate,
+        c.quarantined as quarantined, c.state as state, 2 as step
+    )
+    from waiting as w
+    join counts as c on w.received = c.received and w.repeats is null
+),
+outcome as (
+    select received, found from loaded
+    union all
+    select received, found from entry where step = 2
+),
+repeated as (
+    select w.* replace (
+        o.found as found, 0 as stored, o.found as duplicate, 0 as quarantined,
+        'duplicate' as state, 2 as step
+    )
+    from waiting as w
+    join outcome as o on w.repeats = o.received
+)
+select * exclude (last_step) from loaded
+union all
+select * exclude (last_step) from repeated
+order by received
+"""
+
+
+@dataclass
+class _Known:
+    """What the ledger knows of one source while files are entered."""
+
+    seen: set[tuple[str, int, int]]
+    names: set[tuple[str, str]]
+    contents: dict[str, int]
+    last: int
+
+    @classmethod
+    def of(cls, connection: Connection, source: str) -> "_Known":
+        rows = connection.execute(
+            "select file, bytes, modified_ns, sha256, received, repeats from ledger_entry"
+            " where source = ? and step = ?",
+            [source, RECEIVED],
+        ).fetchall()
+        return cls(
+            seen={(file, size, modified) for file, size, modified, *_ in rows},
+            names={(file, digest) for file, _, _, digest, *_ in rows},
+            contents={digest: number for *_, digest, number, repeats in rows if repeats is None},
+            last=max((number for *_, number, _ in rows), default=0),
+        )
+
+    def enter(self, landing: Path, delivery: Delivery) -> list[dict[str, object]]:
+        rows = []
+        for path in delivery.files:
+            file, stat = path.relative_to(landing).as_posix(), path.stat()
+            if (file, stat.st_size, stat.st_mtime_ns) in self.seen:
+                continue
+            digest = hash_file(path)
+            if (file, digest) in self.names:
+                continue
+            self.last += 1
+            self.names.add((file, digest))
+            rows.append(
+                {
+                    "source": delivery.source,
+                    "received": self.last,
+                    "day": delivery.day,
+                    "file": file,
+                    "sha256": digest,
+                    "bytes": stat.st_size,
+                    "modified_ns": stat.st_mtime_ns,
+                    "repeats": self.contents.get(digest),
+                    "promised": delivery.promised.get(path.name),
+                    "state": "received",
+                    "step": RECEIVED,
+                }
+            )
+            self.contents.setdefault(digest, self.last)
+        return rows
+
+
+def _append(lake: Lake, rows: list[dict[str, object]]) -> None:
+    if not rows:
+        return
+    names = [c.name for c in LEDGER_ENTRY.columns]
+    complete = [{name: row.get(name) for name in names} for row in rows]
+    write(lake, LEDGER_ENTRY, pa.Table.from_pylist(complete), mode="append")
+
+
+def _no_counts() -> pa.Table:
+    numbers = ("received", "found", "stored", "duplicate", "quarantined")
+    return pa.schema([*((n, pa.int64()) for n in numbers), ("state", pa.string())]).empty_table()

@@ -1,0 +1,142 @@
+"""The interface inventory: which sources exist, whose they are and what they may send.
+
+Pure data and its loader; how a format is read belongs to `lakeward.fhir` and `lakeward.hl7v2`.
+"""
+
+from datetime import date, datetime, time, timedelta
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from lakeward.core.errors import SpecError, UsageError
+from lakeward.core.paths import Home
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Volume(_Entry):
+    """Messages or resources that one delivery is expected to hold."""
+
+    minimum: int = 0
+    maximum: int
+
+
+class Source(_Entry):
+    """One interface: a system that delivers files in one format.
+
+    Attributes:
+        accepted_senders: `APPLICATION` or `APPLICATION^FACILITY` of MSH-3 and MSH-4; empty is any.
+        accepted_processing_ids: MSH-11 codes; empty is any.
+        batch_policy: What happens to a batch whose promised and found counts differ.
+        charset: Overrides what the messages declare.
+        end_of_support: Last day on which the interface is maintained.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    system: str
+    format: Literal["fhir", "hl7v2"]
+    transport: str
+    owner: str = Field(pattern=r"^(team:[\w-]+|[^@\s]+@[^@\s]+)$")
+    purpose: str
+    time_zone: str
+    cadence: Literal["hourly", "daily", "weekly"] = "daily"
+    expected_volume: Volume
+    accepted_senders: tuple[str, ...] = ()
+    accepted_processing_ids: tuple[str, ...] = ()
+    batch_policy: Literal["quarantine", "accept_with_warning"] = "quarantine"
+    charset: str | None = None
+    end_of_support: date
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        return _zone(value)
+
+
+class Facility(_Entry):
+    """The place whose calendar and clock the worklists follow."""
+
+    id: str
+    name: str
+    time_zone: str
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        return _zone(value)
+
+    def cut_off(self, day: date) -> datetime:
+        """Give the instant up to which day `day` counts: the start of the next local day."""
+        return datetime.combine(day + timedelta(days=1), time(0), ZoneInfo(self.time_zone))
+
+    def today(self, now: datetime) -> date:
+        """Give the local date of an instant."""
+        return now.astimezone(ZoneInfo(self.time_zone)).date()
+
+
+class Inventory(_Entry):
+    """The facility and all its interfaces."""
+
+    facility: Facility
+    sources: tuple[Source, ...]
+
+    def source(self, name: str) -> Source:
+        """Find a source by name.
+
+        Raises:
+            UsageError: There is none of that name.
+        """
+        names = [s.name for s in self.sources]
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            raise UsageError(
+                f"source {name}",
+                "not in the interface inventory",
+                " or ".join(names),
+                f"did you mean {near[0]}?" if near else "add it to sources.yaml",
+            )
+        return self.sources[names.index(name)]
+
+
+def load_inventory(home: Home) -> Inventory:
+    """Read `sources.yaml` of the home, or the packaged one when the home has none.
+
+    Raises:
+        SpecError: The file is not a valid inventory; the text names the entry, not its values.
+    """
+    own = home.root / "sources.yaml"
+    packaged = resources.files("lakeward.landing").joinpath("sources.yaml")
+    text = (own if own.is_file() else packaged).read_text(encoding="utf-8")
+    where = str(own) if own.is_file() else "packaged sources.yaml"
+    try:
+        return Inventory.model_validate(yaml.safe_load(text))
+    except (ValidationError, yaml.YAMLError) as error:
+        raise SpecError(
+            where, _first_problem(error), "a valid inventory", "mend the file"
+        ) from None
+
+
+def inventory_path(home: Home) -> Path | None:
+    """Give the home's own inventory file when it has one."""
+    own = home.root / "sources.yaml"
+    return own if own.is_file() else None
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("not an IANA time zone")
+    return value
+
+
+def _first_problem(error: ValidationError | yaml.YAMLError) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_input=False)[0]
+        return f"{'.'.join(str(p) for p in first['loc'])}: {first['msg']}"
+    return "not valid YAML"

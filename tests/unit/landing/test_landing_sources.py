@@ -1,0 +1,38 @@
+from datetime import UTC, date, datetime
+
+import pytest
+
+from lakeward.core.errors import SpecError, UsageError
+from lakeward.core.settings import Settings
+from lakeward.landing.sources import load_inventory
+
+
+def test_the_packaged_inventory_names_four_sources(settings: Settings) -> None:
+    inventory = load_inventory(settings.home)
+    assert [s.name for s in inventory.sources] == [
+        "ehr_fhir",
+        "adt_hl7",
+        "scheduling_hl7",
+        "orders_hl7",
+    ]
+
+
+def test_the_cut_off_is_midnight_of_the_facility_in_winter_and_summer(settings: Settings) -> None:
+    facility = load_inventory(settings.home).facility
+    assert facility.cut_off(date(2026, 1, 5)) == datetime(2026, 1, 6, 5, tzinfo=UTC)
+    assert facility.cut_off(date(2026, 7, 5)) == datetime(2026, 7, 6, 4, tzinfo=UTC)
+    assert facility.today(datetime(2026, 1, 6, 4, 59, tzinfo=UTC)) == date(2026, 1, 5)
+
+
+def test_an_unknown_source_is_told_with_the_nearest_name(settings: Settings) -> None:
+    with pytest.raises(UsageError, match="did you mean adt_hl7"):
+        load_inventory(settings.home).source("adt_hl")
+
+
+def test_a_home_has_its_own_inventory_and_its_errors_name_the_entry(settings: Settings) -> None:
+    settings.home.root.mkdir(parents=True)
+    (settings.home.root / "sources.yaml").write_text(
+        "facility: {id: X, name: Y, time_zone: Mars/Base}\nsources: []\n"
+    )
+    with pytest.raises(SpecError, match="facility.time_zone"):
+        load_inventory(settings.home)
