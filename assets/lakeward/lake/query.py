@@ -5,7 +5,7 @@ DuckDB extension (hospital networks download nothing). Which versions readers se
 `release`; SQL that belongs to one purpose stays with that purpose.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -73,6 +73,7 @@ def snapshot(lake: Lake, table: str, version: int | None = None) -> Snapshot | N
 def connect(
     lake: Lake | None = None,
     *,
+    tables: Collection[str] | None = None,
     pins: Mapping[str, int] | None = None,
     hidden: frozenset[str] = frozenset(),
     spill: Path | None = None,
@@ -81,6 +82,8 @@ def connect(
 
     Args:
         lake: The lake to show; none gives an empty connection.
+        tables: The tables to show; default all. Opening one costs milliseconds: name them where
+            few are needed.
         pins: Versions to show; a table not named is shown at its newest version.
         hidden: Tables that are not shown.
         spill: Folder for temporary files (encrypted); without it nothing spills.
@@ -89,7 +92,7 @@ def connect(
     connection.execute("set TimeZone = 'UTC'")
     secure_spill(connection, spill)
     if lake is not None:
-        register(connection, lake, pins=pins or {}, hidden=hidden)
+        register(connection, lake, tables=tables, pins=pins or {}, hidden=hidden)
     return connection
 
 
@@ -105,30 +108,37 @@ def register(
     connection: Connection,
     lake: Lake,
     *,
+    tables: Collection[str] | None = None,
     pins: Mapping[str, int] | None = None,
     hidden: frozenset[str] = frozenset(),
     schema: str = "main",
 ) -> None:
     """Create or replace the views of a lake's tables and of the relations derived from them."""
-    shown = [name for name in table_names(lake) if name not in hidden]
-    for name in shown:
-        register_table(connection, lake, name, (pins or {}).get(name), schema=schema)
+    named = table_names(lake) if tables is None else sorted(tables)
+    shown = [
+        name
+        for name in named
+        if name not in hidden
+        and register_table(connection, lake, name, (pins or {}).get(name), schema=schema)
+    ]
     for name, table in RELATIONS.items():
         if table in shown:
             sql = resources.files("lakeward.lake").joinpath(f"relations/{name}.sql").read_text()
             body = sql.replace("{schema}", schema)
             connection.execute(f'create or replace view {schema}."{name}" as {body}')
-    if "raw_fhir__resource" in shown:
+    if tables is None and "raw_fhir__resource" in shown:
         _register_types(connection, schema)
 
 
 def register_table(
     connection: Connection, lake: Lake, table: str, version: int | None, *, schema: str = "main"
-) -> None:
-    """Create or replace the view of one table at a version."""
+) -> bool:
+    """Create or replace the view of one table at a version; say whether the table exists."""
     pinned = snapshot(lake, table, version)
-    if pinned is not None:
-        connection.execute(f'create or replace view {schema}."{table}" as {pinned.select()}')
+    if pinned is None:
+        return False
+    connection.execute(f'create or replace view {schema}."{table}" as {pinned.select()}')
+    return True
 
 
 def duckdb_type(kind: pa.DataType) -> str:

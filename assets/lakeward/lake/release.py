@@ -71,7 +71,7 @@ def history(lake: Lake, unit: str | None = None) -> list[Release]:
     """List all decisions, newest first, of one unit or of all."""
     if open_table(lake, RELEASE.name) is None:
         return []
-    with connect(lake) as connection:
+    with connect(lake, tables=[RELEASE.name]) as connection:
         rows = connection.execute(
             'select release_id, sequence, unit, list("table" order by "table"),'
             ' list(delta_version order by "table"), any_value(day), any_value(as_of),'

@@ -234,11 +234,31 @@ def _writer_properties(spec: TableSpec) -> WriterProperties:
     )
 
 
+@dataclass(frozen=True)
+class TableSize:
+    """Version, rows and bytes of a table, as its log tells them."""
+
+    version: int
+    rows: int
+    bytes: int
+
+
+def table_size(lake: Lake, table: str) -> TableSize | None:
+    """Read a table's size from its log, without a look at its files."""
+    opened = open_table(lake, table)
+    return _size(opened) if opened else None
+
+
+def _size(opened: DeltaTable) -> TableSize:
+    actions = pa.table(opened.get_add_actions(flatten=True))
+    if not actions.num_rows:
+        return TableSize(opened.version(), 0, 0)
+    rows = sum(actions.column("num_records").to_pylist())
+    return TableSize(opened.version(), rows, sum(actions.column("size_bytes").to_pylist()))
+
+
 def _last_write(lake: Lake, table: str, seconds: float) -> TableWrite:
     opened = DeltaTable(lake.path(table))
     metrics = opened.history(1)[0].get("operationMetrics", {})
-    actions = pa.table(opened.get_add_actions(flatten=True))
-    size = sum(actions.column("size_bytes").to_pylist()) if actions.num_rows else 0
-    return TableWrite(
-        table, opened.version(), int(metrics.get("num_added_rows", 0)), int(size), seconds
-    )
+    added = int(metrics.get("num_added_rows", 0))
+    return TableWrite(table, opened.version(), added, _size(opened).bytes, seconds)

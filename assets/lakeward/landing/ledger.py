@@ -76,7 +76,7 @@ def register(lake: Lake, landing: Path, arrived: Sequence[Delivery]) -> int:
     """
     ensure_table(lake, LEDGER_ENTRY)
     rows: list[dict[str, object]] = []
-    with connect(lake) as connection:
+    with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
         for source in dict.fromkeys(delivery.source for delivery in arrived):
             known = _Known.of(connection, source)
             for delivery in arrived:
@@ -92,7 +92,7 @@ def pending(lake: Lake, source: str) -> list[LedgerFile]:
     All of them, whatever their day: loading out of order would make a later file's transaction
     hide an earlier one.
     """
-    with connect(lake) as connection:
+    with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
         rows = connection.execute(
             "select source, received, day, file, sha256, bytes, promised from ("
             " select *, max(step) over (partition by source, received) as last_step"
@@ -105,7 +105,7 @@ def pending(lake: Lake, source: str) -> list[LedgerFile]:
 
 def settle(lake: Lake, source: str, counts: Sequence[FileCounts]) -> None:
     """Enter what became of loaded files, and of the repeats of every file that is settled."""
-    with connect(lake) as connection:
+    with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
         arrow = pa.Table.from_pylist([vars(c) for c in counts]) if counts else _no_counts()
         connection.register("counts", arrow)
         settled = connection.sql(_SETTLE_SQL, params={"source": source}).to_arrow_table()

@@ -1,0 +1,143 @@
+"""Assets of the raw layer: verbatim FHIR resources and HL7 v2 messages, and what was set aside."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from lakeward.assets.failure import told_safely
+from lakeward.assets.home import LakewardHome
+from lakeward.assets.landing import delivery_key
+from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
+from lakeward.fhir import ingest as fhir
+from lakeward.hl7v2 import ingest as hl7v2
+from lakeward.lake.query import connect
+from lakeward.lake.tables import TableSpec, ensure_table
+from lakeward.landing.ledger import LEDGER_ENTRY, FileCounts
+from lakeward.landing.loading import Load, load_pending
+from lakeward.landing.sources import Inventory
+from lakeward.quarantine.table import QUARANTINE
+
+
+@dataclass(frozen=True)
+class Format:
+    """One input format: how it is loaded and flattened."""
+
+    name: str
+    raw: TableSpec
+    load: Load
+
+
+FORMATS = (Format("fhir", fhir.RAW, fhir.load), Format("hl7v2", hl7v2.RAW, hl7v2.load))
+
+ADD_UP = "counts_add_up"
+PROMISED = "promised_is_found"
+
+
+def raw_assets(inventory: Inventory) -> list[dg.AssetsDefinition]:
+    """Make one raw asset per format."""
+    return [_raw_asset(inventory, each) for each in FORMATS]
+
+
+def quarantine_asset() -> dg.AssetsDefinition:
+    """Make the asset `quarantine`: rejected records by reason."""
+
+    @dg.multi_asset(
+        name="quarantine",
+        specs=[
+            table_asset(
+                QUARANTINE,
+                group="raw",
+                kinds={"deltalake"},
+                deps=[dg.AssetKey(each.raw.name) for each in FORMATS],
+            )
+        ],
+    )
+    @told_safely
+    def _quarantine(home: LakewardHome) -> Iterator[dg.MaterializeResult[None]]:
+        lake = home.lake()
+        ensure_table(lake, QUARANTINE)
+        with connect(lake, tables=[QUARANTINE.name]) as connection:
+            reasons = connection.execute(
+                "select reason, count(*) from quarantine where state = 'open' group by 1 order by 1"
+            ).fetchall()
+        counts = {f"reason/{reason}": count for reason, count in reasons}
+        yield table_result(lake, QUARANTINE.name, extra=counts)
+
+    return _quarantine
+
+
+def _raw_asset(inventory: Inventory, each: Format) -> dg.AssetsDefinition:
+    sources = [s for s in inventory.sources if s.format == each.name]
+    key = dg.AssetKey(each.raw.name)
+
+    @dg.multi_asset(
+        name=each.raw.name,
+        specs=[
+            table_asset(
+                each.raw,
+                group="raw",
+                kinds={"deltalake", each.name},
+                deps=[delivery_key(source) for source in sources],
+            )
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                ADD_UP,
+                asset=key,
+                blocking=True,
+                description="found = stored + duplicate + quarantined",
+            ),
+            dg.AssetCheckSpec(
+                PROMISED, asset=key, description="Files hold what their manifest promised"
+            ),
+        ],
+        pool=WRITER_POOL,
+    )
+    @told_safely
+    def _raw(home: LakewardHome) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        lake, landing = home.lake(), home.settings().home.landing
+        ensure_table(lake, each.raw)
+        ensure_table(lake, QUARANTINE)
+        counts = [
+            count for source in sources for count in load_pending(lake, landing, source, each.load)
+        ]
+        with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
+            broken = connection.execute(
+                "select count(*) from ledger where promised <> found and state <> 'ignored'"
+                " and list_contains(?, source)",
+                [[s.name for s in sources]],
+            ).fetchall()[0][0]
+        yield table_result(lake, each.raw.name, extra=_totals(counts))
+        yield _adds_up(counts, key)
+        yield dg.AssetCheckResult(
+            check_name=PROMISED,
+            asset_key=key,
+            passed=broken == 0,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"files_with_other_counts": broken},
+        )
+
+    return _raw
+
+
+def _totals(counts: Iterable[FileCounts]) -> dict[str, Any]:
+    done = list(counts)
+    return {
+        "files_loaded": len(done),
+        "found": sum(c.found for c in done),
+        "stored": sum(c.stored for c in done),
+        "duplicate": sum(c.duplicate for c in done),
+        "quarantined": sum(c.quarantined for c in done),
+    }
+
+
+def _adds_up(counts: Iterable[FileCounts], key: dg.AssetKey) -> dg.AssetCheckResult:
+    wrong = [c.received for c in counts if c.found != c.stored + c.duplicate + c.quarantined]
+    return dg.AssetCheckResult(
+        check_name=ADD_UP,
+        asset_key=key,
+        passed=not wrong,
+        metadata={"files_that_do_not_add_up": len(wrong)},
+    )

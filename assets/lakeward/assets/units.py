@@ -1,0 +1,254 @@
+"""Assets under contract: built by dbt as candidates, judged in the same step, then released.
+
+A unit is what is published together: the canonical store, or one worklist or metric. The step that
+builds a unit also judges it, so a broken rule of severity error stops everything after it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from lakeward.assets.failure import told_safely
+from lakeward.assets.home import BusinessDay, LakewardHome
+from lakeward.assets.lineage import tables_read_by
+from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
+from lakeward.contracts import Contract, load_contracts
+from lakeward.contracts.model import Severity
+from lakeward.core.errors import PermanentError
+from lakeward.expectations.judgement import RuleResult
+from lakeward.expectations.unit import Verdict, judge_unit, last_verdict
+from lakeward.lake.candidate import contract_table
+from lakeward.lake.dbt import build
+from lakeward.lake.release import Release, current, decide
+
+CANONICAL = "canonical"
+CONTRACT_CHECK = "contract"
+WARNING_CHECK = "contract_warnings"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is released together: its contracts and the dbt selection that builds it."""
+
+    name: str
+    group: str
+    contracts: tuple[Contract, ...]
+    select: tuple[str, ...]
+
+    @property
+    def short(self) -> str:
+        """Name without its layer: `appointment_reminders` of `worklist__appointment_reminders`."""
+        return self.name.split("__", 1)[-1]
+
+    @property
+    def release_key(self) -> dg.AssetKey:
+        """Name the asset that publishes this unit."""
+        return dg.AssetKey(f"release__{self.short}")
+
+
+def units() -> list[Unit]:
+    """List the units that contracts name, the canonical store first."""
+    contracts = load_contracts().values()
+    names = sorted({c.unit for c in contracts}, key=lambda n: (n != CANONICAL, n))
+    return [_unit(n, tuple(c for c in contracts if c.unit == n)) for n in names]
+
+
+def unit_assets(days: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
+    """Make, for each unit, the step that builds and judges it and the asset that releases it."""
+    made: list[dg.AssetsDefinition] = []
+    for unit in units():
+        upstream = [] if unit.name == CANONICAL else [dg.AssetKey(f"release__{CANONICAL}")]
+        partitions = None if unit.name == CANONICAL else days
+        made += [_candidate_step(unit, upstream, partitions), _release_asset(unit, partitions)]
+    return made
+
+
+def _unit(name: str, contracts: tuple[Contract, ...]) -> Unit:
+    if name == CANONICAL:
+        return Unit(name, name, contracts, ("resource_type:seed", "+path:models/canonical"))
+    group = "worklists" if name.startswith("worklist") else "metrics"
+    return Unit(name, group, contracts, tuple(c.name for c in contracts))
+
+
+def _candidate_step(
+    unit: Unit, upstream: list[dg.AssetKey], partitions: dg.PartitionsDefinition[str] | None
+) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=unit.name,
+        specs=[_spec(unit, contract, upstream) for contract in unit.contracts],
+        check_specs=[check for contract in unit.contracts for check in _checks(contract)],
+        partitions_def=partitions,
+        pool=WRITER_POOL,
+    )
+    @told_safely
+    def _candidate(
+        context: dg.AssetExecutionContext, home: LakewardHome
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        settings, today = home.settings(), home.day_of(context)
+        if unit.name != CANONICAL:
+            _require_canonical(home, today)
+        runs = {run.model: run.seconds for run in build(settings, unit.select, today.variables)}
+        verdict = judge_unit(settings, unit.name, day=today.day, run_id=context.run_id)
+        if verdict.broken:
+            _decide(home, verdict, today, context.run_id)
+        yield from _results(home, unit, runs)
+        yield from _check_results(verdict)
+
+    return _candidate
+
+
+def _release_asset(
+    unit: Unit, partitions: dg.PartitionsDefinition[str] | None
+) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=unit.release_key.to_user_string(),
+        specs=[
+            dg.AssetSpec(
+                unit.release_key,
+                group_name="release",
+                kinds={"deltalake"},
+                owners=[unit.contracts[0].owner],
+                description=(
+                    f"Publishes {unit.short}: one commit pins the table versions that passed their"
+                    " contracts; readers see nothing else."
+                ),
+                deps=[dg.AssetKey(contract.name) for contract in unit.contracts],
+            )
+        ],
+        partitions_def=partitions,
+        pool=WRITER_POOL,
+    )
+    @told_safely
+    def _release(
+        context: dg.AssetExecutionContext, home: LakewardHome
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        verdict = last_verdict(home.lake(), unit.name)
+        release = _decide(home, verdict, home.day_of(context), context.run_id)
+        yield dg.MaterializeResult(
+            metadata={
+                "release_id": release.release_id,
+                "state": release.state,
+                "tables": len(release.pins),
+                "contract_version": release.contract_version,
+                "as_of": release.as_of.isoformat(),
+            }
+        )
+
+    return _release
+
+
+def _spec(unit: Unit, contract: Contract, upstream: list[dg.AssetKey]) -> dg.AssetSpec:
+    reads = sorted(tables_read_by(contract.name) - {contract.name})
+    return table_asset(
+        contract_table(contract),
+        group=unit.group,
+        kinds={"dbt", "duckdb", "deltalake"},
+        deps=[*(dg.AssetKey(name) for name in reads), *upstream],
+        tags={"domain": contract.domain},
+    )
+
+
+def _checks(contract: Contract) -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(
+            CONTRACT_CHECK,
+            asset=contract.name,
+            blocking=True,
+            description=f"Rules of severity error of contract {contract.id} {contract.version}",
+        ),
+        dg.AssetCheckSpec(
+            WARNING_CHECK,
+            asset=contract.name,
+            description=f"Rules of severity warning of contract {contract.id} {contract.version}",
+        ),
+    ]
+
+
+def _require_canonical(home: LakewardHome, today: BusinessDay) -> None:
+    """Refuse to build a list of one day from a canonical store of another."""
+    released = current(home.lake(), CANONICAL)
+    if released is None or released.day != today.day:
+        shown = f"of {released.day}" if released else "not released"
+        raise PermanentError(
+            f"day {today.day}",
+            f"the canonical store is {shown}",
+            "the released day",
+            "run `nightly` for the day, or `publish` to issue an older one again",
+        )
+
+
+def _decide(home: LakewardHome, verdict: Verdict, today: BusinessDay, run_id: str) -> Release:
+    return decide(
+        home.lake(),
+        verdict.unit,
+        verdict.pins,
+        day=today.day,
+        as_of=today.as_of,
+        contract_version=verdict.contract_version,
+        held_by=verdict.broken,
+        run_id=run_id,
+    )
+
+
+def _results(
+    home: LakewardHome, unit: Unit, seconds: Mapping[str, float]
+) -> Iterator[dg.MaterializeResult[None]]:
+    lake = home.lake()
+    for contract in unit.contracts:
+        extra = {"build_seconds": round(seconds.get(contract.name, 0.0), 3)}
+        yield table_result(lake, contract.name, extra=extra)
+
+
+def _check_results(verdict: Verdict) -> Iterator[dg.AssetCheckResult]:
+    for judgement in verdict.judgements:
+        for name, severity, broken in (
+            (CONTRACT_CHECK, Severity.ERROR, judgement.errors),
+            (WARNING_CHECK, Severity.WARNING, judgement.warnings),
+        ):
+            rules = [r for r in judgement.results if r.severity is severity]
+            yield dg.AssetCheckResult(
+                check_name=name,
+                asset_key=judgement.table,
+                passed=not broken,
+                severity=dg.AssetCheckSeverity.ERROR
+                if severity is Severity.ERROR
+                else dg.AssetCheckSeverity.WARN,
+                description=_sentence(rules, broken),
+                metadata={
+                    "rules": len(rules),
+                    "broken": len(broken),
+                    "unexpected": sum(r.unexpected for r in rules),
+                    "by_rule": _rule_table(rules),
+                },
+            )
+
+
+def _sentence(rules: Sequence[RuleResult], broken: Sequence[RuleResult]) -> str:
+    if not broken:
+        return f"All {len(rules)} rules hold."
+    named = "; ".join(f"{r.rule_id}: {r.unexpected} of {r.evaluated}" for r in broken)
+    return f"{len(broken)} of {len(rules)} rules broken: {named}"
+
+
+def _rule_table(rules: Sequence[RuleResult]) -> dg.TableMetadataValue:
+    columns = ("rule", "passed", "evaluated", "unexpected", "dimension", "promise")
+    kinds = ("string", "bool", "int", "int", "string", "string")
+    return dg.MetadataValue.table(
+        records=[
+            dg.TableRecord(
+                {
+                    "rule": r.rule_id,
+                    "passed": r.passed,
+                    "evaluated": r.evaluated,
+                    "unexpected": r.unexpected,
+                    "dimension": r.dimension,
+                    "promise": r.description,
+                }
+            )
+            for r in rules
+        ],
+        schema=dg.TableSchema(
+            columns=[dg.TableColumn(n, k) for n, k in zip(columns, kinds, strict=True)]
+        ),
+    )

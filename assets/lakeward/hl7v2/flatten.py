@@ -1,0 +1,236 @@
+"""Derives the flat tables from `raw_hl7v2__message`, each raw message once.
+
+How far a table is stands in the metadata of its own newest commit, so rows and progress cannot
+differ. `hl7v2__msh` has a row for every message and commits last: a table that got no rows needs no
+commit to be known as done. A table whose spec changed is derived anew, whole.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakeward.hl7v2.parse import Messages, parse
+from lakeward.hl7v2.segments import (
+    ChildSpec,
+    SegmentSpec,
+    child_table,
+    main_table,
+    segment_specs,
+    spec_sha,
+)
+from lakeward.lake.query import Connection, connect
+from lakeward.lake.tables import (
+    Lake,
+    TableSpec,
+    TableWrite,
+    arrow_schema,
+    content_of,
+    ensure_table,
+    write,
+)
+
+RAW_NAME = "raw_hl7v2__message"
+_EVERY_MESSAGE = "hl7v2__msh"
+_SHIFT = 32
+"""A position is `received << 32 | message`: one number that grows with every raw message."""
+
+_SLICE = 96 << 20
+"""Bytes of messages that go into one commit of each table, about."""
+
+_ROWS = 4096
+"""Messages that are parsed at once; what is touched then stays in the processor's cache."""
+
+_ENVELOPE = ("source", "received", "file", "message", "day")
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Raw messages of one source after one position and up to another."""
+
+    source: str
+    after: int
+    through: int
+
+
+@dataclass
+class _Target:
+    """One flat table and how far it is.
+
+    Attributes:
+        spec: The table.
+        sha: Version of its segment spec.
+        through: For each source the position it is complete up to.
+        anew: The next commit replaces what the table holds.
+        deriving: It has not caught up with the others since its spec changed.
+    """
+
+    spec: TableSpec
+    sha: str
+    through: dict[str, int]
+    anew: bool
+    deriving: bool
+
+    def missing(self, spans: Sequence[_Span]) -> bool:
+        return any(self.through.get(span.source, 0) < span.through for span in spans)
+
+
+def flatten(lake: Lake, home_views: None = None) -> list[TableWrite]:
+    """Bring every flat table up to the raw table; give the writes that were needed.
+
+    Args:
+        lake: Where the tables live.
+        home_views: Not used by HL7 v2; here so that both formats are called alike.
+    """
+    specs = segment_specs()
+    targets = _targets(lake, specs)
+    if not lake.path(RAW_NAME).is_dir():
+        return []
+    writes = []
+    with connect(lake) as connection:
+        pieces = _pieces(connection, targets)
+        for number, spans in enumerate(pieces, start=1):
+            last = number == len(pieces)
+            writes += _advance(lake, connection, spans, targets, specs, last=last)
+    return writes
+
+
+def _targets(lake: Lake, specs: Sequence[SegmentSpec]) -> list[_Target]:
+    """Give all flat tables, the one with a row for every message last."""
+    targets = [_target(lake, owner) for spec in specs for owner in _owners(spec)]
+    targets.sort(key=lambda target: target.spec.name == _EVERY_MESSAGE)
+    for target in targets:
+        if not target.deriving:
+            for source, position in targets[-1].through.items():
+                target.through[source] = max(target.through.get(source, 0), position)
+    return targets
+
+
+def _owners(spec: SegmentSpec) -> tuple[SegmentSpec | ChildSpec, ...]:
+    return (spec, *spec.children)
+
+
+def _target(lake: Lake, owner: SegmentSpec | ChildSpec) -> _Target:
+    spec = main_table(owner) if isinstance(owner, SegmentSpec) else child_table(owner)
+    ensure_table(lake, spec)
+    sha, content = spec_sha(owner), content_of(lake, spec.name)
+    progress = json.loads(content) if content else None
+    if progress is None or progress["spec"] != sha:
+        return _Target(spec, sha, {}, anew=True, deriving=True)
+    return _Target(spec, sha, progress["through"], anew=False, deriving=progress["deriving"])
+
+
+def _pieces(connection: Connection, targets: Sequence[_Target]) -> list[list[_Span]]:
+    """Cut what is new into pieces of bounded size, in order of arrival."""
+    pieces: list[list[_Span]] = []
+    free = 0
+    sql = f"select distinct source from {RAW_NAME} order by 1"
+    for (source,) in connection.execute(sql).fetchall():
+        after = min(target.through.get(source, 0) for target in targets)
+        for span, size in _spans(connection, source, after):
+            if free <= 0:
+                pieces.append([])
+                free = _SLICE
+            pieces[-1].append(span)
+            free -= size
+    return pieces
+
+
+def _spans(connection: Connection, source: str, after: int) -> Iterator[tuple[_Span, int]]:
+    rows = connection.execute(
+        f"select received * {1 << _SHIFT} + message as position, byte_length from {RAW_NAME}"
+        f" where source = ? and received >= {after >> _SHIFT} and position > ? order by 1",
+        [source, after],
+    ).fetchnumpy()
+    positions = np.asarray(rows["position"], np.int64)
+    total = np.cumsum(rows["byte_length"])
+    done = 0
+    for end in np.flatnonzero(np.diff(total // _SLICE, append=-1)):
+        yield _Span(source, after, int(positions[end])), int(total[end]) - done
+        after, done = int(positions[end]), int(total[end])
+
+
+def _advance(
+    lake: Lake,
+    connection: Connection,
+    spans: Sequence[_Span],
+    targets: Sequence[_Target],
+    specs: Sequence[SegmentSpec],
+    *,
+    last: bool,
+) -> list[TableWrite]:
+    behind = [target for target in targets if target.missing(spans)]
+    wanted = {target.spec.name for target in behind}
+    needed = [s for s in specs if wanted & {s.table, *(f"hl7v2__{c.table}" for c in s.children)}]
+    rows: dict[str, list[pa.Table]] = {}
+    for span in spans:
+        _collect(connection, span, needed, rows)
+    writes = [
+        _commit(lake, target, spans, rows.pop(target.spec.name, []), last=last) for target in behind
+    ]
+    return [done for done in writes if done is not None]
+
+
+def _commit(
+    lake: Lake, target: _Target, spans: Sequence[_Span], rows: list[pa.Table], *, last: bool
+) -> TableWrite | None:
+    schema = arrow_schema(target.spec)
+    tables = [_missing_rows(table, target.through).select(schema.names) for table in rows]
+    data = pa.concat_tables([schema.empty_table(), *(table.cast(schema) for table in tables)])
+    for span in spans:
+        target.through[span.source] = max(target.through.get(span.source, 0), span.through)
+    if not data.num_rows and not (last and target.deriving):
+        return None
+    target.deriving = target.deriving and not last
+    state = {"spec": target.sha, "through": target.through, "deriving": target.deriving}
+    mode: Literal["append", "overwrite"] = "overwrite" if target.anew else "append"
+    done = write(lake, target.spec, data, mode=mode, content=json.dumps(state, sort_keys=True))
+    target.anew = False
+    return done
+
+
+def _missing_rows(table: pa.Table, through: Mapping[str, int]) -> pa.Table:
+    """Leave out rows that the table has already; all rows are of one source."""
+    position = pc.add(pc.shift_left(table["received"], _SHIFT), table["message"])
+    return table.filter(pc.greater(position, through.get(table["source"][0].as_py(), 0)))
+
+
+def _collect(
+    connection: Connection,
+    span: _Span,
+    specs: Sequence[SegmentSpec],
+    rows: dict[str, list[pa.Table]],
+) -> None:
+    """Parse the messages of a span and append their rows by table."""
+    reader = connection.sql(
+        f"select {', '.join(_ENVELOPE)}, charset, time_zone, body from {RAW_NAME}"
+        f" where source = $source and received * {1 << _SHIFT} + message > $after"
+        f" and received * {1 << _SHIFT} + message <= $through"
+        f" and received between {span.after >> _SHIFT} and {span.through >> _SHIFT}",
+        params={"source": span.source, "after": span.after, "through": span.through},
+    ).to_arrow_reader(_ROWS)
+    for batch in reader:
+        for zone in pc.unique(batch["time_zone"]).to_pylist():
+            part = batch.filter(pc.equal(batch["time_zone"], zone))
+            for table, parsed in _parsed(part, zone, specs).items():
+                rows.setdefault(table, []).append(parsed)
+
+
+def _parsed(batch: pa.RecordBatch, zone: str, specs: Sequence[SegmentSpec]) -> dict[str, pa.Table]:
+    messages = Messages(batch["body"].cast(pa.string()), batch["charset"].to_pylist(), zone)
+    envelope = pa.table({name: batch[name] for name in _ENVELOPE})
+    return {
+        table: _with_envelope(rows, envelope)
+        for table, rows in parse(messages, specs).items()
+        if rows.num_rows
+    }
+
+
+def _with_envelope(rows: pa.Table, envelope: pa.Table) -> pa.Table:
+    taken = envelope.take(rows["row"].combine_chunks())
+    columns = {name: taken[name] for name in _ENVELOPE}
+    return pa.table(columns | {n: rows[n] for n in rows.column_names if n != "row"})

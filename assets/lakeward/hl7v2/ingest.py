@@ -1,0 +1,256 @@
+"""Files of one HL7 v2 source into `raw_hl7v2__message` and quarantine, each message once.
+
+Reads files and writes those two tables; deriving the flat tables from raw is `flatten`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import numpy as np
+import pyarrow as pa
+
+from lakeward.hl7v2.batch import Layout, scan
+from lakeward.hl7v2.flatten import flatten
+from lakeward.hl7v2.known import Known, message_key
+from lakeward.hl7v2.messages import DETAILS, Judged, judge_file
+from lakeward.hl7v2.segments import flat_tables
+from lakeward.lake.query import connect
+from lakeward.lake.tables import (
+    Column,
+    Lake,
+    Phi,
+    TableSpec,
+    Transaction,
+    arrow_schema,
+    ensure_table,
+    transaction_version,
+    write,
+)
+from lakeward.landing.ledger import FileCounts, LedgerFile
+from lakeward.landing.sources import Source
+from lakeward.quarantine.table import QUARANTINE
+
+__all__ = ["RAW", "flat_tables", "flatten", "load"]
+
+RAW = TableSpec(
+    name="raw_hl7v2__message",
+    description="HL7 v2 messages as text, with their envelope and where they came from",
+    grain="One row per distinct message of a source",
+    partition_by=("source",),
+    columns=(
+        Column("source", "VARCHAR", Phi.N, "Interface that delivered the message"),
+        Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
+        Column("day", "DATE", Phi.N, "Day of the delivery"),
+        Column("file", "VARCHAR", Phi.N, "Path below landing"),
+        Column("message", "BIGINT", Phi.N, "Number of the message in its file, from 1"),
+        Column("batch", "BIGINT", Phi.N, "Number of its batch in the file, if any"),
+        Column("byte_offset", "BIGINT", Phi.N, "First byte in the file (unpacked), from 0"),
+        Column("byte_length", "BIGINT", Phi.N, "Length in bytes as delivered"),
+        Column("message_type", "VARCHAR", Phi.QI, "MSH-9.1"),
+        Column("trigger_event", "VARCHAR", Phi.QI, "MSH-9.2"),
+        Column("message_structure", "VARCHAR", Phi.QI, "MSH-9.3"),
+        Column("control_id", "VARCHAR", Phi.LK, "MSH-10"),
+        Column("sending_application", "VARCHAR", Phi.QI, "MSH-3"),
+        Column("sending_facility", "VARCHAR", Phi.QI, "MSH-4"),
+        Column("message_at_text", "VARCHAR", Phi.QI, "MSH-7 as sent"),
+        Column("message_at", "TIMESTAMP WITH TIME ZONE", Phi.QI, "MSH-7"),
+        Column("processing_id", "VARCHAR", Phi.QI, "MSH-11"),
+        Column("hl7_version", "VARCHAR", Phi.QI, "MSH-12"),
+        Column("charset", "VARCHAR", Phi.N, "Codec the message was decoded with"),
+        Column("charset_source", "VARCHAR", Phi.N, "source, msh18, utf8 or cp1252"),
+        Column("time_zone", "VARCHAR", Phi.N, "Zone of the interface when the message came"),
+        Column("content_sha256", "VARCHAR", Phi.LK, "SHA-256 of the bytes with CR line ends"),
+        Column("is_key_reused", "BOOLEAN", Phi.N, "Whether MSH-3, 4 and 10 were used before"),
+        Column("body", "VARCHAR", Phi.SP, "The message, CR after each segment"),
+    ),
+)
+
+_FROM_HEADER = {
+    "message_type": "message_type",
+    "trigger_event": "trigger_event",
+    "message_structure": "message_structure",
+    "control_id": "control_id",
+    "sending_application": "sending_application",
+    "sending_facility": "sending_facility",
+    "message_at_text": "sent_text",
+    "message_at": "sent_at",
+    "processing_id": "processing_id",
+    "hl7_version": "version",
+}
+_HELD = 48 << 20
+"""Loads up to this size are judged once and held; bigger ones are judged again for each table."""
+
+
+@dataclass(frozen=True)
+class _File:
+    """A delivered file with its layout, and its judged records when they are held."""
+
+    entry: LedgerFile
+    path: Path
+    layout: Layout
+    source: Source
+    held: list[Judged] | None
+
+    def judged(self) -> Iterator[Judged]:
+        return iter(self.held) if self.held is not None else self.judge()
+
+    def judge(self) -> Iterator[Judged]:
+        return judge_file(self.path, self.layout, self.source)
+
+
+def load(
+    lake: Lake, landing: Path, source: Source, files: Sequence[LedgerFile]
+) -> list[FileCounts]:
+    """Load files of one source, in order; quarantine and raw take one commit each.
+
+    A repeat after a crash writes what is missing and nothing twice, and counts the same.
+
+    Args:
+        lake: Where the tables live.
+        landing: Root that the files' paths are below.
+        source: The interface.
+        files: Files with consecutive `received`, ascending.
+    """
+    ensure_table(lake, RAW)
+    ensure_table(lake, QUARANTINE)
+    hold = sum(file.bytes for file in files) <= _HELD
+    opened = [_open(landing, source, file, hold=hold) for file in files]
+    if files:
+        last = Transaction(source.name, files[-1].received)
+        _write_quarantine(lake, opened, last)
+        _write_raw(lake, opened, last)
+    return _counts(lake, source, opened)
+
+
+def _open(landing: Path, source: Source, entry: LedgerFile, *, hold: bool) -> _File:
+    path = landing / entry.file
+    layout = scan(path)
+    held = list(judge_file(path, layout, source)) if hold else None
+    return _File(entry, path, layout, source, held)
+
+
+def _write_quarantine(lake: Lake, files: Sequence[_File], last: Transaction) -> None:
+    done = transaction_version(lake, QUARANTINE.name, last.app_id) or 0
+    batches = (
+        _quarantined(file, judged)
+        for file in files
+        if file.entry.received > done
+        for judged in file.judged()
+        if any(judged.reasons)
+    )
+    first = next(batches, None)
+    if first is not None:
+        _commit(lake, QUARANTINE, first, batches, last)
+
+
+def _write_raw(lake: Lake, files: Sequence[_File], last: Transaction) -> None:
+    done = transaction_version(lake, RAW.name, last.app_id) or 0
+    if done >= last.version:
+        return
+    with connect(lake) as connection:
+        known = Known.stored(connection, last.app_id, done)
+    batches = (
+        _raw(file, judged, known)
+        for file in files
+        if file.entry.received > done
+        for judged in file.judged()
+    )
+    first = next(batches, pa.RecordBatch.from_pylist([], schema=arrow_schema(RAW)))
+    _commit(lake, RAW, first, batches, last)
+
+
+def _commit(
+    lake: Lake,
+    spec: TableSpec,
+    first: pa.RecordBatch,
+    others: Iterator[pa.RecordBatch],
+    transaction: Transaction,
+) -> None:
+    def chain() -> Iterator[pa.RecordBatch]:
+        yield first
+        yield from others
+
+    reader = pa.RecordBatchReader.from_batches(arrow_schema(spec), chain())
+    write(lake, spec, reader, mode="append", transaction=transaction)
+
+
+def _raw(file: _File, judged: Judged, known: Known) -> pa.RecordBatch:
+    headers = judged.headers
+    names = ("sending_application", "sending_facility", "control_id")
+    parts = [headers[n].to_pylist() if headers.num_rows else [] for n in names]
+    keys = [message_key(*key) for key in zip(*parts, strict=True)]
+    fresh, reused = known.admit(judged.hashes, keys)
+    local = judged.kept[fresh]
+    at = local + judged.first
+    batch, n = file.layout.batch[at], len(fresh)
+    values: dict[str, Any] = _place(file, n) | {
+        "message": pa.array(at + 1),
+        "batch": pa.array(batch, mask=batch == 0),
+        "byte_offset": pa.array(file.layout.starts[at]),
+        "byte_length": pa.array([len(judged.records[i]) for i in local.tolist()], pa.int64()),
+        "charset": pa.array([judged.charsets[i].codec for i in fresh], pa.string()),
+        "charset_source": pa.array([judged.charsets[i].origin for i in fresh], pa.string()),
+        "time_zone": pa.repeat(file.source.time_zone, n),
+        "content_sha256": pa.array([judged.hashes[i].hex() for i in fresh], pa.string()),
+        "is_key_reused": pa.array(reused, pa.bool_()),
+        "body": judged.bodies.take(pa.array(fresh, pa.int64())),
+    }
+    taken = headers.take(pa.array(fresh, pa.int64()))
+    for column, field in _FROM_HEADER.items():
+        values[column] = taken[field].combine_chunks() if n else pa.nulls(0)
+    return _batch(RAW, values)
+
+
+def _quarantined(file: _File, judged: Judged) -> pa.RecordBatch:
+    local = [i for i, reason in enumerate(judged.reasons) if reason]
+    at = np.array(local, np.int64) + judged.first
+    places = [f"message {number}" for number in (at + 1).tolist()]
+    reasons = [judged.reasons[i] or "" for i in local]
+    head = f"{file.entry.source}|{file.entry.received}"
+    problem = file.layout.problem
+    lengths = [file.entry.bytes if problem else len(judged.records[i]) for i in local]
+    values = _place(file, len(local)) | {
+        "quarantine_id": pa.array([str(uuid5(NAMESPACE_URL, f"{head}|{p}")) for p in places]),
+        "place": pa.array(places),
+        "position": pa.array(at + 1),
+        "byte_offset": pa.array(file.layout.starts[at]),
+        "byte_length": pa.array(lengths, pa.int64()),
+        "reason": pa.array(reasons),
+        "detail": pa.array([DETAILS[reason] for reason in reasons]),
+        "state": pa.repeat("open", len(local)),
+        "content": pa.array([judged.records[i] for i in local], pa.binary()),
+    }
+    return _batch(QUARANTINE, values)
+
+
+def _place(file: _File, rows: int) -> dict[str, pa.Array]:
+    return {
+        "source": pa.repeat(file.entry.source, rows),
+        "received": pa.repeat(pa.scalar(file.entry.received, pa.int64()), rows),
+        "day": pa.repeat(pa.scalar(file.entry.day, pa.date32()), rows),
+        "file": pa.repeat(file.entry.file, rows),
+    }
+
+
+def _batch(spec: TableSpec, values: dict[str, pa.Array]) -> pa.RecordBatch:
+    schema = arrow_schema(spec)
+    columns = [values[name].cast(schema.field(name).type) for name in schema.names]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _counts(lake: Lake, source: Source, files: Sequence[_File]) -> list[FileCounts]:
+    stored: dict[int, int] = {}
+    quarantined: dict[int, int] = {}
+    with connect(lake) as connection:
+        for table, counts in ((RAW.name, stored), (QUARANTINE.name, quarantined)):
+            sql = f"select received, count(*) from {table} where source = ? group by received"
+            counts.update(connection.execute(sql, [source.name]).fetchall())
+    found = []
+    for file in files:
+        number, records = file.entry.received, file.layout.found
+        kept, aside = stored.get(number, 0), quarantined.get(number, 0)
+        found.append(FileCounts(number, records, kept, records - kept - aside, aside, "loaded"))
+    return found

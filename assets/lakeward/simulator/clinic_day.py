@@ -1,0 +1,93 @@
+"""The day of an appointment: arrival, check-in, exam room and home, or nobody came."""
+
+from datetime import datetime
+
+from lakeward.simulator.events import Kind
+from lakeward.simulator.orders import order_test
+from lakeward.simulator.records import Appointment, Visit
+from lakeward.simulator.story import Story
+
+_ONE_NO_SHOW_IN = 12  # some more miss theirs because they lie in a bed of ours
+
+
+def facts(appointment: Appointment) -> dict[str, str]:
+    """Give the keys that every event about an appointment carries."""
+    return {"appointment": appointment.id, "patient": appointment.patient}
+
+
+def due(story: Story, appointment: str, start: datetime) -> Appointment | None:
+    """Give the appointment if it still stands as it did when the step was planned."""
+    found = story.world.appointments[appointment]
+    return found if found.status == "booked" and found.start == start else None
+
+
+def day_of(story: Story, at: datetime, appointment: str, start: datetime) -> None:
+    """Decide in the morning: cancelled because in hospital or dead, missed, or kept."""
+    found = due(story, appointment, start)
+    if found is None:
+        return
+    person = story.world.person(found.patient)
+    if person.deceased_at or person.visit:
+        reason = "pat-dec" if person.deceased_at else "other"
+        story.emit(Kind.APPOINTMENT_CANCELLED, at, **facts(found), code=reason)
+    elif story.one_in("no_show", _ONE_NO_SHOW_IN):
+        _plan_no_show(story, found)
+    else:
+        story.plan(max(story.later(start, -25, 10), at), _arrive, appointment, start)
+
+
+def _plan_no_show(story: Story, found: Appointment) -> None:
+    evening = story.moment(story.clock.day(found.start), 18.2, 19.8)
+    story.plan(evening, _no_show, found.id, found.start)
+
+
+def _no_show(story: Story, at: datetime, appointment: str, start: datetime) -> None:
+    found = due(story, appointment, start)
+    if found is not None:
+        story.emit(Kind.APPOINTMENT_NO_SHOW, at, **facts(found))
+
+
+def _arrive(story: Story, at: datetime, appointment: str, start: datetime) -> None:
+    found = due(story, appointment, start)
+    if found is None:
+        return
+    person = story.world.person(found.patient)
+    if person.visit or person.deceased_at:
+        _plan_no_show(story, found)
+        return
+    number = found.visit_number or story.visit_number()
+    visit = Visit(
+        id=f"enc-{number[1:]}",
+        number=number,
+        patient=person.id,
+        practitioner=found.practitioner,
+        reason=found.reason,
+        service=found.clinic,
+        appointment=found.id,
+    )
+    keys = {"patient": person.id, "visit": visit.id, "appointment": found.id}
+    story.emit(Kind.ARRIVED, at, **keys, place=found.clinic, code="AMB", created=visit)
+    story.plan(story.later(at, 2, 8), _check_in, visit.id)
+
+
+def _check_in(story: Story, at: datetime, visit: str) -> None:
+    found = story.world.visits[visit]
+    keys = {"patient": found.patient, "visit": visit, "appointment": found.appointment}
+    story.emit(Kind.CHECKED_IN, at, **keys)
+    start = story.world.appointments[found.appointment].start
+    story.plan(story.later(max(at, start), 3, 22), _room, visit)
+
+
+def _room(story: Story, at: datetime, visit: str) -> None:
+    found = story.world.visits[visit]
+    doctor = story.world.practitioner(found.practitioner)
+    story.emit(Kind.ROOMED, at, patient=found.patient, visit=visit, place=doctor.room)
+    if story.chance(0.3):
+        story.plan(story.later(at, 5, 15), order_test, visit, 120, 1800)
+    story.plan(story.later(at, 16, 38), _leave, visit)
+
+
+def _leave(story: Story, at: datetime, visit: str) -> None:
+    found = story.world.visits[visit]
+    keys = {"patient": found.patient, "visit": visit, "appointment": found.appointment}
+    story.emit(Kind.DEPARTED, at, **keys, code="01")

@@ -1,0 +1,76 @@
+"""Schedule, Slot and Appointment resources from records."""
+
+from datetime import datetime, timedelta
+
+from lakeward.simulator import fhir_terms as fhir
+from lakeward.simulator.clock import Clock
+from lakeward.simulator.fhir_terms import Resource
+from lakeward.simulator.hospital import CLINICS
+from lakeward.simulator.records import Appointment, Practitioner, Slot
+from lakeward.simulator.state_booking import SLOT_MINUTES
+from lakeward.simulator.world import slot_id
+
+_SERVICE = "urn:lakeward:service"
+_OPEN = ("booked", "arrived", "checked-in", "fulfilled")
+
+
+def schedule(doctor: Practitioner) -> Resource:
+    """Give the Schedule of a clinician at their clinic."""
+    return fhir.resource("Schedule", doctor, _schedule_key(doctor.id)) | {
+        "active": True,
+        "serviceType": [fhir.concept(_SERVICE, doctor.unit, CLINICS[doctor.unit])],
+        "actor": [
+            fhir.reference("Practitioner", doctor.id),
+            fhir.reference("Location", fhir.location_key(doctor.unit)),
+        ],
+    }
+
+
+def _schedule_key(practitioner: str) -> str:
+    return f"sched-{practitioner.removeprefix('prac-')}"
+
+
+def slot(found: Slot, doctor: Practitioner, clock: Clock) -> Resource:
+    """Give the Slot of one half hour."""
+    return fhir.resource("Slot", found) | {
+        "serviceType": [fhir.concept(_SERVICE, doctor.unit, CLINICS[doctor.unit])],
+        "schedule": fhir.reference("Schedule", _schedule_key(found.practitioner)),
+        "status": found.status,
+        "start": clock.fhir(found.start),
+        "end": clock.fhir(found.start + timedelta(minutes=SLOT_MINUTES)),
+    }
+
+
+def appointment(found: Appointment, clock: Clock, slots_from: datetime) -> Resource:
+    """Give the Appointment; slots before `slots_from` were never exported and are not named."""
+    code, name = found.type
+    body = fhir.resource("Appointment", found) | {
+        "identifier": [fhir.identifier("urn:lakeward:appointment", found.filler)],
+        "status": found.status,
+        "serviceType": [fhir.concept(_SERVICE, found.clinic, CLINICS[found.clinic])],
+        "appointmentType": fhir.concept(fhir.V2 + "0276", code, name),
+        "reasonCode": [fhir.concept("urn:lakeward:reason", *found.reason)],
+        "start": clock.fhir(found.start),
+        "end": clock.fhir(found.start + timedelta(minutes=found.minutes)),
+        "minutesDuration": found.minutes,
+        "created": clock.fhir(found.created),
+        "participant": _participants(found),
+    }
+    if found.cancel_reason:
+        system = fhir.TERMS + "appointment-cancellation-reason"
+        body["cancelationReason"] = fhir.concept(system, found.cancel_reason)
+    if found.start >= slots_from and found.status in _OPEN:
+        body["slot"] = [fhir.reference("Slot", slot_id(found.practitioner, found.start))]
+    if found.referral:
+        body["basedOn"] = [fhir.reference("ServiceRequest", found.referral)]
+    return body
+
+
+def _participants(found: Appointment) -> list[Resource]:
+    waiting = found.status == "booked" and found.confirmed_at is None
+    actors = (
+        (fhir.reference("Patient", found.patient), "needs-action" if waiting else "accepted"),
+        (fhir.reference("Practitioner", found.practitioner), "accepted"),
+        (fhir.reference("Location", fhir.location_key(found.clinic)), "accepted"),
+    )
+    return [{"actor": actor, "required": "required", "status": status} for actor, status in actors]

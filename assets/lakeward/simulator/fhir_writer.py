@@ -1,0 +1,124 @@
+"""FHIR bulk exports: one NDJSON file a type and day, with the manifest of the export.
+
+What stands in a resource is in `fhir_people`, `fhir_scheduling` and `fhir_care`.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lakeward.simulator import fhir_care, fhir_people, fhir_scheduling
+from lakeward.simulator.clock import Clock, instant
+from lakeward.simulator.fhir_terms import Resource
+from lakeward.simulator.records import Appointment, Practitioner, Referral, Slot
+from lakeward.simulator.world import World
+
+SOURCE = "ehr_fhir"
+_SERVER = "https://ehr.lakeward.example"
+
+
+@dataclass
+class FhirWriter:
+    """Writes what changed since the last export.
+
+    Attributes:
+        world: The hospital.
+        clock: The facility's time.
+        start: First delivered day; slots before it are left out.
+        written: Resources by type over the whole run.
+    """
+
+    world: World
+    clock: Clock
+    start: date
+    written: Counter[str] = field(default_factory=Counter)
+    _last_patient: str = ""
+
+    def export(self, day: date, folder: Path) -> None:
+        """Write the export of `day`: everything on the first day, later what changed."""
+        files: dict[str, BinaryIO] = {}
+        counts: Counter[str] = Counter()
+        repeated = self._last_patient
+        for resource in self._resources():
+            kind = resource["resourceType"]
+            if kind not in files:
+                files[kind] = (folder / f"{kind}.ndjson").open("wb")
+            line = _line(resource)
+            files[kind].write(line.encode() + b"\n")
+            counts[kind] += 1
+            if kind == "Patient":
+                self._last_patient = line
+        if repeated and "Patient" in files:
+            files["Patient"].write(repeated.encode() + b"\n")
+            counts["Patient"] += 1
+        for file in files.values():
+            file.close()
+        self.written.update(counts)
+        _write_manifest(folder, day, self.start, self.clock, counts)
+
+    def _resources(self) -> Iterator[Resource]:
+        for kind, render in _RENDERERS.items():
+            for record in self.world.changes(kind):
+                yield from render(record, self)
+
+
+def _schedules(doctor: Practitioner, _: FhirWriter) -> Iterator[Resource]:
+    yield fhir_people.practitioner(doctor)
+    if doctor.room:
+        yield fhir_scheduling.schedule(doctor)
+
+
+def _slots(slot: Slot, writer: FhirWriter) -> Iterator[Resource]:
+    if writer.clock.day(slot.start) >= writer.start:
+        doctor = writer.world.practitioner(slot.practitioner)
+        yield fhir_scheduling.slot(slot, doctor, writer.clock)
+
+
+def _appointments(found: Appointment, writer: FhirWriter) -> Iterator[Resource]:
+    yield fhir_scheduling.appointment(found, writer.clock, writer.clock.at(writer.start))
+
+
+def _referrals(found: Referral, writer: FhirWriter) -> Iterator[Resource]:
+    yield fhir_care.referral(found, writer.clock)
+    yield fhir_care.referral_task(found, writer.clock)
+
+
+_RENDERERS: dict[str, Callable[[Any, FhirWriter], Iterable[Resource]]] = {
+    "Organization": lambda found, _: [fhir_people.organization(found)],
+    "Place": lambda found, _: [fhir_people.location(found)],
+    "Practitioner": _schedules,
+    "Person": lambda found, w: [fhir_people.patient(found, w.clock)],
+    "Consent": lambda found, w: [fhir_people.consent(found, w.clock)],
+    "Slot": _slots,
+    "Appointment": _appointments,
+    "Visit": lambda found, w: [fhir_care.encounter(found, w.world, w.clock)],
+    "Order": lambda found, w: [fhir_care.order(found, w.clock)],
+    "Referral": _referrals,
+    "Task": lambda found, w: [fhir_care.task(found, w.clock)],
+}
+
+
+def _line(resource: Resource) -> str:
+    return json.dumps(resource, ensure_ascii=False, separators=(",", ":"))
+
+
+def _write_manifest(
+    folder: Path, day: date, start: date, clock: Clock, counts: Counter[str]
+) -> None:
+    since = "" if day == start else f"?_since={instant(clock.at(day))}"
+    manifest = {
+        "transactionTime": instant(clock.at(day + timedelta(days=1))),
+        "request": f"{_SERVER}/fhir/$export{since}",
+        "requiresAccessToken": False,
+        "output": [
+            {"type": kind, "url": f"{_SERVER}/bulk/{day}/{kind}.ndjson", "count": count}
+            for kind, count in counts.items()
+        ],
+        "error": [],
+    }
+    text = json.dumps(manifest, indent=2)
+    (folder / "manifest.json").write_text(text + "\n", encoding="utf-8", newline="\n")

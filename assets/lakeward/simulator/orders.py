@@ -1,0 +1,60 @@
+"""Tests that are ordered and resulted; bed and discharge orders belong to `ward`."""
+
+from datetime import datetime
+
+from lakeward.simulator.events import Kind
+from lakeward.simulator.records import Order
+from lakeward.simulator.story import Story
+
+LOINC = "http://loinc.org"
+SNOMED = "http://snomed.info/sct"
+_TESTS = (
+    (("lab", (LOINC, "24323-8", "Comprehensive metabolic panel")), 5),
+    (("lab", (LOINC, "58410-2", "Complete blood count")), 5),
+    (("imaging", (LOINC, "36643-5", "Chest X-ray 2 views")), 2),
+    (("imaging", (LOINC, "24725-4", "CT Head")), 1),
+)
+_CANCELLED = 0.05
+
+
+def draw_order(
+    story: Story, at: datetime, visit: str, category: str, code: tuple[str, str, str]
+) -> Order:
+    """Make an order for a visit; the caller says by which event it begins."""
+    found = story.world.visits[visit]
+    number = story.serial("order", 500001)
+    urgent = found.klass == "EMER"
+    return Order(
+        id=f"order-{number}",
+        placer=f"OR{number}",
+        patient=found.patient,
+        visit=visit,
+        practitioner=found.practitioner,
+        category=category,
+        code=code,
+        priority="stat" if urgent and story.chance(0.5) else "routine",
+        ordered_at=at,
+    )
+
+
+def order_test(story: Story, at: datetime, visit: str, low: float, high: float) -> None:
+    """Order a test and plan its result `low` to `high` minutes later."""
+    if story.world.visits[visit].status == "finished":
+        return
+    category, code = story.weighted(_TESTS)
+    order = draw_order(story, at, visit, category, code)
+    facts = {"patient": order.patient, "visit": visit, "order": order.id}
+    story.emit(Kind.ORDER_PLACED, at, **facts, created=order)
+    story.plan(story.later(at, low, high), _finish, order.id)
+
+
+def _finish(story: Story, at: datetime, order: str) -> None:
+    found = story.world.orders[order]
+    facts = {"patient": found.patient, "visit": found.visit, "order": order}
+    if story.chance(_CANCELLED):
+        story.emit(Kind.ORDER_CANCELLED, at, **facts)
+    else:
+        changes = (("filler", f"FL{story.serial('filler', 900001)}"),)
+        lab = found.category == "lab"
+        value = f"{story.rng.uniform(3.2, 5.6):.1f}" if lab else "No acute finding"
+        story.emit(Kind.ORDER_RESULTED, at, **facts, code=value, changes=changes)

@@ -1,0 +1,53 @@
+"""Sets the stage: a new story with its history planned, and the daily plans."""
+
+from datetime import date, datetime, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+from lakeward.simulator import clinic, emergency, people, referrals, ward
+from lakeward.simulator.clock import Clock, is_working
+from lakeward.simulator.hospital import build_hospital
+from lakeward.simulator.story import Story
+from lakeward.simulator.world import World
+
+
+def begin(patients: int, start: date, seed: int, zone: str) -> Story:
+    """Give a story whose people are registered and whose hospital opens before `start`."""
+    rng = Random(f"lakeward|{seed}|{patients}|{start}")
+    clock = Clock(ZoneInfo(zone))
+    world = World(build_hospital(rng, patients))
+    story = Story(world=world, clock=clock, rng=rng, start=start, size=patients)
+    opening = start - timedelta(days=people.HISTORY_DAYS)
+    _furnish(story, clock.at(opening - timedelta(days=500)))
+    people.populate(story)
+    dawn = clock.at(opening, 5)
+    story.plan(dawn, ward.open_beds)
+    for ahead in range(clinic.HORIZON_DAYS):
+        story.plan(dawn, clinic.open_slots, opening + timedelta(days=ahead))
+    for day in range(people.HISTORY_DAYS):
+        story.plan(clock.at(opening + timedelta(days=day)), _plan_day)
+    return story
+
+
+def tell_day(story: Story, day: date) -> None:
+    """Tell the story to the end of `day`."""
+    story.plan(story.clock.at(day), _plan_day)
+    story.run(story.clock.at(day + timedelta(days=1)))
+
+
+def _furnish(story: Story, at: datetime) -> None:
+    hospital = story.world.hospital
+    for group in (hospital.organizations, hospital.places, hospital.practitioners):
+        for record in group.values():
+            story.world.touch(record, at)
+
+
+def _plan_day(story: Story, at: datetime) -> None:
+    day = story.clock.day(at)
+    clinic.open_slots(story, at, day + timedelta(days=clinic.HORIZON_DAYS))
+    emergency.plan_arrivals(story, day)
+    if is_working(day):
+        people.plan_changes(story, day)
+        clinic.plan_bookings(story, day)
+        referrals.plan_referrals(story, day)
+        ward.plan_electives(story, day)

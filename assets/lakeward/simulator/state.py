@@ -1,0 +1,193 @@
+"""The fold: what each event does to the records. Nothing else changes a record.
+
+`apply` is deterministic and draws nothing by chance; why an event happens is not known here.
+"""
+
+from collections.abc import Callable
+
+from lakeward.simulator.events import Event, Kind
+from lakeward.simulator.records import Phase, Stay, Visit
+from lakeward.simulator.state_booking import BOOKING_FOLDS, refer
+from lakeward.simulator.state_service import SERVICE_FOLDS, close_order, set_bed
+from lakeward.simulator.world import World
+
+Fold = Callable[[World, Event], None]
+
+_END_STATES = {"07": "ama", "20": "deceased", "LWBS": "lwbs"}
+
+
+def apply(world: World, event: Event) -> None:
+    """Bring the world to the state after `event`."""
+    if event.created is not None:
+        world.take(event.created)
+    _FOLDS[event.kind](world, event)
+
+
+def _state(visit: Visit, event: Event, state: str) -> None:
+    visit.main_state = state
+    visit.state_since = event.at
+
+
+def _phase(phases: list[Phase], code: str, event: Event) -> None:
+    if phases and phases[-1].code == code:
+        return
+    if phases:
+        phases[-1].end = event.at
+    phases.append(Phase(code=code, start=event.at))
+
+
+def _status(visit: Visit, event: Event, status: str) -> None:
+    visit.status = status
+    _phase(visit.statuses, status, event)
+
+
+def _enter(world: World, visit: Visit, event: Event) -> None:
+    _leave(world, visit, event)
+    visit.stays.append(Stay(place=event.place, start=event.at))
+    place = world.place(event.place)
+    if place.bed:
+        place.visit, place.occupied_at = visit.id, event.at
+        set_bed(world, place, event, "O")
+
+
+def _leave(world: World, visit: Visit, event: Event) -> None:
+    if not visit.stays:
+        return
+    visit.stays[-1].end = event.at
+    place = world.place(visit.place)
+    if place.visit == visit.id:
+        place.visit, place.vacated_at = "", event.at
+
+
+def _arrived(world: World, event: Event) -> None:
+    visit = world.visits[event.visit]
+    visit.arrived_at = event.at
+    _phase(visit.classes, event.code, event)
+    _status(visit, event, "arrived")
+    _state(visit, event, "arrived")
+    _enter(world, visit, event)
+    world.person(visit.patient).visit = visit.id
+    world.touch(visit, event.at)
+    if visit.appointment:
+        appointment = world.appointments[visit.appointment]
+        appointment.status, appointment.visit = "arrived", visit.id
+        appointment.visit_number = visit.number
+        world.touch(appointment, event.at)
+
+
+def _checked_in(world: World, event: Event) -> None:
+    _state(world.visits[event.visit], event, "checked_in")
+    appointment = world.appointments[event.appointment]
+    appointment.status = "checked-in"
+    world.touch(appointment, event.at)
+
+
+def _triaged(world: World, event: Event) -> None:
+    visit = world.visits[event.visit]
+    visit.triaged_at = event.at
+    _status(visit, event, "triaged")
+    _state(visit, event, "triaged")
+    world.touch(visit, event.at)
+
+
+def _roomed(world: World, event: Event) -> None:
+    visit = world.visits[event.visit]
+    visit.roomed_at = event.at
+    _status(visit, event, "in-progress")
+    _state(visit, event, "roomed")
+    _enter(world, visit, event)
+    world.touch(visit, event.at)
+
+
+def _admit_decision(world: World, event: Event) -> None:
+    visit = world.visits[event.visit]
+    visit.waits[event.order] = "bed"
+    _state(visit, event, "boarding")
+    world.touch(world.orders[event.order], event.at)
+
+
+def _admitted(world: World, event: Event) -> None:
+    visit = world.visits[event.visit]
+    visit.admit_at, visit.expected_discharge_at = event.at, event.when
+    _phase(visit.classes, "IMP", event)
+    _status(visit, event, "in-progress")
+    _state(visit, event, "admitted")
+    _enter(world, visit, event)
+    world.person(visit.patient).visit = visit.id
+    world.touch(visit, event.at)
+    if event.order:
+        close_order(world, event, "completed")
+
+
+def _admit_cancelled(world: World, event: Event) -> None:
+    visit = world.visits[event.visit]
+    place = world.place(visit.place)
+    _leave(world, visit, event)
+    set_bed(world, place, event, "U")
+    _status(visit, event, "cancelled")
+    _state(visit, event, "cancelled")
+    world.person(visit.patient).visit = ""
+    world.touch(visit, event.at)
+
+
+def _transfer(world: World, event: Event) -> None:
+    visit = world.visits[event.visit]
+    _enter(world, visit, event)
+    world.touch(visit, event.at)
+
+
+def _visit_updated(world: World, event: Event) -> None:
+    if event.when is not None:
+        visit = world.visits[event.visit]
+        visit.expected_discharge_at = event.when
+        world.touch(visit, event.at)
+
+
+def _discharge_ordered(world: World, event: Event) -> None:
+    visit = world.visits[event.visit]
+    visit.discharge_ordered_at, visit.expected_discharge_at = event.at, event.when
+    _state(visit, event, "discharge_ordered")
+    world.touch(visit, event.at)
+    world.touch(world.orders[event.order], event.at)
+
+
+def _departed(world: World, event: Event) -> None:
+    visit = world.visits[event.visit]
+    visit.discharge_at, visit.disposition = event.at, event.code
+    _leave(world, visit, event)
+    _status(visit, event, "finished")
+    _state(visit, event, _END_STATES.get(event.code, "discharged"))
+    visit.waits.clear()
+    person = world.person(visit.patient)
+    person.visit = ""
+    world.touch(visit, event.at)
+    if event.order:
+        close_order(world, event, "completed")
+    if event.code == "20":
+        person.deceased_at = event.at
+        world.touch(person, event.at)
+    if visit.appointment:
+        appointment = world.appointments[visit.appointment]
+        appointment.status = "fulfilled"
+        person.bookings.pop(appointment.id, None)
+        world.touch(appointment, event.at)
+        refer(world, appointment, event, "seen")
+
+
+_FOLDS: dict[Kind, Fold] = (
+    BOOKING_FOLDS
+    | SERVICE_FOLDS
+    | {
+        Kind.ARRIVED: _arrived,
+        Kind.CHECKED_IN: _checked_in,
+        Kind.TRIAGED: _triaged,
+        Kind.ROOMED: _roomed,
+        Kind.ADMIT_DECISION: _admit_decision,
+        Kind.ADMITTED: _admitted,
+        Kind.ADMIT_CANCELLED: _admit_cancelled,
+        Kind.TRANSFER: _transfer,
+        Kind.VISIT_UPDATED: _visit_updated,
+        Kind.DISCHARGE_ORDERED: _discharge_ordered,
+        Kind.DEPARTED: _departed,
+    }
+)

@@ -1,0 +1,142 @@
+"""The fold for people, bookings and referrals; visits, beds, orders and tasks are in `state`."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from lakeward.simulator.events import Event, Kind
+from lakeward.simulator.records import Appointment, Slot
+from lakeward.simulator.world import World, slot_id
+
+SLOT_MINUTES = 30
+_MORNING, _AFTERNOON = range(8), range(10, 18)
+
+
+def _person_changed(world: World, event: Event) -> None:
+    person = world.people[event.patient]
+    for attribute, value in event.changes:
+        setattr(person, attribute, value)
+    world.touch(person, event.at)
+
+
+def _deactivated(world: World, event: Event) -> None:
+    world.people[event.patient].active = False
+    world.touch(world.people[event.patient], event.at)
+
+
+def _consented(world: World, event: Event) -> None:
+    world.touch(world.consents[event.code], event.at)
+
+
+def _merged(world: World, event: Event) -> None:
+    survivor, retired = world.people[event.patient], world.people[event.code]
+    retired.active, retired.merged_into = False, survivor.id
+    survivor.replaces.append(retired.id)
+    for appointment in retired.bookings:
+        world.mark(world.appointments[appointment])
+    survivor.bookings |= retired.bookings
+    retired.bookings = {}
+    world.touch(retired, event.at)
+    world.touch(survivor, event.at)
+
+
+def _slots_opened(world: World, event: Event) -> None:
+    if event.when is None:
+        return
+    for step in (*_MORNING, *_AFTERNOON):
+        start = event.when + timedelta(minutes=SLOT_MINUTES * step)
+        slot = Slot(id=slot_id(event.code, start), practitioner=event.code, start=start)
+        if step == _AFTERNOON[-1] and start.weekday() == 2:
+            slot.status = "busy-unavailable"
+        world.take(slot)
+        world.touch(slot, event.at)
+
+
+def _set_slot(world: World, appointment: Appointment, event: Event, status: str) -> None:
+    slot = world.slots[slot_id(appointment.practitioner, appointment.start)]
+    slot.status, slot.appointment = status, appointment.id if status == "busy" else ""
+    world.touch(slot, event.at)
+
+
+def refer(world: World, appointment: Appointment, event: Event, state: str) -> None:
+    """Carry what happened to an appointment over to the referral behind it."""
+    if not appointment.referral:
+        return
+    referral = world.referrals[appointment.referral]
+    referral.state, referral.state_since = state, event.at
+    if state == "scheduled":
+        referral.scheduled_at, referral.appointment = event.at, appointment.id
+    if state == "seen":
+        referral.seen_at = event.at
+    world.touch(referral, event.at)
+
+
+def _booked(world: World, event: Event) -> None:
+    appointment = world.appointments[event.appointment]
+    world.person(appointment.patient).bookings[appointment.id] = appointment.start.date()
+    _set_slot(world, appointment, event, "busy")
+    world.touch(appointment, event.at)
+    refer(world, appointment, event, "scheduled")
+
+
+def _rescheduled(world: World, event: Event) -> None:
+    appointment = world.appointments[event.appointment]
+    _set_slot(world, appointment, event, "free")
+    if event.when is not None:
+        appointment.start = event.when
+    appointment.moves += 1
+    appointment.confirmed_at = None
+    world.person(appointment.patient).bookings[appointment.id] = appointment.start.date()
+    _set_slot(world, appointment, event, "busy")
+    world.touch(appointment, event.at)
+
+
+def _appointment_changed(world: World, event: Event) -> None:
+    appointment = world.appointments[event.appointment]
+    if event.kind is Kind.APPOINTMENT_CONFIRMED:
+        appointment.confirmed_at = event.at
+    else:
+        code, text = event.changes[0]
+        appointment.type = (code, text)
+    world.touch(appointment, event.at)
+
+
+def _fell_through(world: World, event: Event) -> None:
+    appointment = world.appointments[event.appointment]
+    world.person(appointment.patient).bookings.pop(appointment.id, None)
+    if event.kind is Kind.APPOINTMENT_CANCELLED:
+        appointment.status, appointment.cancel_reason = "cancelled", event.code
+        _set_slot(world, appointment, event, "free")
+        refer(world, appointment, event, "appt_cancelled")
+    else:
+        appointment.status = "noshow"
+        refer(world, appointment, event, "unattended")
+    world.touch(appointment, event.at)
+
+
+def _referral(world: World, event: Event) -> None:
+    referral = world.referrals[event.referral]
+    referral.state_since = event.at
+    if event.kind is Kind.REFERRAL_ACCEPTED:
+        referral.state, referral.accepted_at = "accepted", event.at
+    if event.kind is Kind.REFERRAL_DECLINED:
+        referral.state, referral.closed_at = "declined", event.at
+    world.touch(referral, event.at)
+
+
+BOOKING_FOLDS: dict[Kind, Callable[[World, Event], None]] = {
+    Kind.PERSON_REGISTERED: _person_changed,
+    Kind.PERSON_UPDATED: _person_changed,
+    Kind.PERSON_DEACTIVATED: _deactivated,
+    Kind.CONSENT_DECIDED: _consented,
+    Kind.IDENTITY_MERGE: _merged,
+    Kind.SLOTS_OPENED: _slots_opened,
+    Kind.APPOINTMENT_BOOKED: _booked,
+    Kind.APPOINTMENT_RESCHEDULED: _rescheduled,
+    Kind.APPOINTMENT_MODIFIED: _appointment_changed,
+    Kind.APPOINTMENT_CONFIRMED: _appointment_changed,
+    Kind.APPOINTMENT_CANCELLED: _fell_through,
+    Kind.APPOINTMENT_NO_SHOW: _fell_through,
+    Kind.REFERRAL_CREATED: _referral,
+    Kind.REFERRAL_ACCEPTED: _referral,
+    Kind.REFERRAL_DECLINED: _referral,
+}

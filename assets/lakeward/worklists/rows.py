@@ -1,0 +1,122 @@
+"""Rows of a released worklist as plain values, and what became of each since the last delivery.
+
+Only columns of the contract's allow-list are ever selected. File formats belong to `formats`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from lakeward.contracts import Contract
+from lakeward.core.errors import SpecError
+from lakeward.lake.query import connect, register_table, snapshot
+from lakeward.lake.release import Release, current
+from lakeward.lake.tables import Lake
+
+Plain = str | int | float | bool | None
+Row = Mapping[str, Plain]
+
+ACTION, STALE_SINCE, KEY, RANK = "action", "stale_since", "row_id", "rank"
+COMPUTED = (ACTION, STALE_SINCE)
+NOT_COMPARED = frozenset({ACTION, STALE_SINCE, RANK, "data_as_of"})
+"""Columns whose change alone does not make a row `changed`: a row may move up a list untouched."""
+
+SUPPRESSION = "worklist__suppression"
+
+
+def export_columns(contract: Contract) -> tuple[str, ...]:
+    """Give the columns of the files, in order; lists that may be stale say so in each row."""
+    columns = [name for name in contract.export_columns if name not in COMPUTED]
+    if KEY not in columns or RANK not in columns:
+        raise SpecError(
+            f"contract {contract.id}", "exportColumns lack row_id or rank", "both", "add them"
+        )
+    added = [ACTION] if contract.staleness == "block" else [ACTION, STALE_SINCE]
+    after = columns.index(KEY) + 1
+    return (*columns[:after], *added, *columns[after:])
+
+
+def read_rows(
+    lake: Lake, contract: Contract, release: Release, zone: ZoneInfo, stale_since: str | None
+) -> list[Row]:
+    """Read the pinned version of a list in its order; `action` stays open.
+
+    A column that an older version does not have is empty.
+    """
+    version = release.pins[contract.name]
+    pinned = snapshot(lake, contract.name, version)
+    known = {name for name, _ in pinned.columns} if pinned else set()
+    wanted = [name for name in export_columns(contract) if name not in COMPUTED]
+    select = ", ".join(f'"{n}"' if n in known else f'null as "{n}"' for n in wanted)
+    with connect() as connection:
+        register_table(connection, lake, contract.name, version)
+        sql = f'select {select} from "{contract.name}" order by "{RANK}", "{KEY}"'
+        found = connection.sql(sql).to_arrow_table().to_pylist()
+    stale: dict[str, Plain] = {} if contract.staleness == "block" else {STALE_SINCE: stale_since}
+    return [{name: plain(value, zone) for name, value in row.items()} | stale for row in found]
+
+
+def count_suppressed(lake: Lake, worklist: str, day: date) -> dict[str, int]:
+    """Count the candidates that a list left out on a day, by reason."""
+    release = current(lake, SUPPRESSION, day=day)
+    if release is None:
+        return {}
+    with connect() as connection:
+        register_table(connection, lake, SUPPRESSION, release.pins[SUPPRESSION])
+        found = connection.execute(
+            f"select reason, count(*) from {SUPPRESSION} where worklist = ?"
+            " group by reason order by reason",
+            [worklist],
+        ).fetchall()
+    return {str(reason): int(count) for reason, count in found}
+
+
+def plain(value: object, zone: ZoneInfo) -> Plain:
+    """Turn a value into what JSON can say; instants become ISO text in the facility's zone."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, datetime):
+        return value.astimezone(zone).isoformat(timespec="seconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise SpecError("worklist column", f"type {type(value).__name__}", "a plain value", "cast it")
+
+
+def with_actions(rows: Iterable[Row], before: Sequence[Row], columns: Sequence[str]) -> list[Row]:
+    """Say of each row whether it is new, changed or unchanged, and tell removed rows once.
+
+    Args:
+        rows: The list as it is now.
+        before: The list as delivered last, tombstones included.
+        columns: Columns of the result, in order.
+
+    Returns:
+        The rows in their order, then one tombstone per row that is gone, by row_id.
+    """
+    known = {row[KEY]: row for row in before if row[ACTION] != "removed"}
+    told: list[Row] = []
+    for row in rows:
+        old = known.pop(row[KEY], None)
+        action = "new" if old is None else "unchanged" if _same(row, old) else "changed"
+        told.append({name: action if name == ACTION else row[name] for name in columns})
+    for key in sorted(known, key=str):
+        gone: dict[str, Plain] = {KEY: key, ACTION: "removed"}
+        told.append({name: gone.get(name) for name in columns})
+    return told
+
+
+def is_same_list(rows: Sequence[Row], before: Sequence[Row], columns: Sequence[str]) -> bool:
+    """Whether a list says exactly what was delivered last, actions and tombstones aside."""
+    names = [name for name in columns if name != ACTION]
+    live = [row for row in before if row[ACTION] != "removed"]
+    return [{n: r[n] for n in names} for r in rows] == [
+        {n: value for n, value in r.items() if n != ACTION} for r in live
+    ]
+
+
+def _same(row: Row, old: Row) -> bool:
+    names = (row.keys() | old.keys()) - NOT_COMPARED
+    return all(row.get(name) == old.get(name) for name in names)

@@ -1,0 +1,201 @@
+"""From a worklist row back to the file and the message or line behind it.
+
+Says where things stand, never what they say: no name, no time of a visit, no value of a record.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from lakeward.contracts import Contract, load_contracts
+from lakeward.core.errors import UsageError
+from lakeward.core.paths import Home
+from lakeward.lake.query import Connection, DatabaseError, connect, register_table, snapshot
+from lakeward.lake.release import Release, history, published_pins
+from lakeward.lake.tables import Lake
+from lakeward.worklists.documents import short_name
+
+EVENTS = "canonical__visit_event"
+_SUBJECTS = ("visit_key", "referral_key", "bed_key")
+_RECORDS = {
+    "raw_hl7v2__message": (
+        "message",
+        "message_type || coalesce('^' || trigger_event, '')",
+    ),
+    "raw_fhir__resource": (
+        "line",
+        "resource_type || coalesce(' version ' || version_id, '')",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A place in a delivered file.
+
+    Attributes:
+        source_ref: As it stands on rows.
+        path: The file; None when the reference names none.
+        place: `message 3` or `line 12`.
+        record: `SIU^S13` or `Appointment version 3`; empty when the record is not in the lake.
+    """
+
+    source_ref: str
+    path: Path | None = None
+    place: str = ""
+    record: str = ""
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        record = f" ({self.record})" if self.record else ""
+        return f"{self.path} {self.place}{record}" if self.path else self.source_ref
+
+
+@dataclass(frozen=True)
+class Step:
+    """One event of the visit, referral or bed behind the row, in order of happening."""
+
+    event_type: str
+    from_state: str | None
+    to_state: str | None
+    trigger: str | None
+    is_cancelled: bool
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A worklist row's way back: the change behind it, and all that led to it."""
+
+    row_id: str
+    worklist: str
+    day: date
+    table_version: int
+    release_id: str | None
+    origin: Origin
+    steps: tuple[Step, ...]
+
+    def lines(self) -> list[str]:
+        """Give the trace as text for a terminal."""
+        told = f"{self.worklist} of {self.day}, table version {self.table_version}"
+        release = f", release {self.release_id}" if self.release_id else ", not released"
+        steps = [
+            f"  {step.event_type}"
+            + (f" {step.from_state or '-'} -> {step.to_state}" if step.to_state else "")
+            + (" (cancelled)" if step.is_cancelled else "")
+            + f": {step.origin}"
+            for step in self.steps
+        ]
+        return [told + release, f"change: {self.origin}", "events:", *(steps or ["  none"])]
+
+
+def trace(lake: Lake, home: Home, row_id: str) -> Trace:
+    """Find a row in any worklist, current or earlier, and follow it back.
+
+    Raises:
+        UsageError: No worklist holds or held such a row.
+    """
+    for contract in load_contracts().values():
+        if contract.consumer:
+            for version, release in _versions(lake, contract):
+                row = _row(lake, contract.name, version, row_id)
+                if row is not None:
+                    return _follow(lake, home, contract, version, release, row)
+    raise UsageError(
+        "trace", "no worklist holds this row", "a row_id of an exported list", "copy it from a file"
+    )
+
+
+def _versions(lake: Lake, contract: Contract) -> Iterator[tuple[int, Release | None]]:
+    """Give a table's versions: released ones first, newest first, then the others."""
+    newest = snapshot(lake, contract.name)
+    released: dict[int, Release] = {}
+    for decision in history(lake, contract.unit):
+        if decision.state == "released" and contract.name in decision.pins:
+            released.setdefault(decision.pins[contract.name], decision)
+    yield from released.items()
+    for version in range(newest.version if newest else -1, -1, -1):
+        if version not in released:
+            yield version, None
+
+
+def _row(lake: Lake, table: str, version: int, row_id: str) -> dict[str, Any] | None:
+    with connect() as connection:
+        try:
+            register_table(connection, lake, table, version)
+            found = _dicts(connection, f'select * from "{table}" where row_id = ?', [row_id])
+        except DatabaseError:  # the files of an old version may be vacuumed
+            return None
+    return found[0] if found else None
+
+
+def _follow(
+    lake: Lake,
+    home: Home,
+    contract: Contract,
+    version: int,
+    release: Release | None,
+    row: Mapping[str, Any],
+) -> Trace:
+    with connect() as connection:
+        pins = published_pins(lake)
+        for table in (EVENTS, *_RECORDS):
+            register_table(connection, lake, table, pins.get(table))
+        shown = {name for (name,) in connection.execute("show tables").fetchall()}
+        events = _events(connection, row) if EVENTS in shown else []
+        return Trace(
+            row_id=row["row_id"],
+            worklist=short_name(contract),
+            day=row["day"],
+            table_version=version,
+            release_id=release.release_id if release else None,
+            origin=_origin(connection, shown, home, row["source_ref"]),
+            steps=tuple(
+                Step(
+                    event["event_type"],
+                    event["from_state"],
+                    event["to_state"],
+                    event["source_trigger"],
+                    bool(event["is_cancelled"]),
+                    _origin(connection, shown, home, event["source_ref"]),
+                )
+                for event in events
+            ),
+        )
+
+
+def _events(connection: Connection, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    subject = next((name for name in _SUBJECTS if row.get(name)), None)
+    if subject is None:
+        return []
+    return _dicts(
+        connection,
+        f"select event_type, from_state, to_state, source_trigger, is_cancelled, source_ref"
+        f" from {EVENTS} where {subject} = ?"
+        " order by occurred_at nulls last, recorded_at nulls last, event_id",
+        [row[subject]],
+    )
+
+
+def _origin(connection: Connection, shown: set[str], home: Home, source_ref: str | None) -> Origin:
+    file, mark, number = (source_ref or "").rpartition("#")
+    if not mark or not number.isdigit():
+        return Origin(source_ref or "unknown")
+    for table, (unit, record) in _RECORDS.items():
+        if table in shown:
+            found = connection.execute(
+                f"select {record} from {table} where file = ? and {unit} = ?", [file, int(number)]
+            ).fetchall()
+            if found:
+                return Origin(
+                    str(source_ref), home.landing / file, f"{unit} {number}", str(found[0][0])
+                )
+    return Origin(str(source_ref), home.landing / file, f"record {number}")
+
+
+def _dicts(connection: Connection, sql: str, values: list[object]) -> list[dict[str, Any]]:
+    found = connection.execute(sql, values)
+    names = [column[0] for column in found.description or []]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -1,0 +1,23 @@
+{#- The rank of each feed for some column groups of an object, one column a group: 1 decides. -#}
+{% macro authority_ranks(authority, object, elements) -%}
+(
+    select
+        feed
+        {%- for element in elements %},
+        cast(min(case when element = '{{ element }}' then rank end) as integer) as {{ element }}_rank
+        {%- endfor %}
+    from {{ authority }}
+    where object = '{{ object }}'
+    group by feed
+)
+{%- endmacro %}
+
+{#- The value of the best-ranked feed that states one. `""` clears, an empty text states nothing. -#}
+{% macro decided(value, rank) -%}
+nullif({{ earliest_by("nullif(" ~ value ~ ", '')", rank) }}, '""')
+{%- endmacro %}
+
+{#- The instant of the best-ranked feed that states one; the instant for "cleared" clears. -#}
+{% macro decided_at(value, rank) -%}
+nullif({{ earliest_by(value, rank) }}, {{ cleared_at() }})
+{%- endmacro %}

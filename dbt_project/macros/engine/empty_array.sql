@@ -1,0 +1,12 @@
+{#- An array of text without elements. -#}
+{% macro empty_array() -%}
+    {{ return(adapter.dispatch('empty_array', 'lakeward')()) }}
+{%- endmacro %}
+
+{% macro default__empty_array() -%}
+    cast([] as varchar[])
+{%- endmacro %}
+
+{% macro spark__empty_array() -%}
+    cast(array() as array<string>)
+{%- endmacro %}

@@ -1,0 +1,12 @@
+{#- Whether an array of text holds a word. -#}
+{% macro has_flag(array_expr, word) -%}
+    {{ return(adapter.dispatch('has_flag', 'lakeward')(array_expr, word)) }}
+{%- endmacro %}
+
+{% macro default__has_flag(array_expr, word) -%}
+    list_contains({{ array_expr }}, '{{ word }}')
+{%- endmacro %}
+
+{% macro spark__has_flag(array_expr, word) -%}
+    array_contains({{ array_expr }}, '{{ word }}')
+{%- endmacro %}

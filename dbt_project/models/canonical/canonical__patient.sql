@@ -1,0 +1,85 @@
+-- Grain: one row per patient_key; a merged patient keeps its own row.
+{% set demographics = ['family_name', 'given_names', 'birth_date', 'administrative_sex', 'address_line', 'city', 'state', 'postal_code', 'preferred_language'] %}
+{% set contacts = ['phone_mobile', 'phone_home', 'phone_work', 'email'] %}
+with by_feed as (
+    select
+        own_patient_key,
+        feed,
+        min(own_authority) as own_authority,
+        min(own_type) as own_type,
+        min(own_value) as own_value,
+        {% for name in demographics + contacts + ['is_deceased', 'deceased_at', 'is_active'] %}
+        {{ latest_by(name, 'statement_order') }} as {{ name }},
+        {% endfor %}
+        max(case when is_test then 1 else 0 end) as is_test,
+        {{ latest_by('source_system', 'statement_order') }} as source_system,
+        {{ latest_by('source_ref', 'statement_order') }} as source_ref,
+        {{ latest_by('recorded_at', 'statement_order') }} as recorded_at,
+        max(statement_order) as statement_order
+    from {{ ref('int__patient_statement') }}
+    group by own_patient_key, feed
+),
+
+decided as (
+    select
+        f.own_patient_key,
+        min(f.own_authority) as own_authority,
+        min(f.own_type) as own_type,
+        min(f.own_value) as own_value,
+        {% for name in demographics %}
+        {{ decided('f.' ~ name, 'a.demographics_rank') }} as {{ name }},
+        {% endfor %}
+        {% for name in contacts %}
+        {{ decided('f.' ~ name, 'a.contact_rank') }} as {{ name }},
+        {% endfor %}
+        max(case when f.is_deceased = 'true' then 1 else 0 end) = 1 as is_deceased,
+        {{ decided_at('f.deceased_at', 'a.demographics_rank') }} as deceased_at,
+        {{ earliest_by('f.is_active', 'a.demographics_rank') }} as is_active,
+        max(f.is_test) as is_test,
+        count(distinct nullif(nullif(f.birth_date, ''), '""')) as birth_dates,
+        count(distinct nullif(nullif(f.administrative_sex, ''), '""')) as sexes,
+        {{ latest_by('f.source_system', 'f.statement_order') }} as source_system,
+        {{ latest_by('f.source_ref', 'f.statement_order') }} as source_ref,
+        {{ latest_by('f.recorded_at', 'f.statement_order') }} as recorded_at
+    from by_feed as f
+    left join {{ authority_ranks(ref('authority'), 'patient', ['demographics', 'contact']) }} as a
+        on a.feed = f.feed
+    group by f.own_patient_key
+)
+
+select
+    d.own_patient_key as patient_key,
+    case when d.own_type = 'MR' then d.own_value end as mrn,
+    case when d.own_type = 'MR' then d.own_authority end as mrn_authority,
+    d.family_name,
+    d.given_names,
+    cast(d.birth_date as date) as birth_date,
+    d.administrative_sex,
+    d.is_deceased,
+    d.deceased_at,
+    d.phone_mobile,
+    d.phone_home,
+    d.phone_work,
+    d.email,
+    d.address_line,
+    d.city,
+    d.state,
+    d.postal_code,
+    d.preferred_language,
+    case
+        when s.patient_key is not null then 'merged'
+        when d.is_test = 1 then 'test'
+        when not coalesce(d.is_active, true) then 'inactive'
+        else 'active'
+    end as record_status,
+    s.patient_key as merged_into_patient_key,
+    d.source_system,
+    d.source_ref,
+    d.recorded_at,
+    {{ flags([
+        ['birth_date_conflict', 'd.birth_dates > 1'],
+        ['sex_conflict', 'd.sexes > 1'],
+        ['no_medical_record_number', "d.own_type <> 'MR'"],
+    ]) }} as quality_flags
+from decided as d
+left join {{ ref('int__patient_survivor') }} as s on s.own_patient_key = d.own_patient_key

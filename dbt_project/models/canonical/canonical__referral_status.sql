@@ -1,0 +1,123 @@
+-- Grain: one row per referral_key. State comes from events, and from the visit booked for it: the
+-- later of the two counts, unless the referral is closed.
+with by_feed as (
+    select
+        referral_key,
+        feed,
+        {% for name in ['patient_key', 'order_key', 'originating_id', 'specialty', 'reason_code', 'priority', 'status_source', 'referring_practitioner_key', 'referred_to', 'expires_at', 'source_system', 'source_ref', 'recorded_at'] %}
+        {{ latest_by(name, 'statement_order') }} as {{ name }},
+        {% endfor %}
+        min(received_at) as received_at,
+        max(statement_order) as statement_order
+    from {{ ref('int__referral_statement') }}
+    group by referral_key, feed
+),
+
+attributes as (
+    select
+        f.referral_key,
+        {% for name in ['patient_key', 'order_key', 'originating_id', 'specialty', 'reason_code', 'priority', 'status_source', 'referring_practitioner_key', 'referred_to'] %}
+        {{ decided('f.' ~ name, 'a.status_rank') }} as {{ name }},
+        {% endfor %}
+        {{ decided_at('f.expires_at', 'a.status_rank') }} as expires_at,
+        min(f.received_at) as received_at,
+        {{ latest_by('f.source_system', 'f.statement_order') }} as source_system,
+        {{ latest_by('f.source_ref', 'f.statement_order') }} as source_ref,
+        {{ latest_by('f.recorded_at', 'f.statement_order') }} as recorded_at
+    from by_feed as f
+    left join {{ authority_ranks(ref('authority'), 'referral', ['status']) }} as a on a.feed = f.feed
+    group by f.referral_key
+),
+
+folded as (
+    select
+        referral_key,
+        {{ latest_by('to_state', 'fold_order') }} as state,
+        {{ latest_by('case when to_state is not null and (from_state is null or from_state <> to_state) then occurred_at end', 'fold_order') }} as state_since,
+        min(case when event_type = 'referral_created' then occurred_at end) as created_at,
+        min(case when event_type = 'referral_accepted' then occurred_at end) as accepted_at,
+        max(case when event_type = 'referral_scheduled' then occurred_at end) as scheduled_at,
+        min(case when event_type = 'referral_seen' then occurred_at end) as seen_at,
+        max(case when event_type in ('referral_closed', 'referral_cancelled', 'referral_declined', 'referral_expired') then occurred_at end) as closed_at
+    from (
+        select
+            e.*,
+            {{ time_text('e.occurred_at') }} || {{ time_text('e.recorded_at') }} || lpad(cast(k.lifecycle as varchar), 3, '0') || e.event_id as fold_order
+        from {{ ref('canonical__visit_event') }} as e
+        inner join {{ ref('event_type') }} as k on k.event_type = e.event_type
+        where
+            e.referral_key is not null
+            and not e.is_cancelled
+            and not {{ has_flag('e.quality_flags', 'confirmed_by_other_source') }}
+    )
+    group by referral_key
+),
+
+appointments as (
+    select
+        l.referral_key,
+        v.visit_key,
+        v.booked_at,
+        v.discharge_at,
+        case
+            when v.main_state in ('scheduled', 'confirmed', 'arrived', 'checked_in', 'triaged', 'roomed', 'in_exam') then 'scheduled'
+            when v.main_state in ('discharged', 'closed') then 'seen'
+            when v.main_state in ('no_show', 'lwbs') then 'unattended'
+            when v.main_state = 'cancelled' then 'appt_cancelled'
+        end as state,
+        case when v.main_state in ('discharged', 'closed', 'no_show', 'lwbs', 'cancelled') then v.state_since else v.booked_at end as state_since
+    from {{ ref('int__referral_appointment') }} as l
+    inner join {{ ref('canonical__visit') }} as v on v.visit_key = l.visit_key
+),
+
+decided as (
+    select
+        a.*,
+        f.created_at,
+        f.accepted_at,
+        f.scheduled_at,
+        f.seen_at,
+        f.closed_at,
+        v.visit_key,
+        v.booked_at,
+        v.discharge_at,
+        v.state as visit_state,
+        v.state_since as visit_state_since,
+        coalesce(f.state, 'created') as event_state,
+        f.state_since as event_state_since,
+        v.state is not null
+            and coalesce(f.state, 'created') not in ('declined', 'closed', 'cancelled', 'expired', 'report_returned')
+            and (f.state_since is null or v.state_since > f.state_since) as is_visit_later
+    from attributes as a
+    left join folded as f on f.referral_key = a.referral_key
+    left join appointments as v on v.referral_key = a.referral_key
+)
+
+select
+    referral_key,
+    patient_key,
+    order_key,
+    originating_id,
+    specialty,
+    reason_code,
+    coalesce(priority, 'routine') as priority,
+    case when is_visit_later then visit_state else event_state end as state,
+    status_source,
+    referring_practitioner_key,
+    referred_to,
+    coalesce(received_at, created_at) as received_at,
+    accepted_at,
+    coalesce(booked_at, scheduled_at) as scheduled_at,
+    visit_key as appointment_visit_key,
+    coalesce(seen_at, case when visit_state = 'seen' then discharge_at end) as seen_at,
+    closed_at,
+    expires_at,
+    case when is_visit_later then visit_state_since else event_state_since end as state_since,
+    source_system,
+    source_ref,
+    recorded_at,
+    {{ flags([
+        ['state_from_visit', 'is_visit_later'],
+        ['no_patient', 'patient_key is null'],
+    ]) }} as quality_flags
+from decided

@@ -1,0 +1,30 @@
+-- Grain: one row per event_id. What does not count stays, marked in quality_flags, without a state.
+select
+    event_id,
+    visit_key,
+    surviving_patient_key as patient_key,
+    bed_key,
+    location_key,
+    referral_key,
+    order_key,
+    event_type,
+    from_state,
+    to_state,
+    occurred_at,
+    confidence,
+    cancels_event_id,
+    is_cancelled,
+    source_trigger,
+    control_id,
+    source_system,
+    source_ref,
+    recorded_at,
+    {{ flags([
+        ['confirmed_by_other_source', 'is_confirmed'],
+        ['outranked', 'is_outranked'],
+        ['superseded', 'is_superseded'],
+        ['illegal_transition', 'is_illegal'],
+        ['unmatched_cancel', 'is_effective and cancels is not null and cancels_event_id is null'],
+        ['no_time', 'occurred_at is null'],
+    ]) }} as quality_flags
+from {{ ref('int__visit_event') }}

@@ -1,0 +1,24 @@
+-- Grain: one row per visit whose discharge disposition says more than that it ended.
+select
+    visit_key,
+    case disposition
+        when 'exp' then 'deceased'
+        when 'aadvice' then 'ama'
+        when 'lwbs' then 'lwbs'
+    end as departed_state
+from (
+    select
+        visit_key,
+        {{ decided('discharge_disposition', 'movement_rank') }} as disposition
+    from (
+        select
+            s.visit_key,
+            a.movement_rank,
+            {{ latest_by('s.discharge_disposition', 's.statement_order') }} as discharge_disposition
+        from {{ ref('int__visit_statement') }} as s
+        inner join {{ authority_ranks(ref('authority'), 'visit', ['movement']) }} as a on a.feed = s.feed
+        group by s.visit_key, a.movement_rank
+    )
+    group by visit_key
+)
+where disposition in ('exp', 'aadvice', 'lwbs')

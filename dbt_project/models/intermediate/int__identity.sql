@@ -1,0 +1,67 @@
+-- Grain: one row per identifier and patient that it was told for; merges followed.
+with told as (
+    select
+        k.own_patient_key,
+        i.identifier_authority,
+        i.identifier_type,
+        i.identifier_value,
+        k.statement_order,
+        k.source_system,
+        k.source_ref,
+        k.recorded_at
+    from {{ ref('stg_hl7v2__patient_identifier') }} as i
+    inner join {{ ref('stg_hl7v2__patient_key') }} as k
+        on k.source_system = i.source_system
+        and k.received = i.received
+        and k.message = i.message
+        and k.patient_group = i.patient_group
+    union all
+    select
+        prior_own_key as own_patient_key,
+        identifier_authority,
+        identifier_type,
+        identifier_value,
+        statement_order,
+        source_system,
+        source_ref,
+        recorded_at
+    from {{ ref('stg_hl7v2__merge') }}
+    where identifier_type in ('MR', 'PI')
+    union all
+    select
+        p.own_patient_key,
+        i.identifier_authority,
+        i.identifier_type,
+        i.identifier_value,
+        p.statement_order,
+        p.source_system,
+        p.source_ref,
+        p.recorded_at
+    from {{ ref('stg_fhir__patient_identifier') }} as i
+    inner join {{ ref('stg_fhir__patient') }} as p
+        on p.source_system = i.source_system and p.resource_id = i.resource_id
+    union all
+    select
+        own_patient_key,
+        source_system as identifier_authority,
+        'FHIR' as identifier_type,
+        resource_id as identifier_value,
+        statement_order,
+        source_system,
+        source_ref,
+        recorded_at
+    from {{ ref('stg_fhir__patient') }}
+)
+
+select
+    coalesce(s.patient_key, t.own_patient_key) as patient_key,
+    t.identifier_authority,
+    t.identifier_type,
+    t.identifier_value,
+    max(case when s.patient_key is not null then 1 else 0 end) = 1 as is_merged,
+    {{ latest_by('t.source_system', 't.statement_order') }} as source_system,
+    {{ latest_by('t.source_ref', 't.statement_order') }} as source_ref,
+    max(t.recorded_at) as recorded_at
+from told as t
+left join {{ ref('int__patient_survivor') }} as s on s.own_patient_key = t.own_patient_key
+group by coalesce(s.patient_key, t.own_patient_key), t.identifier_authority, t.identifier_type, t.identifier_value

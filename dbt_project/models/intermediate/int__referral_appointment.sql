@@ -1,0 +1,34 @@
+-- Grain: one row per referral that an appointment was booked for, with the visit booked last.
+with links as (
+    select
+        r.referral_key,
+        {{ appointment_visit_key('a.appointment_authority', 'a.appointment_id') }} as visit_key,
+        a.statement_order
+    from {{ ref('stg_fhir__appointment') }} as a
+    inner join {{ ref('int__referral_request') }} as r
+        on r.source_system = a.source_system and r.resource_id = a.service_request_resource_id
+    where a.is_current
+    union all
+    select
+        r.referral_key,
+        a.visit_key,
+        a.statement_order
+    from {{ ref('int__scheduling_message') }} as a
+    inner join {{ ref('int__referral_order') }} as r
+        on r.order_key = {{ placer_order_key('a.placer_order_authority', 'a.placer_order_number') }}
+    where a.placer_order_number is not null and a.visit_key is not null
+)
+
+select
+    referral_key,
+    {{ latest_by('visit_key', "booked_order || visit_key") }} as visit_key
+from (
+    select
+        l.referral_key,
+        l.visit_key,
+        {{ time_text('max(v.booked_at)') }} as booked_order
+    from links as l
+    inner join {{ ref('canonical__visit') }} as v on v.visit_key = l.visit_key
+    group by l.referral_key, l.visit_key
+)
+group by referral_key

@@ -1,0 +1,25 @@
+-- Grain: one row per merge of two patients that a source told.
+select
+    m.source_system || '|' || m.source_ref || '|merge|' || m.prior_own_key as event_seed,
+    cast(null as varchar) as visit_key,
+    coalesce(s.patient_key, m.surviving_own_key) as patient_key,
+    cast(null as varchar) as bed_key,
+    cast(null as varchar) as location_key,
+    cast(null as varchar) as place_key,
+    cast(null as varchar) as referral_key,
+    cast(null as varchar) as order_key,
+    'identity_merge' as event_type,
+    m.recorded_at as occurred_at,
+    m.recorded_at,
+    cast(null as timestamp with time zone) as scheduled_start_at,
+    'explicit' as confidence,
+    true as is_time_told,
+    cast(null as varchar) as cancels,
+    cast(null as timestamp with time zone) as cancelled_at,
+    m.source_trigger,
+    m.control_id,
+    m.feed,
+    m.source_system,
+    m.source_ref
+from {{ ref('int__patient_merge') }} as m
+left join {{ ref('int__patient_survivor') }} as s on s.own_patient_key = m.surviving_own_key

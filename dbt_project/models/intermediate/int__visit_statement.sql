@@ -1,0 +1,135 @@
+-- Grain: one row per statement of a feed about a visit, in one shape for messages and resources.
+select
+    a.source_system,
+    a.source_ref,
+    a.recorded_at,
+    a.statement_order,
+    a.feed,
+    a.visit_key,
+    a.patient_key,
+    'assigned' as key_quality,
+    v.visit_number,
+    a.appointment_id,
+    v.visit_class,
+    a.service_type,
+    a.appointment_type,
+    a.reason_code,
+    a.scheduled_start_at,
+    a.scheduled_end_at,
+    a.duration_minutes,
+    cast(null as timestamp with time zone) as booked_at,
+    case when a.appointment_status in ('cancelled', 'noshow', 'entered-in-error') then a.event_reason_code end as cancel_reason_code,
+    a.practitioner_key,
+    {{ location_key('a.location_facility', 'a.location_unit') }} as location_key,
+    cast(null as varchar) as pending_location_key,
+    cast(null as timestamp with time zone) as expected_discharge_at,
+    cast(null as varchar) as discharge_disposition,
+    cast(null as varchar) as fhir_status
+from {{ ref('int__scheduling_message') }} as a
+left join {{ ref('stg_hl7v2__visit') }} as v
+    on v.source_system = a.source_system
+    and v.received = a.received
+    and v.message = a.message
+    and v.patient_group = a.patient_group
+where a.visit_key is not null and a.event_type not in ('slot_blocked', 'slot_opened')
+union all
+select
+    v.source_system,
+    v.source_ref,
+    v.recorded_at,
+    v.statement_order,
+    v.feed,
+    m.visit_key,
+    m.patient_key,
+    m.key_quality,
+    v.visit_number,
+    cast(null as varchar) as appointment_id,
+    v.visit_class,
+    v.service_type,
+    cast(null as varchar) as appointment_type,
+    v.reason_code,
+    case when v.event_type in ('pre_admitted', 'admit_pending') then coalesce(v.expected_admit_at, v.planned_at) end as scheduled_start_at,
+    cast(null as timestamp with time zone) as scheduled_end_at,
+    cast(null as bigint) as duration_minutes,
+    cast(null as timestamp with time zone) as booked_at,
+    cast(null as varchar) as cancel_reason_code,
+    v.practitioner_key,
+    {{ location_key('v.location_facility', 'v.location_unit') }} as location_key,
+    {{ location_key('v.pending_facility', 'v.pending_unit') }} as pending_location_key,
+    v.expected_discharge_at,
+    v.discharge_disposition,
+    cast(null as varchar) as fhir_status
+from {{ ref('stg_hl7v2__visit') }} as v
+inner join {{ ref('int__message_visit') }} as m
+    on m.source_system = v.source_system
+    and m.received = v.received
+    and m.message = v.message
+    and m.patient_group = v.patient_group
+where m.visit_key is not null and v.feed <> 'siu'
+union all
+select
+    a.source_system,
+    a.source_ref,
+    a.recorded_at,
+    a.statement_order,
+    'fhir' as feed,
+    {{ appointment_visit_key('a.appointment_authority', 'a.appointment_id') }} as visit_key,
+    p.patient_key,
+    'assigned' as key_quality,
+    cast(null as varchar) as visit_number,
+    a.appointment_id,
+    cast(null as varchar) as visit_class,
+    a.service_type,
+    a.appointment_type,
+    a.reason_code,
+    a.scheduled_start_at,
+    a.scheduled_end_at,
+    coalesce(a.duration_minutes, {{ minutes_between('a.scheduled_start_at', 'a.scheduled_end_at') }}) as duration_minutes,
+    a.booked_at,
+    a.cancel_reason_code,
+    d.practitioner_key,
+    l.unit_location_key as location_key,
+    cast(null as varchar) as pending_location_key,
+    cast(null as timestamp with time zone) as expected_discharge_at,
+    cast(null as varchar) as discharge_disposition,
+    cast(null as varchar) as fhir_status
+from {{ ref('stg_fhir__appointment') }} as a
+left join {{ ref('int__fhir_patient') }} as p
+    on p.source_system = a.source_system and p.resource_id = a.patient_resource_id
+left join {{ ref('stg_fhir__practitioner') }} as d
+    on d.source_system = a.source_system and d.resource_id = a.practitioner_resource_id
+left join {{ ref('int__fhir_location') }} as l
+    on l.source_system = a.source_system and l.resource_id = a.location_resource_id
+union all
+select
+    e.source_system,
+    e.source_ref,
+    e.recorded_at,
+    e.statement_order,
+    'fhir' as feed,
+    i.visit_key,
+    i.patient_key,
+    'assigned' as key_quality,
+    e.visit_number,
+    cast(null as varchar) as appointment_id,
+    e.visit_class,
+    e.service_type,
+    cast(null as varchar) as appointment_type,
+    e.reason_code,
+    cast(null as timestamp with time zone) as scheduled_start_at,
+    cast(null as timestamp with time zone) as scheduled_end_at,
+    cast(null as bigint) as duration_minutes,
+    cast(null as timestamp with time zone) as booked_at,
+    cast(null as varchar) as cancel_reason_code,
+    d.practitioner_key,
+    cast(null as varchar) as location_key,
+    cast(null as varchar) as pending_location_key,
+    e.expected_discharge_at,
+    e.discharge_disposition,
+    e.status as fhir_status
+from {{ ref('stg_fhir__encounter') }} as e
+inner join {{ ref('int__fhir_encounter') }} as i
+    on i.source_system = e.source_system and i.resource_id = e.resource_id
+left join {{ ref('stg_fhir__practitioner') }} as d
+    on d.source_system = e.source_system and d.resource_id = e.practitioner_resource_id
+where e.is_current

@@ -1,0 +1,8 @@
+-- Grain: one row per past status of the winning version of an Encounter.
+select
+    {{ fhir_envelope('h') }},
+    h.ordinal,
+    h.status,
+    h.period_start_at,
+    h.period_end_at
+from {{ current_version(source('lake', 'fhir__encounter_status_history'), source('lake', 'fhir_current'), 'Encounter') }} as h

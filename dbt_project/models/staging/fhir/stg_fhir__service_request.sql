@@ -1,0 +1,80 @@
+-- Grain: one row per stored version of a ServiceRequest; `is_current` marks the winning one.
+with identifiers as (
+    select
+        i.source,
+        i.received,
+        i.line,
+        coalesce(known.authority, i.system, i.source) as authority,
+        coalesce(i.type_code, known.identifier_type) as identifier_type,
+        i.value,
+        row_number() over (
+            partition by i.source, i.received, i.line, coalesce(i.type_code, known.identifier_type)
+            order by i.ordinal
+        ) as identifier_rank
+    from {{ source('lake', 'fhir__service_request_identifier') }} as i
+    left join {{ ref('identifier_system') }} as known on known.system = i.system
+    where i.value is not null
+),
+
+numbers as (
+    select
+        source,
+        received,
+        line,
+        max(case when identifier_type = 'PLAC' then authority end) as placer_authority,
+        max(case when identifier_type = 'PLAC' then value end) as placer_number,
+        max(case when identifier_type = 'FILL' then authority end) as filler_authority,
+        max(case when identifier_type = 'FILL' then value end) as filler_number,
+        max(case when identifier_type = 'RREF' then authority end) as referral_authority,
+        max(case when identifier_type = 'RREF' then value end) as referral_id
+    from identifiers
+    where identifier_rank = 1
+    group by source, received, line
+)
+
+select
+    {{ fhir_envelope('r') }},
+    {{ fhir_order('r') }} as statement_order,
+    {{ fhir_version_order('r') }} as version_order,
+    winner.line is not null as is_current,
+    r.content_sha256,
+    n.placer_authority,
+    n.placer_number,
+    n.filler_authority,
+    n.filler_number,
+    n.referral_authority,
+    n.referral_id,
+    n.referral_id is not null or r.category_code in ('referral', '3457005') as is_referral,
+    r.patient_id as patient_resource_id,
+    r.encounter_id as encounter_resource_id,
+    r.requester_id as requester_resource_id,
+    r.based_on_id as based_on_resource_id,
+    r.status as status_code,
+    {{ mapped('status', 'r.status') }} as order_status,
+    r.intent,
+    coalesce({{ mapped('priority', 'r.priority') }}, 'routine') as priority,
+    coalesce(
+        service_own.to_code, service_any.to_code, {{ mapped('category', 'r.category_code') }}
+    ) as order_category,
+    r.category_code,
+    r.code_system,
+    r.code,
+    coalesce(r.display, r.code_text) as display,
+    r.performer_type_code,
+    coalesce(r.performer_display, r.performer_reference) as performer,
+    r.reason_code,
+    r.authored_on_at as ordered_at,
+    r.occurrence_at as requested_for_at,
+    r.occurrence_end_at as expires_at
+from {{ source('lake', 'fhir__service_request') }} as r
+left join numbers as n
+    on n.source = r.source and n.received = r.received and n.line = r.line
+left join {{ source('lake', 'fhir_current') }} as winner
+    on winner.source = r.source
+    and winner.received = r.received
+    and winner.line = r.line
+    and winner.resource_type = 'ServiceRequest'
+{{ join_code_map(ref('code_map_order_status'), 'status', 'r.source', 'r.status') }}
+{{ join_code_map(ref('code_map_priority'), 'priority', 'r.source', 'r.priority') }}
+{{ join_code_map(ref('code_map_order_category'), 'category', 'r.source', 'r.category_code') }}
+{{ join_code_map(ref('code_map_order_category'), 'service', 'r.source', 'r.code') }}

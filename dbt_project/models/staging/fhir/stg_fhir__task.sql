@@ -1,0 +1,38 @@
+-- Grain: one row per stored version of a Task; `is_current` marks the winning one.
+select
+    {{ fhir_envelope('t') }},
+    {{ fhir_order('t') }} as statement_order,
+    {{ fhir_version_order('t') }} as version_order,
+    winner.line is not null as is_current,
+    t.content_sha256,
+    {{ key('task', ['t.source', 't.id']) }} as task_key,
+    t.patient_id as patient_resource_id,
+    t.encounter_id as encounter_resource_id,
+    coalesce(t.focus_service_request_id, t.based_on_id) as service_request_resource_id,
+    t.location_id as location_resource_id,
+    coalesce({{ mapped('kind', 't.code') }}, 'unmapped') as task_type,
+    t.code,
+    t.status,
+    t.business_status_code as business_status,
+    {{ mapped('referral', 't.business_status_code') }} as referral_state,
+    coalesce({{ mapped('priority', 't.priority') }}, 'routine') as priority,
+    t.owner_reference,
+    t.authored_on_at as created_at,
+    t.restriction_period_end_at as due_at,
+    t.execution_period_start_at as started_at,
+    t.execution_period_end_at as completed_at,
+    t.last_modified_at as last_touched_at,
+    case
+        when t.requester_reference like 'Device/%' then 'automation'
+        when t.requester_reference like 'Practitioner%' then 'human'
+        else 'source'
+    end as origin
+from {{ source('lake', 'fhir__task') }} as t
+left join {{ source('lake', 'fhir_current') }} as winner
+    on winner.source = t.source
+    and winner.received = t.received
+    and winner.line = t.line
+    and winner.resource_type = 'Task'
+{{ join_code_map(ref('code_map_task_type'), 'kind', 't.source', 't.code') }}
+{{ join_code_map(ref('code_map_priority'), 'priority', 't.source', 't.priority') }}
+{{ join_code_map(ref('code_map_referral_status'), 'referral', 't.source', 't.business_status_code') }}

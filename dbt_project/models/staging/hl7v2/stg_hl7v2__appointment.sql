@@ -1,0 +1,68 @@
+-- Grain: one row per scheduling message: its SCH with the first service, person and place.
+{% set first_segments = {
+    'services': source('lake', 'hl7v2__ais'),
+    'persons': source('lake', 'hl7v2__aip'),
+    'places': source('lake', 'hl7v2__ail'),
+    'patients': source('lake', 'hl7v2__pid'),
+    'headers': source('lake', 'hl7v2__sch'),
+} %}
+with
+{% for name, relation in first_segments.items() %}
+{{ name }} as (
+    select *
+    from (
+        select
+            *,
+            row_number() over (partition by source, received, message order by segment) as segment_rank
+        from {{ relation }}
+    )
+    where segment_rank = 1
+){{ "," if not loop.last }}
+{% endfor %}
+
+select
+    {{ hl7_envelope('e') }},
+    e.statement_order,
+    e.sender,
+    e.message_at,
+    e.recorded_at,
+    e.event_type,
+    e.to_state,
+    e.effect,
+    n.patient_group,
+    coalesce({{ held('s.filler_authority') }}, {{ held('s.placer_authority') }}, e.sender) as appointment_authority,
+    coalesce({{ held('s.filler_id') }}, {{ held('s.placer_id') }}) as appointment_id,
+    {{ mapped('status', 's.filler_status_code') }} as appointment_status,
+    s.filler_status_code as status_code,
+    coalesce(s.start_at, a.start_at, p.start_at) as scheduled_start_at,
+    coalesce(
+        s.end_at,
+        {{ plus_minutes('coalesce(s.start_at, a.start_at, p.start_at)', 'coalesce(' ~ duration_in_minutes('s.duration', 's.duration_units') ~ ', ' ~ duration_in_minutes('a.duration', 'a.duration_units') ~ ')') }}
+    ) as scheduled_end_at,
+    coalesce(
+        {{ duration_in_minutes('s.duration', 's.duration_units') }},
+        {{ duration_in_minutes('a.duration', 'a.duration_units') }},
+        {{ minutes_between('coalesce(s.start_at, a.start_at)', 's.end_at') }}
+    ) as duration_minutes,
+    a.service_code as service_type,
+    s.appointment_type_code as appointment_type,
+    s.appointment_reason_code as reason_code,
+    s.event_reason_code,
+    {{ person_key('p.personnel', 'e.sender') }} as practitioner_key,
+    {{ place_facility('l.location', 'e.sender') }} as location_facility,
+    {{ held('l.location_unit') }} as location_unit,
+    {{ held('l.location_room') }} as location_room,
+    {{ held('l.location_bed') }} as location_bed,
+    {{ place_code('l.location') }} as location_code,
+    coalesce({{ held('s.placer_order_authority') }}, e.sender) as placer_order_authority,
+    {{ held('s.placer_order_id') }} as placer_order_number,
+    coalesce({{ held('s.filler_order_authority') }}, e.sender) as filler_order_authority,
+    {{ held('s.filler_order_id') }} as filler_order_number
+from {{ ref('stg_hl7v2__event') }} as e
+inner join headers as s on {{ same_message('e', 's') }}
+left join services as a on {{ same_message('e', 'a') }}
+left join persons as p on {{ same_message('e', 'p') }}
+left join places as l on {{ same_message('e', 'l') }}
+left join patients as n on {{ same_message('e', 'n') }}
+{{ join_code_map(ref('code_map_appointment_status'), 'status', 'e.source_system', 's.filler_status_code') }}
+where e.feed = 'siu'

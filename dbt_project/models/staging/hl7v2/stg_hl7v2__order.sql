@@ -1,0 +1,90 @@
+-- Grain: one row per order of a message: an ORC with each OBR that follows it, or an OBR alone.
+with commons as (
+    select
+        *,
+        coalesce(
+            lead(segment) over (partition by source, received, message order by segment),
+            9223372036854775807
+        ) as until_segment
+    from {{ source('lake', 'hl7v2__orc') }}
+),
+
+requests as (
+    select
+        r.*,
+        c.segment as common_segment
+    from {{ source('lake', 'hl7v2__obr') }} as r
+    left join commons as c
+        on c.source = r.source
+        and c.received = r.received
+        and c.message = r.message
+        and r.segment > c.segment
+        and r.segment < c.until_segment
+),
+
+pairs as (
+    select source, received, message, segment as common_segment, null as request_segment
+    from commons as c
+    where not exists (
+        select 1
+        from requests as r
+        where
+            r.source = c.source
+            and r.received = c.received
+            and r.message = c.message
+            and r.common_segment = c.segment
+    )
+    union all
+    select source, received, message, common_segment, segment as request_segment
+    from requests
+)
+
+select
+    {{ hl7_envelope('e') }},
+    e.statement_order || lpad(cast(coalesce(p.common_segment, p.request_segment) as varchar), 6, '0') as statement_order,
+    e.sender,
+    e.message_at,
+    coalesce(c.patient_group, r.patient_group) as patient_group,
+    coalesce({{ held('c.placer_authority') }}, {{ held('r.placer_authority') }}, e.sender) as placer_authority,
+    coalesce({{ held('c.placer_id') }}, {{ held('r.placer_id') }}) as placer_number,
+    coalesce({{ held('c.filler_authority') }}, {{ held('r.filler_authority') }}, e.sender) as filler_authority,
+    coalesce({{ held('c.filler_id') }}, {{ held('r.filler_id') }}) as filler_number,
+    c.order_control,
+    {{ mapped('control', 'c.order_control') }} as control_status,
+    c.order_status as status_code,
+    {{ mapped('status', 'c.order_status') }} as order_status,
+    r.result_status as result_status_code,
+    {{ mapped('result', 'r.result_status') }} as result_status,
+    coalesce({{ held('r.timing_priority') }}, {{ held('c.priority') }}, {{ held('r.priority') }}) as priority_code,
+    {{ mapped('priority', 'coalesce(' ~ held('r.timing_priority') ~ ', ' ~ held('c.priority') ~ ', ' ~ held('r.priority') ~ ')') }} as priority,
+    coalesce({{ held('r.diagnostic_section') }}, {{ held('c.order_type') }}) as category_code,
+    coalesce(
+        service_own.to_code,
+        service_any.to_code,
+        {{ mapped('category', 'coalesce(' ~ held('r.diagnostic_section') ~ ', ' ~ held('c.order_type') ~ ')') }}
+    ) as order_category,
+    r.service_system as code_system,
+    r.service_code as code,
+    r.service_text as display,
+    coalesce(c.transaction_at, e.message_at) as transaction_at,
+    coalesce(r.requested_at, c.requested_at, r.timing_start_at, r.scheduled_at) as requested_for_at,
+    r.results_reported_at as resulted_at,
+    coalesce({{ person_key('c.ordering_provider', 'e.sender') }}, {{ person_key('r.ordering_provider', 'e.sender') }}) as practitioner_key
+from pairs as p
+inner join {{ ref('stg_hl7v2__event') }} as e on {{ same_message('e', 'p') }}
+left join commons as c
+    on c.source = p.source
+    and c.received = p.received
+    and c.message = p.message
+    and c.segment = p.common_segment
+left join {{ source('lake', 'hl7v2__obr') }} as r
+    on r.source = p.source
+    and r.received = p.received
+    and r.message = p.message
+    and r.segment = p.request_segment
+{{ join_code_map(ref('code_map_order_control'), 'control', 'e.source_system', 'c.order_control') }}
+{{ join_code_map(ref('code_map_order_status'), 'status', 'e.source_system', 'c.order_status') }}
+{{ join_code_map(ref('code_map_result_status'), 'result', 'e.source_system', 'r.result_status') }}
+{{ join_code_map(ref('code_map_priority'), 'priority', 'e.source_system', 'coalesce(' ~ held('r.timing_priority') ~ ', ' ~ held('c.priority') ~ ', ' ~ held('r.priority') ~ ')') }}
+{{ join_code_map(ref('code_map_order_category'), 'category', 'e.source_system', 'coalesce(' ~ held('r.diagnostic_section') ~ ', ' ~ held('c.order_type') ~ ')') }}
+{{ join_code_map(ref('code_map_order_category'), 'service', 'e.source_system', 'r.service_code') }}

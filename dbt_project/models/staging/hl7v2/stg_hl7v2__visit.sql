@@ -1,0 +1,71 @@
+-- Grain: one row per visit named in a message: its PV1 and PV2 (message, patient_group).
+with visits as (
+    select *
+    from (
+        select
+            *,
+            row_number() over (
+                partition by source, received, message, patient_group order by segment
+            ) as segment_rank
+        from {{ source('lake', 'hl7v2__pv1') }}
+    )
+    where segment_rank = 1
+),
+
+additions as (
+    select *
+    from (
+        select
+            *,
+            row_number() over (
+                partition by source, received, message, patient_group order by segment
+            ) as segment_rank
+        from {{ source('lake', 'hl7v2__pv2') }}
+    )
+    where segment_rank = 1
+)
+
+select
+    {{ hl7_envelope('e') }},
+    e.statement_order,
+    e.sender,
+    e.message_at,
+    e.recorded_at,
+    e.planned_at,
+    e.occurred_at,
+    e.event_type,
+    e.to_state,
+    e.effect,
+    e.cancels,
+    v.patient_group,
+    coalesce({{ held('v.visit_authority') }}, e.sender) as visit_number_authority,
+    {{ held('v.visit_id') }} as visit_number,
+    {{ mapped('class', 'v.patient_class') }} as visit_class,
+    v.patient_class,
+    v.hospital_service as service_type,
+    {{ place_facility('v.location', 'e.sender') }} as location_facility,
+    {{ held('v.location_unit') }} as location_unit,
+    {{ held('v.location_room') }} as location_room,
+    {{ held('v.location_bed') }} as location_bed,
+    {{ place_code('v.location') }} as location_code,
+    {{ place_facility('v.pending_location', 'e.sender') }} as pending_facility,
+    {{ held('v.pending_location_unit') }} as pending_unit,
+    {{ held('v.pending_location_room') }} as pending_room,
+    {{ held('v.pending_location_bed') }} as pending_bed,
+    {{ place_code('v.pending_location') }} as pending_code,
+    {{ person_key('v.attending', 'e.sender') }} as practitioner_key,
+    v.attending_id,
+    v.attending_family,
+    v.attending_given,
+    v.admit_at,
+    v.discharge_at,
+    {{ mapped('disposition', 'v.discharge_disposition') }} as discharge_disposition,
+    v.discharge_disposition as discharge_disposition_code,
+    a.admit_reason_code as reason_code,
+    a.expected_admit_at,
+    {{ stated_at('a.expected_discharge') }} as expected_discharge_at
+from {{ ref('stg_hl7v2__event') }} as e
+inner join visits as v on {{ same_message('e', 'v') }}
+left join additions as a on {{ same_message('e', 'a') }} and a.patient_group = v.patient_group
+{{ join_code_map(ref('code_map_visit_class'), 'class', 'e.source_system', 'v.patient_class') }}
+{{ join_code_map(ref('code_map_discharge_disposition'), 'disposition', 'e.source_system', 'v.discharge_disposition') }}

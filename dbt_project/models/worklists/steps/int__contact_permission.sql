@@ -1,0 +1,78 @@
+{{ config(materialized='ephemeral') }}
+-- Grain: one row per patient: which channel may be used for treatment messages, and its contact.
+--
+-- Every channel needs an opt-in. Decisions stand in two ranks, those for one channel and those for
+-- any channel. Within a rank the newest decision wins (deny, when two are equally new); between
+-- the ranks deny beats permit. Nothing on record means no contact data at all.
+with decision as (
+    select
+        patient_key,
+        channel,
+        is_permitted,
+        row_number() over (
+            partition by patient_key, channel
+            order by decided_at desc nulls last, is_permitted asc, source_ref desc
+        ) as age_rank
+    from {{ ref('canonical__consent') }}
+    where
+        coalesce(purpose, 'any') in ('TREAT', 'any')
+        and channel in ('sms', 'phone', 'email', 'any')
+        and is_permitted is not null
+        and (decided_at is null or decided_at < {{ as_of() }})
+),
+
+newest as (
+    select
+        patient_key,
+        min(case when channel = 'sms' then cast(is_permitted as integer) end) as sms,
+        min(case when channel = 'phone' then cast(is_permitted as integer) end) as phone,
+        min(case when channel = 'email' then cast(is_permitted as integer) end) as email,
+        min(case when channel = 'any' then cast(is_permitted as integer) end) as every
+    from decision
+    where age_rank = 1
+    group by patient_key
+),
+
+permission as (
+    select
+        p.patient_key,
+        n.patient_key is not null as is_decided,
+        coalesce(least(coalesce(n.sms, n.every), coalesce(n.every, n.sms)), 0) = 1 as is_sms_permitted,
+        coalesce(least(coalesce(n.phone, n.every), coalesce(n.every, n.phone)), 0) = 1 as is_phone_permitted,
+        coalesce(least(coalesce(n.email, n.every), coalesce(n.every, n.email)), 0) = 1 as is_email_permitted,
+        {{ e164('trim(p.phone_mobile)') }} as mobile,
+        {{ e164('trim(p.phone_home)') }} as home,
+        case when p.email like '%_@_%' then trim(p.email) end as email
+    from {{ ref('canonical__patient') }} as p
+    left join newest as n on n.patient_key = p.patient_key
+),
+
+chosen as (
+    select
+        *,
+        is_sms_permitted or is_phone_permitted or is_email_permitted as is_contact_permitted,
+        case
+            when is_sms_permitted and mobile is not null then 'sms'
+            when is_phone_permitted and coalesce(home, mobile) is not null then 'phone'
+            when is_email_permitted and email is not null then 'email'
+            else 'manual'
+        end as channel
+    from permission
+)
+
+select
+    patient_key,
+    is_contact_permitted,
+    channel,
+    case
+        when channel = 'sms' then mobile
+        when channel = 'phone' then coalesce(home, mobile)
+        when channel = 'email' then email
+    end as contact,
+    case
+        when channel <> 'manual' then null
+        when is_contact_permitted then 'no_contact_on_record'
+        when is_decided then 'contact_denied'
+        else 'permission_unknown'
+    end as manual_because
+from chosen

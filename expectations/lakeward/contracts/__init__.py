@@ -1,0 +1,17 @@
+"""Data contracts: one `<table>.odcs.yaml` per published table, and what they say.
+
+Lake, worklists and Dagster read columns, PHI classes, owners and release units from here. Knows
+nothing of Great Expectations: how rules are judged belongs to `lakeward.expectations`.
+"""
+
+from lakeward.contracts.model import Contract, ContractColumn, Rule
+from lakeward.contracts.odcs import check_contracts, load_contract, load_contracts
+
+__all__ = [
+    "Contract",
+    "ContractColumn",
+    "Rule",
+    "check_contracts",
+    "load_contract",
+    "load_contracts",
+]

@@ -1,0 +1,92 @@
+"""Renders the dbt YAML of canonical, worklist and metric models whole from their contracts.
+
+The contract is the source; what is generated says so and may not differ from it (`check`).
+Staging and intermediate models have no contract: their YAML is written by hand.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lakeward.contracts.model import Contract
+from lakeward.contracts.odcs import check_contracts, load_contracts
+from lakeward.core.errors import SpecError
+
+FOLDERS = {"canonical": "canonical", "worklist": "worklists", "metric": "metrics"}
+"""Folder of models by the part of a table name before `__`."""
+
+_HEADER = """\
+# AUTO-GENERATED from the contracts (*.odcs.yaml): do not edit.
+# Change the contract and run `lakeward contracts build`.
+"""
+
+
+def build(project_dir: Path) -> list[Path]:
+    """Write the generated files of a dbt project; give their paths."""
+    written = []
+    for path, text in _files(project_dir).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def check(project_dir: Path) -> list[str]:
+    """Say which contract is wrong and which generated file differs from the contracts."""
+    problems = check_contracts()
+    if problems:
+        return problems
+    for path, text in _files(project_dir).items():
+        place = path.relative_to(project_dir).as_posix()
+        if not path.is_file():
+            problems.append(f"{place}: is missing; run `lakeward contracts build`")
+        elif path.read_text(encoding="utf-8") != text:
+            problems.append(f"{place}: differs from the contracts; run `lakeward contracts build`")
+    return problems
+
+
+def render(contracts: list[Contract]) -> str:
+    """Give the YAML text for the models of one folder."""
+    models = {"version": 2, "models": [_model(contract) for contract in contracts]}
+    return _HEADER + yaml.safe_dump(models, sort_keys=False, width=100, allow_unicode=True)
+
+
+def _files(project_dir: Path) -> dict[Path, str]:
+    by_folder: dict[str, list[Contract]] = {}
+    for contract in load_contracts().values():
+        layer = contract.name.split("__", 1)[0]
+        if layer not in FOLDERS:
+            raise SpecError(f"contract {contract.name}", "no dbt folder", ", ".join(FOLDERS))
+        by_folder.setdefault(FOLDERS[layer], []).append(contract)
+    return {
+        project_dir / "models" / folder / f"_{folder}__models.yml": render(contracts)
+        for folder, contracts in by_folder.items()
+    }
+
+
+def _model(contract: Contract) -> dict[str, Any]:
+    return {
+        "name": contract.name,
+        "description": f"{contract.purpose} Grain: {contract.grain}",
+        "config": {
+            "contract": {"enforced": True},
+            "meta": {
+                "owner": contract.owner,
+                "grain": contract.grain,
+                "contract_id": contract.id,
+                "contract_version": contract.version,
+                "release_unit": contract.unit,
+                "end_of_support": contract.end_of_support.isoformat(),
+            },
+        },
+        "columns": [
+            {
+                "name": column.name,
+                "data_type": column.physical_type,
+                "description": column.description,
+                "config": {"meta": {"phi": column.phi}},
+            }
+            for column in contract.columns
+        ],
+    }

@@ -1,0 +1,250 @@
+"""Turns `*.odcs.yaml` files into contracts and refuses a contract that promises too little.
+
+Every error says the file, the place, what is wrong and what was expected. Rules are compiled in
+`rules.py`; the file itself is read in `document.py`.
+"""
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lakeward.contracts.document import read_document
+from lakeward.contracts.model import Contract, ContractColumn, ServiceLevel, Unreferenced
+from lakeward.contracts.rules import compile_rules
+from lakeward.core.errors import LakewardError, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from open_data_contract_standard.model import (
+        OpenDataContractStandard,
+        SchemaObject,
+        SchemaProperty,
+        Team,
+    )
+
+SUFFIX = ".odcs.yaml"
+PHI_CLASSES = ("N", "LK", "QI", "DI", "CS", "SP")
+COMPUTED_AT_EXPORT = "action"
+_VERSIONS = ("v3.1.0", "v3.2.0")
+_STATUS = ("proposed", "draft", "active", "deprecated", "retired")
+_LOGICAL_TYPES = (
+    "string",
+    "date",
+    "timestamp",
+    "time",
+    "number",
+    "integer",
+    "object",
+    "array",
+    "boolean",
+)
+_CUSTOM = ("unit", "staleness", "consumer", "exportColumns")
+_LEVELS = (
+    "availability",
+    "throughput",
+    "errorRate",
+    "generalAvailability",
+    "endOfSupport",
+    "endOfLife",
+    "retention",
+    "frequency",
+    "latency",
+    "timeToDetect",
+    "timeToNotify",
+    "timeToRepair",
+)
+_TABLE_NAME = re.compile(r"[a-z][a-z0-9]*(__?[a-z0-9]+)*")
+
+
+def contracts_folder() -> Path:
+    """Where the contracts that ship with Lakeward lie: beside this module."""
+    return Path(__file__).resolve().parent
+
+
+def load_contracts(folder: Path | None = None) -> dict[str, Contract]:
+    """Load every contract of a folder (default: the shipped ones) by table name, sorted."""
+    contracts: dict[str, Contract] = {}
+    for path in sorted((folder or contracts_folder()).glob(f"*{SUFFIX}")):
+        contract = load_contract(path)
+        contracts[contract.name] = contract
+    return contracts
+
+
+def check_contracts(folder: Path | None = None) -> list[str]:
+    """Say what is wrong with each contract of a folder: one line each, none when all is well."""
+    problems: list[str] = []
+    contracts: dict[str, Contract] = {}
+    for path in sorted((folder or contracts_folder()).glob(f"*{SUFFIX}")):
+        try:
+            contract = load_contract(path)
+            contracts[contract.name] = contract
+        except LakewardError as error:
+            problems.append(str(error))
+    return problems + list(_dangling_references(contracts))
+
+
+def _dangling_references(contracts: dict[str, Contract]) -> "Iterator[str]":
+    for contract in contracts.values():
+        for rule in contract.rules:
+            if not isinstance(rule.check, Unreferenced):
+                continue
+            target = contracts.get(rule.check.table)
+            for name in rule.check.to_columns:
+                if target is None or target.column(name) is None:
+                    yield (
+                        f"contract {contract.name}{SUFFIX}: rule {rule.id} refers to "
+                        f"{rule.check.table}.{name}; expected a column that a contract promises"
+                    )
+
+
+def load_contract(path: Path) -> Contract:
+    """Load one file, whose name is `<table>.odcs.yaml`."""
+    document = read_document(path)
+    where = f"contract {path.name}"
+    table = _table(where, path, document)
+    custom = _custom(where, document)
+    owner, owner_email = _team(where, document)
+    levels = _levels(where, document)
+    columns = tuple(_column(where, item) for item in table.properties or [])
+    return Contract(
+        id=_need(where, "id", document.id),
+        name=str(table.physicalName),
+        version=_need(where, "version", document.version),
+        status=_one_of(where, "status", document.status, _STATUS),
+        domain=_need(where, "domain", document.domain),
+        purpose=_need(
+            where, "description.purpose", document.description and document.description.purpose
+        ),
+        description=" ".join((table.description or "").split()),
+        owner=owner,
+        owner_email=owner_email,
+        grain=_need(where, "dataGranularityDescription", table.dataGranularityDescription),
+        unit=_need(where, "customProperties unit", custom.get("unit")),
+        staleness=_one_of(
+            where, "staleness", custom.get("staleness", "previous_day"), ("block", "previous_day")
+        ),
+        consumer=str(custom.get("consumer", "")),
+        export_columns=_exports(where, custom, columns),
+        columns=columns,
+        rules=compile_rules(where, table),
+        end_of_support=_end_of_support(where, levels),
+        service_levels=levels,
+    )
+
+
+def _table(where: str, path: Path, document: "OpenDataContractStandard") -> "SchemaObject":
+    _one_of(where, "kind", document.kind, ("DataContract",))
+    _one_of(where, "apiVersion", document.apiVersion, _VERSIONS)
+    tables = document.schema_ or []
+    if len(tables) != 1:
+        raise SpecError(where, f"schema has {len(tables)} objects", "exactly one table")
+    table = tables[0]
+    _need(where, "schema name", table.name)
+    name = _need(where, "schema physicalName", table.physicalName)
+    if not _TABLE_NAME.fullmatch(name):
+        raise SpecError(where, f"physicalName {name} is no table name", "lower_snake__case")
+    if path.name != f"{name}{SUFFIX}":
+        raise SpecError(where, f"physicalName is {name}", f"the file to be called {name}{SUFFIX}")
+    if not table.properties:
+        raise SpecError(where, "schema has no properties", "every column of the table")
+    names = [item.name for item in table.properties]
+    for double in sorted({str(name) for name in names if names.count(name) > 1}):
+        raise SpecError(where, f"column {double} stands twice", "each column once")
+    return table
+
+
+def _column(where: str, item: "SchemaProperty") -> ContractColumn:
+    where = f"{where} column {_need(where, 'column name', item.name)}"
+    if item.physicalName not in (None, item.name):
+        raise SpecError(where, "physicalName differs from name", "one name per column")
+    if item.properties or item.map:
+        raise SpecError(where, "nested properties cannot be compiled", "a flat column")
+    if item.items and (item.items.quality or item.items.logicalTypeOptions or item.items.enum):
+        raise SpecError(where, "rules on items cannot be compiled", "a sql rule on the table")
+    physical = _need(where, "physicalType", item.physicalType)
+    zoned = (item.logicalTypeOptions or {}).get("timezone")
+    if zoned is not None and zoned is not ("TIME ZONE" in physical.upper()):
+        raise SpecError(where, "timezone and physicalType differ", "TIMESTAMP WITH TIME ZONE")
+    return ContractColumn(
+        name=str(item.name),
+        physical_type=physical,
+        logical_type=_one_of(where, "logicalType", item.logicalType, _LOGICAL_TYPES),
+        phi=_one_of(where, "classification", item.classification, PHI_CLASSES),
+        description=" ".join(_need(where, "description", item.description).split()),
+        required=bool(item.required or item.primaryKey),
+        unique=bool(item.unique),
+        primary_key=bool(item.primaryKey),
+    )
+
+
+def _custom(where: str, document: "OpenDataContractStandard") -> dict[str, Any]:
+    custom = {str(item.property): item.value for item in document.customProperties or []}
+    for name in sorted(set(custom) - set(_CUSTOM)):
+        raise SpecError(where, f"customProperty {name} is unknown", ", ".join(_CUSTOM))
+    return custom
+
+
+def _exports(
+    where: str, custom: dict[str, Any], columns: tuple[ContractColumn, ...]
+) -> tuple[str, ...]:
+    listed = custom.get("exportColumns", [])
+    if not isinstance(listed, list):
+        raise SpecError(where, "exportColumns is no list", "[row_id, …]")
+    known = {column.name for column in columns} | {COMPUTED_AT_EXPORT}
+    for name in listed:
+        if name not in known or listed.count(name) > 1:
+            raise SpecError(where, f"exportColumns names {name}", "columns of the table, once each")
+    if bool(listed) is not bool(custom.get("consumer")):
+        raise SpecError(where, "consumer and exportColumns go together", "both or neither")
+    return tuple(listed)
+
+
+def _team(where: str, document: "OpenDataContractStandard") -> tuple[str, str]:
+    team = document.team
+    if team is None or isinstance(team, list) or not team.name:
+        raise SpecError(where, "no team", "team: {name: <team>, members: [...]}")
+    if not re.fullmatch(r"[a-z0-9-]+", team.name):
+        raise SpecError(where, f"team {team.name} is no slug", "lower-case-with-dashes")
+    return f"team:{team.name}", _owner_email(team)
+
+
+def _owner_email(team: "Team") -> str:
+    owners = [member.username for member in team.members or [] if member.role == "owner"]
+    return str(owners[0]) if owners else ""
+
+
+def _levels(where: str, document: "OpenDataContractStandard") -> tuple[ServiceLevel, ...]:
+    levels = []
+    for item in document.slaProperties or []:
+        name = _one_of(where, "slaProperties property", item.property, _LEVELS)
+        level = ServiceLevel(name, _need(where, f"value of {name}", item.value), item.unit or "")
+        if name == "latency":
+            _one_of(where, "unit of latency", level.unit, ("h", "d", "m", "min"))
+            if not re.fullmatch(r"\d+(\.\d+)?", level.value):
+                raise SpecError(where, "latency is no number", "value: 24, unit: h")
+        levels.append(level)
+    return tuple(levels)
+
+
+def _end_of_support(where: str, levels: tuple[ServiceLevel, ...]) -> date:
+    for level in levels:
+        if level.name == "endOfSupport":
+            try:
+                return date.fromisoformat(level.value)
+            except ValueError:
+                break
+    raise SpecError(where, "no endOfSupport date", "slaProperties endOfSupport: 'YYYY-MM-DD'")
+
+
+def _need(where: str, name: str, value: object) -> str:
+    if value is None or not str(value).strip():
+        raise SpecError(where, f"{name} is missing", "a value")
+    return str(value)
+
+
+def _one_of(where: str, name: str, value: object, allowed: tuple[str, ...]) -> str:
+    if value in allowed:
+        return str(value)
+    raise SpecError(where, f"{name} is {value or 'missing'}", f"one of {', '.join(allowed)}")

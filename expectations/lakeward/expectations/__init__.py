@@ -1,0 +1,5 @@
+"""Quality: contracts as Great Expectations suites, their verdicts, Data Docs and history.
+
+Contracts themselves belong to `lakeward.contracts`; what happens to a table that fails belongs to
+`lakeward.lake.release`.
+"""

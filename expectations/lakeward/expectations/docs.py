@@ -1,0 +1,157 @@
+"""Keeps validation results and builds Great Expectations' Data Docs from them, offline.
+
+The last `KEPT` results of each suite are kept as Great Expectations stores them. Pages are built
+once a nightly run: those that are not there yet, and the index. What makes a page self-contained
+is in `docs_offline.py`; the page that reviewers read first is `quality_page.py`.
+"""
+
+import re
+import shutil
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lakeward.expectations.docs_offline import make_offline, write_assets
+from lakeward.expectations.judgement import Judgement
+from lakeward.expectations.suite import counted_expectation, great_expectations
+
+KEPT = 10
+_SITE = "local"
+
+
+@dataclass(frozen=True)
+class DocsContext:
+    """Where results are kept and where pages go.
+
+    Attributes:
+        store: Folder of suites and validation results; survives runs.
+        site: The report folder; pages go to `<site>/data_docs/`.
+    """
+
+    store: Path
+    site: Path
+
+    @property
+    def pages(self) -> Path:
+        """Folder of the pages; its `index.html` is the way in."""
+        return self.site / "data_docs"
+
+    def keep(self, suite: Any, results: list[Any], judgement: Judgement) -> None:
+        """Store a suite and the validation result of one judgement; drop the oldest results."""
+        context = _context(self.store, self.pages)
+        context.suites.add_or_update(suite)
+        key, value = _validation_result(suite, results, judgement)
+        context.validation_results_store.set(key, value)
+        self._forget_old(suite.name)
+
+    def _forget_old(self, suite_name: str) -> None:
+        runs = sorted(
+            (self.store / "validations" / suite_name).glob("*/*"), key=lambda path: path.name
+        )
+        for old in runs[:-KEPT]:
+            shutil.rmtree(old)
+            if not any(old.parent.iterdir()):
+                old.parent.rmdir()
+            page = self.pages / "validations" / old.relative_to(self.store / "validations")
+            shutil.rmtree(page, ignore_errors=True)
+
+
+def build_docs(docs: DocsContext) -> Path:
+    """Build what is missing of Data Docs and give its index page; asks no host."""
+    counted_expectation()  # pages look expectations up by type
+    context = _context(docs.store, docs.pages)
+    keys = [
+        key
+        for key in context.validation_results_store.list_keys()
+        if not (docs.pages / "validations" / _file(key)).exists()
+    ]
+    keys += context.expectations_store.list_keys()
+    context.build_data_docs(site_names=[_SITE], resource_identifiers=keys, build_index=True)
+    write_assets(docs.pages)
+    make_offline(docs.pages)
+    return docs.pages / "index.html"
+
+
+def _file(key: Any) -> Path:
+    *folders, name = key.to_tuple()
+    return Path(*folders, f"{name}.html")
+
+
+@cache
+def _context(store: Path, pages: Path) -> Any:
+    """Make a data context whose whole configuration is here: no file of it is written."""
+    gx = great_expectations()
+    from great_expectations.data_context.types.base import DataContextConfig
+
+    pages.mkdir(parents=True, exist_ok=True)
+    config = DataContextConfig(
+        config_version=4.0,
+        plugins_directory=None,
+        stores={
+            "expectations": {
+                "class_name": "ExpectationsStore",
+                "store_backend": _folder("TupleFilesystemStoreBackend", store / "expectations"),
+            },
+            "validations": {
+                "class_name": "ValidationResultsStore",
+                "store_backend": _folder("TupleFilesystemStoreBackend", store / "validations"),
+            },
+            "checkpoints": {"class_name": "CheckpointStore"},
+            "validation_definition_store": {"class_name": "ValidationDefinitionStore"},
+        },
+        expectations_store_name="expectations",
+        validation_results_store_name="validations",
+        checkpoint_store_name="checkpoints",
+        data_docs_sites={
+            _SITE: {
+                "class_name": "SiteBuilder",
+                "show_how_to_buttons": False,
+                "store_backend": _folder("TupleFilesystemStoreBackend", pages),
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            }
+        },
+        analytics_enabled=False,
+    )
+    return gx.get_context(mode="ephemeral", project_config=config)
+
+
+def _folder(kind: str, path: Path) -> dict[str, Any]:
+    return {"class_name": kind, "base_directory": str(path)}
+
+
+def _validation_result(suite: Any, results: list[Any], judgement: Judgement) -> tuple[Any, Any]:
+    from great_expectations.core import ExpectationSuiteValidationResult, RunIdentifier
+    from great_expectations.data_context.types.resource_identifiers import (
+        ExpectationSuiteIdentifier,
+        ValidationResultIdentifier,
+    )
+
+    name = re.sub(r"[^A-Za-z0-9-]", "-", judgement.run_id)
+    run = RunIdentifier(run_name=f"{judgement.day}__{name}", run_time=judgement.judged_at)
+    passed = sum(result.success for result in results)
+    value = ExpectationSuiteValidationResult(
+        success=passed == len(results),
+        results=results,
+        suite_name=suite.name,
+        statistics={
+            "evaluated_expectations": len(results),
+            "successful_expectations": passed,
+            "unsuccessful_expectations": len(results) - passed,
+            "success_percent": 100 * passed / len(results) if results else None,
+        },
+        meta={
+            "run_id": run,
+            "validation_time": judgement.judged_at.isoformat(),
+            "great_expectations_version": great_expectations().__version__,
+            "contract_version": judgement.contract_version,
+            "unit": judgement.unit,
+            "batch_spec": {"data_asset_name": judgement.table},
+        },
+    )
+    key = ValidationResultIdentifier(
+        expectation_suite_identifier=ExpectationSuiteIdentifier(name=suite.name),
+        run_id=run,
+        batch_identifier=judgement.table,
+    )
+    return key, value

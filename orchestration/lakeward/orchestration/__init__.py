@@ -1,0 +1,1 @@
+"""How Lakeward runs: definitions, jobs, schedule, sensors and the command line."""

@@ -1,0 +1,55 @@
+"""What Dagster loads: `build_defs()` assembles everything, `defs` is the result.
+
+No asset, job or sensor is written here. The one module in which something happens at import:
+Dagster asks for a module-level value.
+"""
+
+import dagster as dg
+
+from lakeward.assets.flat import flat_assets
+from lakeward.assets.home import LakewardHome
+from lakeward.assets.landing import delivery_assets, ledger_asset
+from lakeward.assets.outbox import outbox_assets, site_asset
+from lakeward.assets.raw import FORMATS, quarantine_asset, raw_assets
+from lakeward.assets.units import unit_assets
+from lakeward.core.settings import Settings, load_settings
+from lakeward.landing.sources import load_inventory
+from lakeward.orchestration.jobs import daily_partitions, jobs
+from lakeward.orchestration.schedules import nightly_schedule
+from lakeward.orchestration.sensors import landing_sensor, publish_after_failure_sensor
+
+
+def build_defs(settings: Settings | None = None) -> dg.Definitions:
+    """Assemble assets, jobs, schedule and sensors.
+
+    Args:
+        settings: Which home to read the interface inventory from; default: the environment's.
+    """
+    settings = settings or load_settings()
+    inventory = load_inventory(settings.home)
+    days = daily_partitions(inventory.facility)
+    running = settings.automation
+    nightly, publish = jobs(days)
+    return dg.Definitions(
+        assets=[
+            delivery_assets(inventory, days),
+            *raw_assets(inventory),
+            ledger_asset([dg.AssetKey(each.raw.name) for each in FORMATS]),
+            quarantine_asset(),
+            *flat_assets(),
+            *unit_assets(days),
+            *outbox_assets(days),
+            site_asset(days),
+        ],
+        jobs=[nightly, publish],
+        schedules=[nightly_schedule(inventory.facility, running=running)],
+        sensors=[
+            landing_sensor(settings, inventory, running=running),
+            publish_after_failure_sensor(nightly, publish, running=running),
+        ],
+        resources={"home": LakewardHome(root=str(settings.home.root))},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,137 @@
+"""Running a business day in this process, with Dagster's own storage, as the schedule would.
+
+The steps are the assets' business; here a run is started, and `publish` after it when it failed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from lakeward.core.errors import UsageError
+from lakeward.core.settings import Settings, exported
+from lakeward.lake.release import history
+from lakeward.lake.tables import Lake
+from lakeward.landing.sources import load_inventory
+from lakeward.orchestration.jobs import FIRST_DAY, NIGHTLY, PUBLISH
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class StepFailure:
+    """One failed step and its cause, as the asset told it (never a value of a record)."""
+
+    step: str
+    cause: str
+
+
+@dataclass(frozen=True)
+class Night:
+    """What a run of a day came to."""
+
+    day: date
+    job: str
+    run_id: str
+    failures: tuple[StepFailure, ...]
+    broken: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Say whether every step ran and no contract was broken."""
+        return not self.failures and not self.broken
+
+
+def run_day(settings: Settings, day: date) -> Night:
+    """Run `nightly` for a day, and `publish` after it when it failed.
+
+    A day older than the newest released one is issued again from its own release: rebuilding it now
+    would tell what is known today, not what was released then.
+
+    Raises:
+        UsageError: The day is in the future, before the first day, or was never released.
+    """
+    _check_day(settings, day)
+    with exported(settings), _instance(settings) as instance:
+        if _is_past(settings, day):
+            return _execute(settings, instance, PUBLISH, day)
+        night = _execute(settings, instance, NIGHTLY, day)
+        if night.failures:
+            _execute(settings, instance, PUBLISH, day)
+        return night
+
+
+def today(settings: Settings) -> date:
+    """Give the facility's date of this moment."""
+    return load_inventory(settings.home).facility.today(datetime.now(UTC))
+
+
+def prepare_dagster_home(settings: Settings) -> None:
+    """Make `DAGSTER_HOME` with the project's `dagster.yaml`."""
+    settings.home.dagster.mkdir(parents=True, exist_ok=True)
+    config = resources.files("lakeward.orchestration").joinpath("dagster.yaml").read_text()
+    (settings.home.dagster / "dagster.yaml").write_text(config, encoding="utf-8")
+
+
+def _check_day(settings: Settings, day: date) -> None:
+    last = today(settings)
+    if not FIRST_DAY <= day <= last:
+        raise UsageError(
+            f"day {day}", "cannot be run", f"a day from {FIRST_DAY} to {last}", "give another --day"
+        )
+
+
+def _is_past(settings: Settings, day: date) -> bool:
+    released = [r for r in history(Lake(settings.home.lake), "canonical") if r.state == "released"]
+    if not released or day >= max(r.day for r in released):
+        return False
+    if day not in {r.day for r in released}:
+        raise UsageError(
+            f"day {day}",
+            "is older than the newest released day and was never released",
+            f"one of the released days or {max(r.day for r in released)} and later",
+            "see `lakeward release list`",
+        )
+    return True
+
+
+@contextmanager
+def _instance(settings: Settings) -> "Iterator[dg.DagsterInstance]":
+    import dagster as dg
+
+    prepare_dagster_home(settings)
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def _execute(settings: Settings, instance: "dg.DagsterInstance", job: str, day: date) -> Night:
+    from lakeward.orchestration.definitions import build_defs
+
+    definition = build_defs(settings).resolve_job_def(job)
+    result = definition.execute_in_process(
+        instance=instance,
+        partition_key=day.isoformat(),
+        tags={"day": day.isoformat()},
+        run_config=QUIET,
+        raise_on_error=False,
+    )
+    failures = tuple(
+        StepFailure(event.step_key or job, _cause(event.step_failure_data.user_failure_data))
+        for event in result.all_events
+        if event.is_step_failure
+    )
+    broken = tuple(
+        f"{e.asset_key.to_user_string()}: {e.description or e.check_name}"
+        for e in result.get_asset_check_evaluations()
+        if not e.passed and e.blocking
+    )
+    return Night(day, job, result.run_id, failures, broken)
+
+
+def _cause(data: object) -> str:
+    return getattr(data, "description", None) or "failed; see the run in the Dagster UI"

@@ -1,0 +1,57 @@
+"""A small synthetic hospital, run once per session and copied for tests that change it."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from lakeward.core.settings import Settings, load_settings
+from lakeward.orchestration.nightly import run_day
+from lakeward.simulator import simulate
+
+START = date(2026, 1, 5)
+DAYS = 2
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _foreign_settings_away() -> Iterator[None]:
+    """Keep the developer's own home out of the tests."""
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("LAKEWARD_")}
+    if "LAKEWARD_SHARED" in kept:
+        os.environ["LAKEWARD_SHARED"] = kept["LAKEWARD_SHARED"]
+    yield
+    os.environ.update(kept)
+
+
+@pytest.fixture(scope="session")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with two days in landing and nothing run."""
+    home = tmp_path_factory.mktemp("delivered") / "home"
+    simulate(home, 60, DAYS, START, 7)
+    return home
+
+
+@pytest.fixture(scope="session")
+def finished(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which both days ran."""
+    home = tmp_path_factory.mktemp("finished") / "home"
+    shutil.copytree(delivered, home)
+    for offset in range(DAYS):
+        night = run_day(load_settings(home), START + timedelta(days=offset))
+        assert night.passed, night
+    return home
+
+
+@pytest.fixture
+def home_of(tmp_path: Path) -> Callable[[Path], Settings]:
+    """Copy a home so that a test may change it."""
+
+    def copy(home: Path) -> Settings:
+        target = tmp_path / "home"
+        shutil.copytree(home, target)
+        return load_settings(target)
+
+    return copy

@@ -1,0 +1,25 @@
+"""Comparing lakes row by row."""
+
+from lakeward.core.settings import Settings
+from lakeward.lake.query import connect
+from lakeward.lake.tables import Lake, table_names
+
+RUN_HISTORY = {"release", "quality_result", "audit"}
+"""Tables that tell of runs; every other table tells of patients and must not know runs."""
+
+
+def fingerprints(settings: Settings) -> dict[str, tuple[int, str]]:
+    """Give row count and an order-free hash of the rows of every table but run history."""
+    lake = Lake(settings.home.lake)
+    found = {}
+    with connect(lake) as connection:
+        for table in table_names(lake):
+            if table not in RUN_HISTORY:
+                names = connection.sql(f'select * from "{table}" limit 0').columns
+                skip = {"modified_ns"} if table == "ledger_entry" else set()
+                listed = ", ".join(f'"{n}"' for n in names if n not in skip)
+                found[table] = connection.execute(
+                    f"select count(*), cast(coalesce(sum(hash({listed})), 0) as varchar)"
+                    f' from "{table}"'
+                ).fetchall()[0]
+    return found

@@ -1,0 +1,92 @@
+"""`kill -9` at many moments of a run, then a second run: the same tables as undisturbed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tables import fingerprints
+
+from lakeward.core.settings import load_settings
+from lakeward.orchestration.nightly import run_day
+
+from conftest import START
+
+KILLER = """
+import os, signal, sys
+from datetime import date
+from pathlib import Path
+from lakeward.core.settings import load_settings
+from lakeward.lake import tables
+from lakeward.orchestration.nightly import run_day
+
+table, when, nth = sys.argv[2], sys.argv[3], int(sys.argv[4])
+commit, seen = tables.write_deltalake, 0
+
+def write(path, *args, **kwargs):
+    global seen
+    hit = Path(path).name == table
+    seen += hit
+    if hit and seen == nth and when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    commit(path, *args, **kwargs)
+    if hit and seen == nth and when == "after":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+tables.write_deltalake = write
+run_day(load_settings(Path(sys.argv[1])), date.fromisoformat(sys.argv[5]))
+"""
+
+MOMENTS = [
+    ("ledger_entry", "after", 1),  # registered, nothing loaded
+    ("raw_fhir__resource", "after", 1),  # between table write and ledger
+    ("raw_hl7v2__message", "before", 2),
+    ("raw_hl7v2__message", "after", 2),
+    ("fhir__appointment", "after", 1),  # some flat tables written, others not
+    ("hl7v2__pid", "before", 1),
+    ("canonical__visit_event", "after", 1),  # some candidates written
+    ("release", "before", 1),  # judged, not released
+    ("release", "after", 1),
+    ("audit", "after", 1),  # audited, not yet ready
+]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    delivered: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[int, str]]:
+    """Fingerprints of a home whose first day ran in one go."""
+    home = tmp_path_factory.mktemp("undisturbed") / "home"
+    shutil.copytree(delivered, home)
+    assert run_day(load_settings(home), START).passed
+    return fingerprints(load_settings(home))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("table", "when", "nth"), MOMENTS)
+def test_a_killed_run_leaves_no_trace_after_the_next(
+    delivered: Path,
+    undisturbed: dict[str, tuple[int, str]],
+    tmp_path: Path,
+    table: str,
+    when: str,
+    nth: int,
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(delivered, home)
+    arguments = [str(home), table, when, str(nth), START.isoformat()]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLER, *arguments],
+        env={**os.environ, "LAKEWARD_HOME": str(home)},
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+    settings = load_settings(home)
+    assert run_day(settings, START).passed
+    assert fingerprints(settings) == undisturbed
+    ready = sorted(p.parent.name for p in settings.home.outbox.glob("*/*/_READY"))
+    assert len(ready) >= 3

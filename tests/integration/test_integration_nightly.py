@@ -1,0 +1,147 @@
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tables import fingerprints
+
+from lakeward.core.settings import Settings, load_settings
+from lakeward.lake import dbt_plugin
+from lakeward.lake.candidate import store_candidate
+from lakeward.lake.query import Connection, connect
+from lakeward.lake.release import current, history
+from lakeward.lake.tables import Lake, TableWrite
+from lakeward.orchestration.nightly import run_day
+
+from conftest import DAYS, START
+
+LAST = START + timedelta(days=DAYS - 1)
+LISTS = ("messaging_vendor", "referral_desk", "bed_management")
+
+
+def raw_files(settings: Settings) -> set[str]:
+    return {str(p) for p in settings.home.lake.glob("raw_*/**/*.parquet")}
+
+
+def test_all_contracts_are_evaluated_and_every_unit_is_released(finished: Path) -> None:
+    lake = Lake(load_settings(finished).home.lake)
+    assert {r.state for r in history(lake)} == {"released"}
+    released = current(lake, "canonical")
+    assert released is not None
+    assert released.day == LAST
+    with connect(lake) as connection:
+        judged = connection.execute('select count(distinct "table") from quality_result').fetchall()
+        empty = [
+            table
+            for table in released.pins
+            if connection.execute(f'select count(*) from "{table}"').fetchall()[0][0] == 0
+        ]
+    assert judged[0][0] >= len(released.pins)
+    assert set(empty) <= {"canonical__unmapped_code"}
+
+
+def test_every_file_adds_up(finished: Path) -> None:
+    with connect(Lake(load_settings(finished).home.lake)) as connection:
+        wrong = connection.execute(
+            "select file from ledger where state not in ('ignored')"
+            " and (found is null or found <> stored + duplicate + quarantined)"
+        ).fetchall()
+        states = connection.execute("select distinct state from ledger order by 1").fetchall()
+    assert wrong == []
+    assert ("loaded",) in states
+
+
+def test_each_list_is_ready_with_its_checksums(finished: Path) -> None:
+    outbox = load_settings(finished).home.outbox
+    for consumer in LISTS:
+        folder = outbox / consumer / LAST.isoformat()
+        assert (folder / "_READY").is_file(), consumer
+        manifest = json.loads((folder / "manifest.json").read_text())
+        assert manifest["files"]
+
+
+def test_the_same_day_again_changes_no_row_and_writes_no_raw_file(
+    finished: Path, home_of: Callable[[Path], Settings]
+) -> None:
+    settings = home_of(finished)
+    before, files = fingerprints(settings), raw_files(settings)
+    outbox = {p: p.read_bytes() for p in settings.home.outbox.rglob("*") if p.is_file()}
+    assert run_day(settings, LAST).passed
+    assert fingerprints(settings) == before
+    assert raw_files(settings) == files
+    assert {p: p.read_bytes() for p in settings.home.outbox.rglob("*") if p.is_file()} == outbox
+
+
+def test_an_older_day_is_issued_again_from_its_own_release(
+    finished: Path, home_of: Callable[[Path], Settings]
+) -> None:
+    settings = home_of(finished)
+    before = fingerprints(settings)
+    night = run_day(settings, START)
+    assert night.passed
+    assert night.job == "publish"
+    assert fingerprints(settings) == before
+
+
+@pytest.fixture
+def broken_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the candidate of canonical__patient one key twice."""
+
+    def store(lake: Lake, connection: Connection, table: str, sql: str) -> TableWrite | None:
+        if table == "canonical__patient":
+            sql = f"select * from ({sql}) union all (select * from ({sql}) limit 1)"
+        return store_candidate(lake, connection, table, sql)
+
+    monkeypatch.setattr(dbt_plugin, "store_candidate", store)
+
+
+@pytest.mark.usefixtures("broken_key")
+def test_a_broken_key_is_not_released_and_lists_say_so(
+    delivered: Path, home_of: Callable[[Path], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = home_of(delivered)
+    lake = Lake(settings.home.lake)
+    with monkeypatch.context() as healthy:
+        healthy.setattr(dbt_plugin, "store_candidate", store_candidate)
+        assert run_day(settings, START).passed
+    good = current(lake, "canonical")
+    night = run_day(settings, LAST)
+    assert not night.passed
+    assert any("canonical__patient" in check for check in night.broken)
+    assert current(lake, "canonical") == good
+
+    reminders = settings.home.outbox / "messaging_vendor" / LAST.isoformat()
+    blocked = json.loads((reminders / "_BLOCKED.json").read_text())
+    assert "canonical__patient" in json.dumps(blocked)
+    assert not (reminders / "_READY").exists()
+    assert not list(reminders.glob("*.csv"))
+    for consumer in set(LISTS) - {"messaging_vendor"}:
+        folder = settings.home.outbox / consumer / LAST.isoformat()
+        assert (folder / "_READY").is_file()
+        assert json.loads((folder / "manifest.json").read_text())["stale"]
+
+
+def test_the_night_after_heals(
+    delivered: Path, home_of: Callable[[Path], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = home_of(delivered)
+    assert run_day(settings, START).passed
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            dbt_plugin,
+            "store_candidate",
+            lambda lake, connection, table, sql: store_candidate(
+                lake,
+                connection,
+                table,
+                f"select * from ({sql}) union all (select * from ({sql}) limit 1)"
+                if table == "canonical__patient"
+                else sql,
+            ),
+        )
+        assert not run_day(settings, LAST).passed
+    assert run_day(settings, LAST).passed
+    reminders = settings.home.outbox / "messaging_vendor" / LAST.isoformat()
+    assert (reminders / "_READY").is_file()
+    assert not (reminders / "_BLOCKED.json").exists()

@@ -1,0 +1,150 @@
+"""Quality history: what is recorded, what it means over time, how the page says it."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from lakeward.contracts import Contract
+from lakeward.expectations.history import Night, latest_verdict, nights, record
+from lakeward.expectations.quality_page import quality_html, render_quality_history
+from lakeward.expectations.run import judge
+from lakeward.expectations.trend import Changed, changes, failing, odd_volume, volumes
+from lakeward.lake.query import Connection
+from lakeward.lake.tables import Lake
+
+DAY = date(2026, 11, 22)
+Make = Callable[..., Contract]
+
+
+def _night(days: int, rule: str, passed: bool, **more: object) -> Night:
+    values: dict[str, object] = {
+        "unit": "canonical",
+        "table": "canonical__demo",
+        "dimension": "completeness",
+        "severity": "error",
+        "evaluated": 10,
+        "unexpected": 0 if passed else 3,
+        **more,
+    }
+    return Night(day=DAY + timedelta(days=days), rule_id=rule, passed=passed, **values)  # type: ignore[arg-type]
+
+
+def test_verdicts_are_recorded_and_read_back(
+    connection: Connection, contract_of: Make, tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path / "lake")
+    assert latest_verdict(lake, "canonical") is None
+    assert nights(lake) == []
+    contract = contract_of({"k": {"required": True}})
+    first = judge(connection, contract, run_id="r1", day=DAY)
+    record(lake, [first], {"canonical__demo": 4})
+    assert latest_verdict(lake, "canonical") == (
+        {"canonical__demo": 4},
+        "1.0.0",
+        ("canonical__demo.k.required",),
+    )
+    connection.execute("delete from canonical__demo where k is null")
+    second = judge(connection, contract, run_id="r1", day=DAY)
+    write = record(lake, [second], {"canonical__demo": 5})
+    assert write.rows == len(second.results)
+    assert latest_verdict(lake, "canonical") == ({"canonical__demo": 5}, "1.0.0", ())
+    assert latest_verdict(lake, "worklist__demo") is None
+    read = nights(lake)
+    assert [(n.rule_id, n.passed) for n in read] == [("columns", True), ("k.required", True)]
+    assert [(n.evaluated, n.unexpected) for n in read] == [(4, 0), (9, 0)]
+
+
+def test_only_the_last_nights_are_read(
+    connection: Connection, contract_of: Make, tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path / "lake")
+    contract = contract_of()
+    for number in range(4):
+        day = DAY + timedelta(days=number)
+        judgement = judge(connection, contract, run_id=f"r{number}", day=day)
+        record(lake, [judgement], {"canonical__demo": number})
+    assert [n.day.day for n in nights(lake, last=2)] == [24, 25]
+
+
+def test_what_changed_since_the_night_before() -> None:
+    history = [
+        _night(0, "a", passed=True),
+        _night(0, "b", passed=False),
+        _night(0, "c", passed=True),
+        _night(0, "gone", passed=True),
+        _night(1, "a", passed=False),
+        _night(1, "b", passed=True),
+        _night(1, "c", passed=True),
+        _night(1, "new", passed=False),
+        _night(1, "new_and_fine", passed=True),
+    ]
+    table = "canonical__demo"
+    assert changes(history) == [
+        Changed(table, "a", "broken"),
+        Changed(table, "b", "mended"),
+        Changed(table, "gone", "no longer judged"),
+        Changed(table, "new", "new and broken"),
+    ]
+    assert changes(history[:4]) == []
+
+
+def test_failing_since_the_first_night_of_the_unbroken_row() -> None:
+    history = [
+        _night(0, "a", passed=False),
+        _night(1, "a", passed=True),
+        _night(2, "a", passed=False),
+        _night(2, "w", passed=False, severity="warning"),
+        _night(3, "a", passed=False),
+        _night(3, "w", passed=False, severity="warning"),
+        _night(3, "fine", passed=True),
+    ]
+    assert [(f.now.rule_id, f.since) for f in failing(history)] == [
+        ("a", DAY + timedelta(days=2)),
+        ("w", DAY + timedelta(days=2)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([100, 101, 99, 100, 102], ""),
+        ([100, 101, 99, 100, 0], "fewer rows than usual (0, usually 100)"),
+        ([100, 101, 99, 100, 250], "more rows than usual (250, usually 100)"),
+        ([100, 0], ""),
+        ([0, 0, 0, 0, 2], ""),
+    ],
+)
+def test_odd_volumes_are_said_in_words(rows: list[int], said: str) -> None:
+    history = [
+        _night(number, "a", passed=True, evaluated=count) for number, count in enumerate(rows)
+    ]
+    assert odd_volume(volumes(history, "canonical__demo")) == said
+
+
+def test_the_page_says_what_a_reviewer_asks(contract_of: Make, tmp_path: Path) -> None:
+    contract = contract_of({"k": {"required": True}})
+    page = tmp_path / "data_docs/validations/canonical__demo/2026-11-23__r/20261124T010203Z"
+    page.mkdir(parents=True)
+    (page / "canonical__demo.html").touch()
+    history = [
+        _night(0, "columns", passed=True),
+        _night(0, "k.required", passed=True),
+        _night(1, "columns", passed=True),
+        _night(1, "k.required", passed=False),
+    ]
+    html = quality_html(history, {contract.name: contract}, tmp_path)
+    assert "1 blocking and 0 other rules are broken" in html
+    assert "Every row has a value for k." in html
+    assert "<td>2026-11-23</td><td>demo-team</td>" in html
+    assert "../data_docs/validations/canonical__demo/2026-11-23__r/" in html
+    assert "3 of 10" in html
+    assert "http:" not in html
+    assert "https:" not in html
+    assert "<script" not in html
+
+
+def test_the_page_of_an_empty_history_says_so(tmp_path: Path) -> None:
+    page = render_quality_history(Lake(tmp_path / "lake"), tmp_path / "site")
+    assert "No contract has been judged yet" in page.read_text(encoding="utf-8")

@@ -1,0 +1,149 @@
+"""Parsing in columns equals a plain parser that takes one message after the other."""
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakeward.hl7v2.escapes import Separators, decode_escapes
+from lakeward.hl7v2.parse import Messages, parse
+from lakeward.hl7v2.segments import ChildSpec, Leaf, SegmentSpec, segment_specs
+
+STANDARD, OWN = Separators(), Separators("#", "*", "%", "!", "@")
+SPECS = segment_specs()
+NAMES = [spec.segment for spec in SPECS if spec.segment != "MSH"] + ["ZPI", "OBX"]
+
+
+def rows_of(bodies: list[str]) -> dict[str, list[dict]]:
+    messages = Messages(pa.array(bodies, pa.string()), ["utf-8"] * len(bodies), "America/New_York")
+    return {name: table.to_pylist() for name, table in parse(messages, SPECS).items()}
+
+
+def plain_value(leaf: Leaf, repeat: str, use: Separators) -> str | None:
+    components = repeat.split(use.component)
+    if leaf.component > len(components):
+        return None
+    value = components[leaf.component - 1]
+    if leaf.subcomponent:
+        parts = value.split(use.subcomponent)
+        value = parts[leaf.subcomponent - 1] if leaf.subcomponent <= len(parts) else ""
+    return decode_escapes(value, use) if value else None
+
+
+def plain_field(fields: list[str], number: int) -> str:
+    return fields[number] if number < len(fields) else ""
+
+
+def text_column(leaf: Leaf) -> str:
+    return leaf.name if leaf.kind == "text" else f"{leaf.name}_text"
+
+
+def plain(bodies: list[str]) -> dict[str, list[dict]]:
+    found: dict[str, list[dict]] = {}
+    for row, body in enumerate(bodies):
+        use = Separators.of(body)
+        assert use is not None
+        patients = 0
+        for place, segment in enumerate(body.split("\r")[:-1], start=1):
+            fields = segment.split(use.field)
+            if fields[0] == "MSH":
+                fields.insert(1, use.field)
+            patients += fields[0] == "PID"
+            head = {"row": row, "segment": place, "patient_group": patients}
+            for spec in SPECS:
+                if spec.segment == fields[0]:
+                    plain_rows(spec, fields, use, head, found)
+    return found
+
+
+def plain_rows(
+    spec: SegmentSpec, fields: list[str], use: Separators, head: dict, found: dict
+) -> None:
+    values = {
+        text_column(leaf): plain_value(
+            leaf, plain_field(fields, leaf.field).split(use.repeat)[0], use
+        )
+        for leaf in spec.leaves
+    }
+    found.setdefault(spec.table, []).append(head | values)
+    for child in spec.children:
+        found.setdefault(f"hl7v2__{child.table}", []).extend(
+            plain_children(child, fields, use, head)
+        )
+
+
+def plain_children(child: ChildSpec, fields: list[str], use: Separators, head: dict) -> list[dict]:
+    rows = []
+    for number, kind in child.fields:
+        for at, repeat in enumerate(plain_field(fields, number).split(use.repeat), start=1):
+            values = {text_column(leaf): plain_value(leaf, repeat, use) for leaf in child.leaves}
+            if any(value is not None for value in values.values()):
+                rows.append(head | {"repeat": at} | ({"kind": kind} if kind else {}) | values)
+    return rows
+
+
+def comparable(rows: list[dict], columns: list[str]) -> list[tuple]:
+    return sorted(tuple(str(row[c]) for c in columns) for row in rows)
+
+
+def values(use: Separators) -> st.SearchStrategy[str]:
+    escape = use.escape
+    return st.one_of(
+        st.just(""),
+        st.just('""'),
+        st.sampled_from(["20240101", "202401011230-0500", "x y", "Müller", "\u2028", "O'Neil\nJr"]),
+        st.sampled_from([f"a{escape}T{escape}b", f"{escape}XC3BC{escape}", f"{escape}Zq{escape}", escape]),
+    )  # fmt: skip
+
+
+def bodies(use: Separators) -> st.SearchStrategy[str]:
+    component = st.lists(values(use), min_size=1, max_size=3).map(use.subcomponent.join)
+    repeat = st.lists(component, min_size=1, max_size=10).map(use.component.join)
+    field = st.lists(repeat, min_size=1, max_size=3).map(use.repeat.join)
+    segment = st.tuples(st.sampled_from(NAMES), st.lists(field, max_size=14)).map(
+        lambda pair: use.field.join((pair[0], *pair[1]))
+    )
+    head = f"MSH{use.field}{use.component}{use.repeat}{use.escape}{use.subcomponent}{use.field}"
+    return st.tuples(st.lists(field, max_size=12), st.lists(segment, max_size=6)).map(
+        lambda pair: "\r".join((head + use.field.join(pair[0]), *pair[1])) + "\r"
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.one_of(bodies(STANDARD), bodies(OWN)), max_size=8))
+def test_equals_plain_parser(generated):
+    found, expected = rows_of(generated), plain(generated)
+    for spec in SPECS:
+        tables = [(spec.table, spec.leaves)]
+        tables += [(f"hl7v2__{child.table}", child.leaves) for child in spec.children]
+        for table, leaves in tables:
+            columns = ["row", "segment", "patient_group", *map(text_column, leaves)]
+            rows = expected.get(table, [])
+            columns += ["repeat"] if rows and "repeat" in rows[0] else []
+            assert comparable(found.get(table, []), columns) == comparable(rows, columns), table
+
+
+HEAD = "MSH|^~\\&|APP^1.2^ISO|FAC|||20240101||ADT^A17^ADT_A17|1|P|2.5.1\r"
+
+
+def test_three_states_of_a_value():
+    row = rows_of([HEAD + 'PID|1||7^^^LKWD^MR||Doe^""^||""\r'])["hl7v2__pid"][0]
+    assert (row["family_name"], row["given_name"], row["other_given_names"]) == ("Doe", '""', None)
+    assert (row["birth_date"], row["birth_date_text"]) == (None, '""')
+
+
+def test_groups_of_patients_keep_their_segments():
+    found = rows_of([HEAD + "PID|1||1\rPV1|1|I|A^1^1\rPID|2||2\rPV1|2|I|B^2^2\r"])
+    pairs = [(r["patient_group"], r["segment"], r["location_unit"]) for r in found["hl7v2__pv1"]]
+    assert pairs == [(1, 3, "A"), (2, 5, "B")]
+
+
+def test_subcomponent_of_an_assigning_authority():
+    found = rows_of([HEAD + "PID|1||7^^^LKWD&1.2.3&ISO^MR~8^^^SSA^SS\r"])
+    keys = ("repeat", "id", "assigning_authority", "assigning_authority_universal_id")
+    rows = [tuple(row[key] for key in keys) for row in found["hl7v2__pid_identifier"]]
+    assert rows == [(1, "7", "LKWD", "1.2.3"), (2, "8", "SSA", None)]
+
+
+def test_unusable_separators_are_left_out():
+    assert rows_of(["MSH|garbage\r"]) == {}
+    assert rows_of([]) == {}

@@ -1,0 +1,112 @@
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+import pytest
+
+from lakeward.contracts import load_contracts
+from lakeward.core.errors import SpecError, UsageError
+from lakeward.core.settings import Settings
+from lakeward.lake.candidate import contract_table, store_candidate
+from lakeward.lake.published import open_published, select
+from lakeward.lake.query import connect, snapshot
+from lakeward.lake.release import Release, current, decide, history, latest, rollback
+from lakeward.lake.tables import Lake, write
+
+DAY, AS_OF = date(2026, 1, 5), datetime(2026, 1, 6, 5, tzinfo=UTC)
+TABLE = "canonical__consent"
+
+
+def judge(lake: Lake, pins: dict[str, int], held_by: tuple[str, ...] = ()) -> Release:
+    return decide(
+        lake, "canonical", pins, day=DAY, as_of=AS_OF, contract_version="1.0.0",
+        held_by=held_by, run_id="r",
+    )  # fmt: skip
+
+
+def candidate(lake: Lake, rows: int) -> int:
+    """Store a candidate with a number of empty rows; give its version."""
+    columns = contract_table(load_contracts()[TABLE]).columns
+    nulls = ", ".join(f'cast(null as {c.type}) as "{c.name}"' for c in columns)
+    with connect(lake) as connection:
+        store_candidate(lake, connection, TABLE, f"select {nulls} from range({rows})")
+    pinned = snapshot(lake, TABLE)
+    assert pinned is not None
+    return pinned.version
+
+
+def test_the_current_release_is_the_last_good_one(lake: Lake) -> None:
+    good = judge(lake, {TABLE: 1})
+    bad = judge(lake, {TABLE: 2}, held_by=("canonical__consent.key",))
+    assert current(lake, "canonical") == good
+    assert latest(lake, "canonical") == bad
+
+
+def test_a_decision_is_not_repeated(lake: Lake) -> None:
+    first = judge(lake, {TABLE: 1})
+    assert judge(lake, {TABLE: 1}) == first
+    assert len(history(lake)) == 1
+
+
+def test_rollback_is_a_new_release(lake: Lake) -> None:
+    first = judge(lake, {TABLE: 1})
+    judge(lake, {TABLE: 2})
+    again = rollback(lake, first.release_id, run_id="r2")
+    assert current(lake, "canonical") == again
+    assert again.pins == {TABLE: 1}
+    assert len(history(lake)) == 3
+
+
+def test_a_held_release_cannot_be_rolled_back_to(lake: Lake) -> None:
+    held = judge(lake, {TABLE: 1}, held_by=("x",))
+    with pytest.raises(UsageError, match="was held"):
+        rollback(lake, held.release_id, run_id="r")
+
+
+def test_readers_see_released_versions_only(settings: Settings, lake: Lake) -> None:
+    first = candidate(lake, rows=1)
+    with open_published(settings) as connection, pytest.raises(UsageError, match=TABLE):
+        select(connection, f"select * from {TABLE}")
+    judge(lake, {TABLE: first})
+    candidate(lake, rows=5)
+    count = f"select count(*) as n from {TABLE}"
+    with open_published(settings) as connection:
+        assert select(connection, count) == [{"n": 1}]
+    with open_published(settings, unreleased=True) as connection:
+        assert select(connection, count) == [{"n": 5}]
+
+
+def test_an_unchanged_candidate_gets_no_new_version(lake: Lake) -> None:
+    first = candidate(lake, rows=3)
+    assert candidate(lake, rows=3) == first
+    assert candidate(lake, rows=4) == first + 1
+
+
+def test_a_model_without_contract_is_refused(lake: Lake) -> None:
+    with connect(lake) as connection, pytest.raises(SpecError, match="has no contract"):
+        store_candidate(lake, connection, "canonical__nothing", "select 1 as x")
+
+
+def test_known_at_shows_what_was_released_then(settings: Settings, lake: Lake) -> None:
+    first = judge(lake, {TABLE: candidate(lake, rows=1)})
+    judge(lake, {TABLE: candidate(lake, rows=2)})
+    with open_published(settings, known_at=first.created_at) as connection:
+        assert select(connection, f"select count(*) as n from {TABLE}") == [{"n": 1}]
+
+
+@pytest.mark.parametrize(
+    "query", ["drop table x", "select 1; select 2", "create table x (i int)", "copy x to 'f'", ""]
+)
+def test_only_one_reading_statement_passes(settings: Settings, query: str) -> None:
+    with open_published(settings) as connection, pytest.raises(UsageError):
+        select(connection, query)
+
+
+def test_a_failed_cast_does_not_quote_the_value(settings: Settings, lake: Lake) -> None:
+    spec = contract_table(load_contracts()[TABLE])
+    names = {c.name: pa.nulls(1) for c in spec.columns}
+    rows = pa.table({**names, "patient_key": ["Zzyzxova"]})
+    write(lake, spec, rows, mode="append")
+    with open_published(settings, unreleased=True) as connection:
+        with pytest.raises(UsageError) as caught:
+            select(connection, f"select cast(patient_key as integer) from {TABLE}")
+    assert "Zzyzxova" not in str(caught.value)
