@@ -62,7 +62,7 @@ $(READY): requirements.lock pyproject.toml
 	    echo "install its venv module (Debian, Ubuntu: apt install python3-venv) or uv, and try again" >&2; exit 2; }; fi; \
 	fi; \
 	echo "Installing about 150 locked packages into .venv; once, a minute or a few"; \
-	if command -v uv >/dev/null; then install="uv pip install --quiet --python $(BIN)/python"; \
+	if command -v uv >/dev/null; then install="uv pip install --quiet --compile-bytecode --python $(BIN)/python"; \
 	else install="$(BIN)/python -m pip install -qq --disable-pip-version-check"; \
 	  $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; fi; \
 	$$install --no-deps --require-hashes -r requirements.lock; \

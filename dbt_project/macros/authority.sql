@@ -21,3 +21,8 @@ nullif({{ earliest_by("nullif(" ~ value ~ ", '')", rank) }}, '""')
 {% macro decided_at(value, rank) -%}
 nullif({{ earliest_by(value, rank) }}, {{ cleared_at() }})
 {%- endmacro %}
+
+{#- The value stated last by any feed; the better-ranked feed of two that state at the same instant. -#}
+{% macro decided_by_recency(value, statement_order, rank) -%}
+nullif({{ latest_by("nullif(" ~ value ~ ", '')", "substr(" ~ statement_order ~ ", 1, 18) || cast(9 - " ~ rank ~ " as varchar)") }}, '""')
+{%- endmacro %}

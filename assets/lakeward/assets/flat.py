@@ -8,6 +8,7 @@ import dagster as dg
 from lakeward.assets.failure import told_safely
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
+from lakeward.core.paths import Home
 from lakeward.fhir import ingest as fhir
 from lakeward.hl7v2 import ingest as hl7v2
 from lakeward.lake.tables import Lake, TableSpec, TableWrite
@@ -23,10 +24,18 @@ class Flattening:
     flatten: Callable[[Lake], list[TableWrite]]
 
 
-def flat_assets() -> list[dg.AssetsDefinition]:
-    """Make one step per format, with an asset for each flat table."""
+def flat_assets(home: Home) -> list[dg.AssetsDefinition]:
+    """Make one step per format, with an asset for each flat table, the home's own views among."""
+    own_views = home.root / "views"
     return [
-        _flat_step(Flattening("fhir", fhir.RAW, fhir.flat_tables(), fhir.flatten)),
+        _flat_step(
+            Flattening(
+                group="fhir",
+                raw=fhir.RAW,
+                tables=fhir.flat_tables(own_views),
+                flatten=lambda lake: fhir.flatten(lake, own_views),
+            )
+        ),
         _flat_step(Flattening("hl7v2", hl7v2.RAW, hl7v2.flat_tables(), hl7v2.flatten)),
     ]
 

@@ -3,13 +3,17 @@
 Nothing is computed here; assets ask it for settings, lake, inventory and day.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
 
+from lakeward.core.errors import RetryableError
 from lakeward.core.settings import Settings, load_settings
+from lakeward.lake.lock import sole_writer
 from lakeward.lake.tables import Lake
 from lakeward.landing.sources import Facility, Inventory, load_inventory
 
@@ -43,6 +47,16 @@ class LakewardHome(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where landing, lake, outbox and site lie; an empty `root` means `LAKEWARD_HOME`."""
 
     root: str = ""
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LakewardHome"]:
+        """Hold the lake as its only writer for the length of a run."""
+        del context
+        try:
+            with sole_writer(self.settings().home):
+                yield self
+        except RetryableError as error:
+            raise dg.Failure(str(error)) from None
 
     def settings(self) -> Settings:
         """Read the settings; at run time, never at import."""

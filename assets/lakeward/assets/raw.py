@@ -13,7 +13,7 @@ from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
 from lakeward.fhir import ingest as fhir
 from lakeward.hl7v2 import ingest as hl7v2
 from lakeward.lake.query import connect
-from lakeward.lake.tables import TableSpec, ensure_table
+from lakeward.lake.tables import Lake, TableSpec, ensure_table
 from lakeward.landing.ledger import LEDGER_ENTRY, FileCounts
 from lakeward.landing.loading import Load, load_pending
 from lakeward.landing.sources import Inventory
@@ -82,17 +82,7 @@ def _raw_asset(inventory: Inventory, each: Format) -> dg.AssetsDefinition:
                 deps=[delivery_key(source) for source in sources],
             )
         ],
-        check_specs=[
-            dg.AssetCheckSpec(
-                ADD_UP,
-                asset=key,
-                blocking=True,
-                description="found = stored + duplicate + quarantined",
-            ),
-            dg.AssetCheckSpec(
-                PROMISED, asset=key, description="Files hold what their manifest promised"
-            ),
-        ],
+        check_specs=_check_specs(key),
         pool=WRITER_POOL,
     )
     @told_safely
@@ -103,23 +93,36 @@ def _raw_asset(inventory: Inventory, each: Format) -> dg.AssetsDefinition:
         counts = [
             count for source in sources for count in load_pending(lake, landing, source, each.load)
         ]
-        with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
-            broken = connection.execute(
-                "select count(*) from ledger where promised <> found and state <> 'ignored'"
-                " and list_contains(?, source)",
-                [[s.name for s in sources]],
-            ).fetchall()[0][0]
         yield table_result(lake, each.raw.name, extra=_totals(counts))
         yield _adds_up(counts, key)
-        yield dg.AssetCheckResult(
-            check_name=PROMISED,
-            asset_key=key,
-            passed=broken == 0,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"files_with_other_counts": broken},
-        )
+        yield _keeps_promises(lake, [s.name for s in sources], key)
 
     return _raw
+
+
+def _check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    adds_up = "found = stored + duplicate + quarantined, for every file"
+    promised = "Files hold as many records as their manifest or batch trailers promised"
+    return [
+        dg.AssetCheckSpec(ADD_UP, asset=key, blocking=True, description=adds_up),
+        dg.AssetCheckSpec(PROMISED, asset=key, description=promised),
+    ]
+
+
+def _keeps_promises(lake: Lake, sources: list[str], key: dg.AssetKey) -> dg.AssetCheckResult:
+    with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
+        broken = connection.execute(
+            "select count(*) from ledger where promised <> found and state <> 'ignored'"
+            " and list_contains(?, source)",
+            [sources],
+        ).fetchall()[0][0]
+    return dg.AssetCheckResult(
+        check_name=PROMISED,
+        asset_key=key,
+        passed=broken == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"files_with_other_counts": broken},
+    )
 
 
 def _totals(counts: Iterable[FileCounts]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ builds a unit also judges it, so a broken rule of severity error stops everythin
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 
 import dagster as dg
 
@@ -51,7 +52,7 @@ def units() -> list[Unit]:
     """List the units that contracts name, the canonical store first."""
     contracts = load_contracts().values()
     names = sorted({c.unit for c in contracts}, key=lambda n: (n != CANONICAL, n))
-    return [_unit(n, tuple(c for c in contracts if c.unit == n)) for n in names]
+    return [_unit(n, _upstream_first([c for c in contracts if c.unit == n])) for n in names]
 
 
 def unit_assets(days: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
@@ -64,9 +65,16 @@ def unit_assets(days: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]
     return made
 
 
+def _upstream_first(contracts: Sequence[Contract]) -> tuple[Contract, ...]:
+    """Order tables so that each comes after those it reads, as Dagster wants them reported."""
+    named = {contract.name: contract for contract in contracts}
+    reads = {name: tables_read_by(name) & named.keys() - {name} for name in named}
+    return tuple(named[name] for name in TopologicalSorter(reads).static_order())
+
+
 def _unit(name: str, contracts: tuple[Contract, ...]) -> Unit:
     if name == CANONICAL:
-        return Unit(name, name, contracts, ("resource_type:seed", "+path:models/canonical"))
+        return Unit(name, name, contracts, ("+path:models/canonical",))
     group = "worklists" if name.startswith("worklist") else "metrics"
     return Unit(name, group, contracts, tuple(c.name for c in contracts))
 

@@ -43,6 +43,11 @@ def load_settings(home: Path | None = None) -> Settings:
     )
 
 
+def silence_telemetry() -> None:
+    """Tell libraries that report home by default not to; before they are imported."""
+    os.environ.update(GX_ANALYTICS_ENABLED="false", DBT_SEND_ANONYMOUS_USAGE_STATS="false")
+
+
 @contextmanager
 def exported(settings: Settings) -> Iterator[None]:
     """Show the settings to libraries that read the environment, for the length of a block."""
@@ -51,9 +56,8 @@ def exported(settings: Settings) -> Iterator[None]:
         "LAKEWARD_KEY_SECRET": settings.key_secret,
         "LAKEWARD_CATALOGUE": str(settings.home.work / "catalogue.duckdb"),
         "DAGSTER_HOME": str(settings.home.dagster),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "GX_ANALYTICS_ENABLED": "false",
     }
+    silence_telemetry()
     before = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)
     try:

@@ -9,8 +9,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Literal
+
+import pyarrow as pa
 
 from lakeward.core.errors import SpecError
 from lakeward.fhir.rows import TYPED, compile_view
@@ -146,11 +149,14 @@ def _derive(
     lake: Lake, connection: Connection, view: ViewDefinition, relation: str, *, changed: bool
 ) -> list[TableWrite]:
     query = compile_view(view).over(relation, _NAMES)
-    if not changed and not connection.execute(f"select 1 from ({query}) limit 1").fetchall():
-        return []
     reader = connection.sql(query).to_arrow_reader(16_384)
+    first = next((batch for batch in reader if batch.num_rows), None)
+    if first is None and not changed:
+        return []
+    batches = chain([first] if first is not None else [], reader)
+    rows = pa.RecordBatchReader.from_batches(reader.schema, batches)
     mode: Literal["append", "overwrite"] = "overwrite" if changed else "append"
-    return [write(lake, table_of(view), reader, mode=mode, content=spec_digest(view))]
+    return [write(lake, table_of(view), rows, mode=mode, content=spec_digest(view))]
 
 
 def spec_digest(view: ViewDefinition) -> str:

@@ -6,6 +6,7 @@ needs no joins; one `unnest` at the end makes the rows.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from lakeward.core.errors import SpecError
 from lakeward.fhir import expressions as sql
@@ -61,6 +62,7 @@ class CompiledView:
         return self.statement.replace("{carried}", names).replace("{relation}", relation)
 
 
+@lru_cache(maxsize=512)
 def compile_view(view: ViewDefinition, *, typed: bool = True) -> CompiledView:
     """Compile a view.
 
@@ -218,7 +220,7 @@ class _Compiler:
         type_ = (TYPED if self.typed else PRIMITIVES).get(kind, "VARCHAR")
         if value.node is not None and value.type not in PRIMITIVES:
             value.node.as_json = True
-        attempt = type_ in ("DATE", "TIMESTAMP WITH TIME ZONE")
+        attempt = type_ != "VARCHAR"
         self.types[column.name] = f"{type_}[]" if column.collection else type_
         if column.collection:
             return sql.cast(as_list(value), f"{type_}[]", attempt=attempt)

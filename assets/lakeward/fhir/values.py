@@ -201,7 +201,9 @@ def _option(value: Value, kind: str, name: str) -> Sql:
 
 
 def truth(value: Value, context: Context, position: int) -> Sql:
-    """Evaluate as a condition: a boolean as it is, anything else by whether it is there."""
+    """Evaluate as a condition: a boolean as it is, an item of another type as true."""
     if value.type == "boolean":
         return single(value, context, position).sql
-    return exists(value)
+    if not value.type and not value.choices:
+        return sql.null("BOOLEAN")
+    return sql.case((exists(value), sql.boolean(True)))  # noqa: FBT003

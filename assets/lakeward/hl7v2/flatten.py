@@ -39,7 +39,7 @@ _EVERY_MESSAGE = "hl7v2__msh"
 _SHIFT = 32
 """A position is `received << 32 | message`: one number that grows with every raw message."""
 
-_SLICE = 96 << 20
+_SLICE = 32 << 20
 """Bytes of messages that go into one commit of each table, about."""
 
 _ROWS = 4096
@@ -91,7 +91,7 @@ def flatten(lake: Lake, home_views: None = None) -> list[TableWrite]:
     if not lake.path(RAW_NAME).is_dir():
         return []
     writes = []
-    with connect(lake) as connection:
+    with connect(lake, tables=[RAW_NAME]) as connection:
         pieces = _pieces(connection, targets)
         for number, spans in enumerate(pieces, start=1):
             last = number == len(pieces)

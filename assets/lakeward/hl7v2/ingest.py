@@ -150,7 +150,7 @@ def _write_raw(lake: Lake, files: Sequence[_File], last: Transaction) -> None:
     done = transaction_version(lake, RAW.name, last.app_id) or 0
     if done >= last.version:
         return
-    with connect(lake) as connection:
+    with connect(lake, tables=[RAW.name]) as connection:
         known = Known.stored(connection, last.app_id, done)
     batches = (
         _raw(file, judged, known)
@@ -244,7 +244,7 @@ def _batch(spec: TableSpec, values: dict[str, pa.Array]) -> pa.RecordBatch:
 def _counts(lake: Lake, source: Source, files: Sequence[_File]) -> list[FileCounts]:
     stored: dict[int, int] = {}
     quarantined: dict[int, int] = {}
-    with connect(lake) as connection:
+    with connect(lake, tables=[RAW.name, QUARANTINE.name]) as connection:
         for table, counts in ((RAW.name, stored), (QUARANTINE.name, quarantined)):
             sql = f"select received, count(*) from {table} where source = ? group by received"
             counts.update(connection.execute(sql, [source.name]).fetchall())
@@ -252,5 +252,6 @@ def _counts(lake: Lake, source: Source, files: Sequence[_File]) -> list[FileCoun
     for file in files:
         number, records = file.entry.received, file.layout.found
         kept, aside = stored.get(number, 0), quarantined.get(number, 0)
-        found.append(FileCounts(number, records, kept, records - kept - aside, aside, "loaded"))
+        repeated, promised = records - kept - aside, file.layout.promised
+        found.append(FileCounts(number, records, kept, repeated, aside, "loaded", promised))
     return found

@@ -6,7 +6,6 @@ by message; a field is found by counting separators before it.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -57,11 +56,21 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Span:
-    """One repeat of one field in each of some segments: its first and last token."""
+    """One repeat of one field in each of some segments: its first and last token.
+
+    `width` is the number of components of the longest; 0 when the field is in none of them.
+    """
 
     start: Ints
     end: Ints
     present: Bools
+    width: int
+
+    @classmethod
+    def of(cls, start: Ints, end: Ints, present: Bools) -> "Span":
+        """Make a span and measure it."""
+        width = int((end - start)[present].max(initial=-1)) + 1
+        return cls(start, end, present, width)
 
 
 @dataclass(frozen=True)
@@ -85,26 +94,30 @@ class Selection:
         last = np.searchsorted(self.tokens.bars, self.tokens.last[self.segments])
         return last - self._first_bar
 
+    @cached_property
+    def _most_bars(self) -> int:
+        return int(self._bars.max(initial=0))
+
     def field(self, number: int) -> Span:
         """Find a field with all its repeats."""
         bars, at = self.tokens.bars, number - self.shift
-        if not len(bars) or at < 1:
+        if at < 1 or at > self._most_bars:
             none = np.zeros(len(self), np.int64)
-            return Span(none, none, np.zeros(len(self), bool))
+            return Span(none, none, np.zeros(len(self), bool), 0)
         present = self._bars >= at
         start = bars[np.minimum(self._first_bar + at - 1, len(bars) - 1)] + 1
         following = bars[np.minimum(self._first_bar + at, len(bars) - 1)]
         end = np.where(self._bars > at, following, self.tokens.last[self.segments])
-        return Span(np.where(present, start, 0), np.where(present, end, 0), present)
+        return Span.of(np.where(present, start, 0), np.where(present, end, 0), present)
 
     def first_repeat(self, number: int) -> Span:
         """Find the first repeat of a field."""
         field, tildes = self.field(number), self.tokens.tildes
-        if not len(tildes):
+        if not len(tildes) or not field.width:
             return field
         at = np.searchsorted(tildes, field.start)
         tilde = np.where(at < len(tildes), tildes[np.minimum(at, len(tildes) - 1)], field.end)
-        return Span(field.start, np.minimum(field.end, tilde), field.present)
+        return Span.of(field.start, np.minimum(field.end, tilde), field.present)
 
     def repeats(self, number: int) -> tuple[Span, Ints, Ints]:
         """Find all repeats of a field, with the segment of each and its number from 1."""
@@ -118,7 +131,7 @@ class Selection:
         start = np.where(number_in == 0, field.start[owner], padded[np.maximum(at - 1, 0)] + 1)
         is_last = number_in == counts[owner] - 1
         end = np.where(is_last, field.end[owner], padded[np.minimum(at, len(tildes))])
-        return Span(start, end, np.ones(len(owner), bool)), owner, number_in + 1
+        return Span.of(start, end, np.ones(len(owner), bool)), owner, number_in + 1
 
 
 def name_code(name: str) -> int:
@@ -140,7 +153,8 @@ def tokenise(bodies: pa.Array, separators: Separators) -> Tokens:
     last = np.flatnonzero(kinds == CR)
     first = np.concatenate([[0], last[:-1] + 1]) if len(last) else last
     counts = np.diff(np.searchsorted(positions[last], ends, side="left"), prepend=0)
-    codes = _codes(data, np.concatenate([[0], positions[last[:-1]] + 1]), lengths[first])
+    starts = np.concatenate([[0], positions[last[:-1]] + 1]) if len(last) else last
+    codes = _codes(data, starts, lengths[first])
     rows = np.repeat(np.arange(len(counts)), counts)
     before = (np.cumsum(counts) - counts)[rows]
     return Tokens(
@@ -167,6 +181,8 @@ def select(tokens: Tokens, name: str) -> Selection:
 
 def component(tokens: Tokens, span: Span, number: int) -> pa.Array | None:
     """Take one component out of each repeat; empty is null, None when all are."""
+    if number > span.width:
+        return None
     at = span.start + number - 1
     valid = span.present & (at <= span.end)
     at = np.where(valid, at, 0)
@@ -195,8 +211,10 @@ def _texts(chars: bytes, positions: Ints, separators: str) -> tuple[pa.Array, In
 
 
 def _codes(data: NDArray[np.uint8], starts: Ints, lengths: Ints) -> Ints:
-    padded: NDArray[Any] = np.append(data, [0, 0, 0])
-    a, b, c = (padded[starts + k].astype(np.int64) for k in range(3))
+    if not len(starts):
+        return starts
+    end = len(data) - 1  # a name that is cut short is not three bytes long, so what is read is moot
+    a, b, c = (data[np.minimum(starts + k, end)].astype(np.int64) for k in range(3))
     return np.where(lengths == 3, (a << 16) | (b << 8) | c, 0)
 
 

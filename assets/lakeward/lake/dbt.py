@@ -41,22 +41,31 @@ def build(
         SpecError: The project does not parse.
         PermanentError: A model failed; the text names it.
     """
+    _seed(settings)
+    return _build(settings, ("--select", *select, "--exclude-resource-type", "seed"), variables)
+
+
+@lru_cache(maxsize=4)
+def _seed(settings: Settings) -> None:
+    """Begin this process with a new catalogue: a killed run may have left a broken one."""
+    settings.home.work.mkdir(parents=True, exist_ok=True)
+    for leftover in settings.home.work.glob("catalogue.duckdb*"):
+        leftover.unlink()
+    _build(settings, ("--select", "resource_type:seed"), {})
+
+
+def _build(
+    settings: Settings, arguments: Sequence[str], variables: Mapping[str, str]
+) -> list[ModelRun]:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-    settings.home.work.mkdir(parents=True, exist_ok=True)
     with exported(settings):
-        manifest = _parse(settings.home)
+        # a copy: dbt keeps compiled SQL in the manifest, and with it another day's variables
+        manifest = _parse(settings.home).deepcopy()
+        only = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+        command = ["build", *arguments, *only, "--vars", json.dumps(dict(variables))]
         try:
-            result = _invoke(
-                settings.home,
-                [
-                    *("build", "--select", *select),
-                    *("--exclude-resource-type", "test"),
-                    *("--exclude-resource-type", "unit_test"),
-                    *("--vars", json.dumps(dict(variables))),
-                ],
-                manifest,
-            )
+            result = _invoke(settings.home, command, manifest)
         finally:
             # the next build gets a fresh view of what is released
             DuckDBConnectionManager.close_all_connections()

@@ -7,6 +7,7 @@ DuckDB extension (hospital networks download nothing). Which versions readers se
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeward.core.errors import SpecError
-from lakeward.lake.tables import Lake, open_table, table_names
+from lakeward.lake.tables import Lake, newest_version, open_table, table_names
 
 Connection = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error
@@ -47,7 +48,7 @@ class Snapshot:
             kinds = dict(self.columns)
             types = ", ".join(f"'{c}': {kinds[c]}" for c in self.partition_columns)
             hive = f", hive_partitioning=true, hive_types={{{types}}}"
-        return f"select {names} from read_parquet([{files}], union_by_name=true{hive})"
+        return f"select {names} from read_parquet([{files}]{hive})"
 
 
 def snapshot(lake: Lake, table: str, version: int | None = None) -> Snapshot | None:
@@ -56,6 +57,13 @@ def snapshot(lake: Lake, table: str, version: int | None = None) -> Snapshot | N
     Raises:
         SpecError: The table uses a reader feature that this reader would get wrong in silence.
     """
+    pinned = newest_version(lake, table) if version is None else version
+    return None if pinned is None else _snapshot(lake, table, pinned)
+
+
+@lru_cache(maxsize=4096)
+def _snapshot(lake: Lake, table: str, version: int) -> Snapshot | None:
+    """Read a version once per process: it never changes, and a night asks for it many times."""
     opened = open_table(lake, table, version)
     if opened is None:
         return None

@@ -116,6 +116,13 @@ def open_table(lake: Lake, table: str, version: int | None = None) -> DeltaTable
         return None
 
 
+def newest_version(lake: Lake, table: str) -> int | None:
+    """Give the newest version of a table from the names in its log; None when there is none."""
+    commits = (lake.path(table) / "_delta_log").glob("*.json")
+    versions = [int(commit.stem) for commit in commits if commit.stem.isdigit()]
+    return max(versions, default=None)
+
+
 def table_names(lake: Lake) -> list[str]:
     """List the tables of a lake, sorted."""
     if not lake.root.is_dir():

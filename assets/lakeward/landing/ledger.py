@@ -6,7 +6,7 @@ any moment and a re-run give the same tables. Reading the files' content belongs
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 
@@ -58,7 +58,10 @@ class LedgerFile:
 
 @dataclass(frozen=True)
 class FileCounts:
-    """What became of a file's records: found = stored + duplicate + quarantined."""
+    """What became of a file's records: found = stored + duplicate + quarantined.
+
+    `promised` is what the file itself promises (batch trailers); a manifest's promise comes first.
+    """
 
     received: int
     found: int
@@ -66,6 +69,7 @@ class FileCounts:
     duplicate: int
     quarantined: int
     state: str = "loaded"
+    promised: int | None = None
 
 
 def register(lake: Lake, landing: Path, arrived: Sequence[Delivery]) -> int:
@@ -106,7 +110,7 @@ def pending(lake: Lake, source: str) -> list[LedgerFile]:
 def settle(lake: Lake, source: str, counts: Sequence[FileCounts]) -> None:
     """Enter what became of loaded files, and of the repeats of every file that is settled."""
     with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
-        arrow = pa.Table.from_pylist([vars(c) for c in counts]) if counts else _no_counts()
+        arrow = pa.Table.from_pylist([vars(c) for c in counts], schema=_COUNTS)
         connection.register("counts", arrow)
         settled = connection.sql(_SETTLE_SQL, params={"source": source}).to_arrow_table()
     if settled.num_rows:
@@ -123,7 +127,8 @@ waiting as (select * from entry where last_step = 1),
 loaded as (
     select w.* replace (
         c.found as found, c.stored as stored, c.duplicate as duplicate,
-        c.quarantined as quarantined, c.state as state, 2 as step
+        c.quarantined as quarantined, c.state as state,
+        coalesce(w.promised, c.promised) as promised, 2 as step
     )
     from waiting as w
     join counts as c on w.received = c.received and w.repeats is null
@@ -209,6 +214,6 @@ def _append(lake: Lake, rows: list[dict[str, object]]) -> None:
     write(lake, LEDGER_ENTRY, pa.Table.from_pylist(complete), mode="append")
 
 
-def _no_counts() -> pa.Table:
-    numbers = ("received", "found", "stored", "duplicate", "quarantined")
-    return pa.schema([*((n, pa.int64()) for n in numbers), ("state", pa.string())]).empty_table()
+_COUNTS = pa.schema(
+    [(f.name, pa.string() if f.name == "state" else pa.int64()) for f in fields(FileCounts)]
+)

@@ -90,8 +90,7 @@ moves as (
         source_ref,
         location_effect,
         lead(occurred_at) over (partition by visit_key order by fold_order) as until_at,
-        lead(bed_key) over (partition by visit_key order by fold_order) as next_bed_key,
-        lag(bed_key) over (partition by visit_key order by fold_order) as previous_bed_key,
+        lead(case when location_effect = 'occupy' then bed_key end) over (partition by visit_key order by fold_order) as next_bed_key,
         lead(fold_order) over (partition by visit_key order by fold_order) as until_order
     from events
     where
@@ -105,31 +104,49 @@ stays as (
     where bed_key is not null and location_effect = 'occupy'
 ),
 
+-- At one instant a bed is left first, then told about, then taken.
 facts as (
-    select bed_key, 'occupied' as fact, from_at as at, fold_order, visit_key, 0 as is_explicit
+    select bed_key, 'occupied' as fact, from_at as fact_at, {{ time_text('from_at') }} || '3' || fold_order as fact_order, visit_key
     from stays
     union all
-    select bed_key, 'vacated' as fact, until_at as at, until_order as fold_order, visit_key, 0 as is_explicit
+    select bed_key, 'vacated' as fact, until_at as fact_at, {{ time_text('until_at') }} || '1' || until_order as fact_order, visit_key
     from stays
-    where until_order is not null and (next_bed_key is null or next_bed_key <> bed_key or until_at is null)
+    where until_order is not null and (next_bed_key is null or next_bed_key <> bed_key)
     union all
-    select bed_key, to_state as fact, occurred_at as at, fold_order, visit_key, 1 as is_explicit
+    select bed_key, to_state as fact, occurred_at as fact_at, {{ time_text('occurred_at') }} || '2' || fold_order as fact_order, cast(null as varchar) as visit_key
     from events
     where region = 'bed'
+),
+
+-- A fact that repeats the one before it changes nothing; `O` after somebody came repeats it.
+changes as (
+    select
+        *,
+        case
+            when fact = 'O' then coalesce(fact_before, '') not in ('occupied', 'O')
+            when fact = 'occupied' then coalesce(fact_before, '') <> 'occupied' or visit_before <> visit_key
+            else coalesce(fact_before, '') <> fact
+        end as is_change
+    from (
+        select
+            *,
+            lag(fact) over (partition by bed_key order by fact_order) as fact_before,
+            lag(visit_key) over (partition by bed_key order by fact_order) as visit_before
+        from facts
+    )
 ),
 
 folded as (
     select
         bed_key,
-        {{ latest_by("fact", "fold_order || cast(is_explicit as varchar)") }} as last_fact,
-        {{ latest_by("at", "fold_order || cast(is_explicit as varchar)") }} as last_fact_at,
-        {{ latest_by("case when is_explicit = 1 then fact end", 'fold_order') }} as operational_status,
-        max(case when fact in ('occupied', 'O') then at end) as occupied_at,
-        max(case when fact = 'occupied' then at end) as came_at,
-        max(case when fact = 'vacated' then at end) as vacated_at,
-        max(case when fact = 'H' then at end) as told_dirty_at,
-        max(case when fact = 'U' then at end) as cleaned_at
-    from facts
+        {{ latest_by('fact', 'fact_order') }} as last_fact,
+        {{ latest_by('case when is_change then fact_at end', 'fact_order') }} as last_fact_at,
+        {{ latest_by("case when fact not in ('occupied', 'vacated') then fact end", 'fact_order') }} as operational_status,
+        max(case when fact in ('occupied', 'O') and is_change then fact_at end) as occupied_at,
+        max(case when fact = 'vacated' then fact_at end) as vacated_at,
+        max(case when fact = 'H' and is_change then fact_at end) as told_dirty_at,
+        max(case when fact = 'U' and is_change then fact_at end) as cleaned_at
+    from changes
     group by bed_key
 ),
 
@@ -174,7 +191,6 @@ states as (
         o.occupants,
         case when r.reserved_order > coalesce(r.used_order, '') and v.main_state not in ('cancelled', 'discharged', 'entered_in_error') then r.reserved_for_visit_key end as reserved_for_visit_key,
         f.occupied_at,
-        f.came_at,
         f.vacated_at,
         case when f.told_dirty_at >= coalesce(f.vacated_at, f.told_dirty_at) then f.told_dirty_at else f.vacated_at end as dirty_at,
         f.cleaned_at,

@@ -11,6 +11,9 @@ with by_feed as (
         {% for name in demographics + contacts + ['is_deceased', 'deceased_at', 'is_active'] %}
         {{ latest_by(name, 'statement_order') }} as {{ name }},
         {% endfor %}
+        {% for name in contacts %}
+        max(case when {{ name }} is not null then statement_order end) as {{ name }}_order,
+        {% endfor %}
         max(case when is_test then 1 else 0 end) as is_test,
         {{ latest_by('source_system', 'statement_order') }} as source_system,
         {{ latest_by('source_ref', 'statement_order') }} as source_ref,
@@ -30,7 +33,7 @@ decided as (
         {{ decided('f.' ~ name, 'a.demographics_rank') }} as {{ name }},
         {% endfor %}
         {% for name in contacts %}
-        {{ decided('f.' ~ name, 'a.contact_rank') }} as {{ name }},
+        {{ decided_by_recency('f.' ~ name, 'f.' ~ name ~ '_order', 'a.contact_rank') }} as {{ name }},
         {% endfor %}
         max(case when f.is_deceased = 'true' then 1 else 0 end) = 1 as is_deceased,
         {{ decided_at('f.deceased_at', 'a.demographics_rank') }} as deceased_at,

@@ -14,6 +14,7 @@
     ('result_status', ref('stg_hl7v2__order'), 'result_status_code', 'result_status'),
     ('priority', ref('stg_hl7v2__order'), 'priority_code', 'priority'),
     ('referral_status', ref('stg_hl7v2__referral'), 'status_code', 'referral_state'),
+    ('referral_priority', ref('stg_hl7v2__referral'), 'priority_code', 'priority'),
     ('bed_status', ref('stg_hl7v2__bed_status'), 'bed_status_code', 'operational_status'),
     ('task_type', ref('stg_fhir__task'), 'code', 'task_type'),
 ] %}

@@ -39,6 +39,7 @@ attributes as (
         {{ earliest_by('f.location_key', 'a.schedule_rank') }} as planned_location_key,
         {{ earliest_by('f.patient_key', 'a.movement_rank') }} as patient_key,
         count(distinct f.patient_key) as patients,
+        count(distinct case when f.feed in ('siu', 'fhir') then f.scheduled_start_at end) as starts,
         min(f.key_quality) as key_quality,
         {{ latest_by('f.source_system', 'f.statement_order') }} as source_system,
         {{ latest_by('f.source_ref', 'f.statement_order') }} as source_ref,
@@ -177,7 +178,7 @@ select
     coalesce(a.recorded_at, f.recorded_at) as recorded_at,
     {{ flags([
         ['illegal_transition', 'coalesce(f.illegal_transitions, 0) = 1'],
-        ['authority_drift', 'coalesce(f.outranked_events, 0) = 1'],
+        ['authority_drift', 'coalesce(f.outranked_events, 0) = 1 or coalesce(a.starts, 0) > 1'],
         ['several_patients', 'coalesce(a.patients, 0) > 1'],
         ['derived_key', "a.key_quality = 'derived'"],
         ['no_state', 'f.main_state is null'],

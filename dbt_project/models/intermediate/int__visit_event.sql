@@ -5,10 +5,12 @@ with events as (
         s.*,
         c.original_id as cancels_event_id,
         o.cancel_id is not null as is_cancelled,
+        original.type_to_state as cancelled_state,
         coalesce(sv.patient_key, s.patient_key) as surviving_patient_key,
         s.is_effective and s.cancels is null and o.cancel_id is null and s.type_to_state is not null as is_base
     from {{ ref('int__visit_event_standing') }} as s
     left join {{ ref('int__visit_event_cancel') }} as c on c.cancel_id = s.event_id
+    left join {{ ref('int__visit_event_standing') }} as original on original.event_id = c.original_id
     left join {{ ref('int__visit_event_cancel') }} as o on o.original_id = s.event_id
     left join {{ ref('int__patient_survivor') }} as sv on sv.own_patient_key = s.patient_key
 ),
@@ -49,7 +51,8 @@ stated as (
         *,
         case
             when not is_effective then null
-            when cancels is not null and cancels_event_id is not null then coalesce(standing_before, type_to_state)
+            when cancels is not null and cancels_event_id is not null
+                then case when cancelled_state is not null then coalesce(standing_before, type_to_state) end
             else told_state
         end as state_after
     from resumed

@@ -1,12 +1,5 @@
--- Grain: one row per bed status that is told: by A20 (NPU), or by a version of a Location.
-with versions as (
-    select
-        l.*,
-        lag(operational_status) over (partition by source_system, resource_id order by version_order) as status_before
-    from {{ ref('stg_fhir__location') }} as l
-    where operational_status is not null
-)
-
+-- Grain: one row per bed status that is told: by A20 (NPU), or by a version of a Location. A version
+-- that says what the one before it said is told too: between two exports a bed may come full circle.
 select
     b.source_system || '|' || b.content_sha256 || '|' || cast(b.segment as varchar) || '|' || s.event_type as event_seed,
     cast(null as varchar) as visit_key,
@@ -54,8 +47,7 @@ select
     'fhir' as feed,
     v.source_system,
     v.source_ref
-from versions as v
+from {{ ref('stg_fhir__location') }} as v
 inner join {{ ref('int__fhir_location') }} as l
     on l.source_system = v.source_system and l.resource_id = v.resource_id and l.bed_key is not null
 inner join {{ ref('status_event') }} as s on s.resource_type = 'Location' and s.status = v.operational_status
-where v.status_before is null or v.status_before <> v.operational_status

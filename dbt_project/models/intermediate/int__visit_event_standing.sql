@@ -12,6 +12,10 @@ better as (
             when h.signature = l.signature
                 and abs({{ minutes_between('h.occurred_at', 'l.occurred_at') }}) <= case when l.region = 'bed' then 15 else 2160 end
                 then 1
+            -- A resource tells when it was booked, but its start may have moved since.
+            when l.event_type = 'appointment_booked' and h.event_type = 'appointment_booked'
+                and abs({{ minutes_between('h.occurred_at', 'l.occurred_at') }}) <= 2160
+                then 1
             when l.event_type = 'transfer' and h.place_key = l.place_key and h.location_effect = 'occupy'
                 and abs({{ minutes_between('h.occurred_at', 'l.occurred_at') }}) <= 15
                 then 1

@@ -134,5 +134,5 @@ def nights(lake: Lake, *, last: int = 30) -> list[Night]:
 def _query(lake: Lake, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     if open_table(lake, QUALITY_RESULT.name) is None:
         return []
-    with connect(lake) as connection:
+    with connect(lake, tables=[QUALITY_RESULT.name]) as connection:
         return list(connection.execute(sql, parameters).fetchall())

@@ -5,7 +5,6 @@ it; thresholds in between, references, queries and column types become `expect_c
 own. Great Expectations is imported in function bodies only: its import costs seconds.
 """
 
-import os
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -28,6 +27,7 @@ from lakeward.contracts.model import (
     Threshold,
 )
 from lakeward.core.errors import SpecError
+from lakeward.core.settings import silence_telemetry
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -41,7 +41,7 @@ _SEVERITY = {Severity.ERROR: "critical", Severity.WARNING: "warning"}
 @cache
 def great_expectations() -> "ModuleType":
     """Import Great Expectations with its telemetry off."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read by it when it is imported
+    silence_telemetry()  # read by it when it is imported
     import great_expectations as gx
 
     return cast("ModuleType", gx)

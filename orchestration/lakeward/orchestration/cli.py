@@ -63,9 +63,9 @@ def simulate(
     from lakeward.simulator import simulate as write_hospital
 
     summary = write_hospital(out, patients, days, _date(start), seed)
-    say(
-        f"Wrote {summary.files} files for {days} days to {out / 'landing'}; truth in {out / 'truth'}."
-    )
+    messages, resources = sum(summary.messages.values()), sum(summary.resources.values())
+    say(f"Wrote {messages} HL7 messages and {resources} FHIR resources below {out / 'landing'}.")
+    say(f"What really happened stands in {out / 'truth'}.")
     say(f"Next: LAKEWARD_HOME={out} lakeward run --day {start}")
 
 

@@ -29,14 +29,14 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
     inventory = load_inventory(settings.home)
     days = daily_partitions(inventory.facility)
     running = settings.automation
-    nightly, publish = jobs(days)
+    nightly, publish = jobs()
     return dg.Definitions(
         assets=[
             delivery_assets(inventory, days),
             *raw_assets(inventory),
             ledger_asset([dg.AssetKey(each.raw.name) for each in FORMATS]),
             quarantine_asset(),
-            *flat_assets(),
+            *flat_assets(settings.home),
             *unit_assets(days),
             *outbox_assets(days),
             site_asset(days),

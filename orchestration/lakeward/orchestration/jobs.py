@@ -24,19 +24,17 @@ def daily_partitions(facility: Facility) -> dg.DailyPartitionsDefinition:
     )
 
 
-def jobs(days: dg.DailyPartitionsDefinition) -> list[Any]:
+def jobs() -> list[Any]:
     """Make both jobs; `Any` because Dagster does not publish the type of an asset job."""
     return [
         dg.define_asset_job(
             NIGHTLY,
             selection=dg.AssetSelection.all(),
-            partitions_def=days,
             description="Land, load, build, judge, release, export and report one business day.",
         ),
         dg.define_asset_job(
             PUBLISH,
             selection=dg.AssetSelection.groups("outbox", "site"),
-            partitions_def=days,
             description="Issue worklists and reports from what is released; blocked ones say so.",
         ),
     ]

@@ -44,7 +44,9 @@ def _issued(outbox: Path, day: date) -> list[Path]:
         path
         for folder in folders
         for path in sorted(folder.iterdir())
-        if path.suffix in suffixes and path.name != "manifest.json" and not path.name.startswith(".")
+        if path.suffix in suffixes
+        and path.name != "manifest.json"
+        and not path.name.startswith(".")
     ]
 
 

@@ -118,8 +118,8 @@ def test_framing_does_not_matter(tmp_path, bodies, ends, gaps, piece):
 @given(
     st.lists(
         st.sampled_from(
-            [b"MSH|^~\\&|A", b"BHS|^~\\&", b"BTS|1", b"FHS|^~\\&", b"FTS|1", b"PID|1", b"junk", b" ",
-             b"\r", b"\n", b"\x0b", b"\x1c", b"\xef\xbb\xbf", b"\x00", b"\xff", b"MSH"]
+            [b"MSH|^~\\&|A", b"BHS|^~\\&", b"BTS|1", b"FHS|^~\\&", b"FTS|1", b"PID|1", b"junk",
+             b" ", b"\r", b"\n", b"\x0b", b"\x1c", b"\xef\xbb\xbf", b"\x00", b"\xff", b"MSH"]
         ),
         max_size=40,
     )

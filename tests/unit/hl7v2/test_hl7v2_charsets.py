@@ -2,7 +2,7 @@
 
 import pytest
 
-from lakeward.hl7v2.charsets import Charset, decode, declared_codec
+from lakeward.hl7v2.charsets import Charset, declared_codec, decode
 from lakeward.hl7v2.escapes import Separators, decode_escapes
 
 

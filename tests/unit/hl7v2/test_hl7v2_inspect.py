@@ -23,7 +23,8 @@ def test_inspect_names_places_and_reasons_but_no_content(tmp_path):
         "files_promised": 1,
         "messages": [
             {"index": 1, "offset": start, "status": "stored", "reason": None, **common},
-            {"index": 2, "offset": start + len(one), "status": "duplicate", "reason": None} | common,
+            {"index": 2, "offset": start + len(one), "status": "duplicate", "reason": None}
+            | common,
             {
                 "index": 3, "offset": start + 2 * len(one), "length": 15, "type": None,
                 "control_id": None, "charset": None, "status": "quarantined",

@@ -1,3 +1,4 @@
+{{ config(materialized='table', database='scratch') }}
 -- Grain: one row per past status of the winning version of an Encounter.
 select
     {{ fhir_envelope('h') }},

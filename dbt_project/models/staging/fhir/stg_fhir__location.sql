@@ -1,3 +1,4 @@
+{{ config(materialized='table', database='scratch') }}
 -- Grain: one row per stored version of a Location; `is_current` marks the winning one.
 with identifiers as (
     select *

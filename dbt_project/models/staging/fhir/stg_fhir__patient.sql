@@ -1,3 +1,4 @@
+{{ config(materialized='table', database='scratch') }}
 -- Grain: one row per Patient resource (winning version), under the key of its own best identifier.
 with best as (
     select *

@@ -1,3 +1,4 @@
+{{ config(materialized='table', database='scratch') }}
 -- Grain: one row per Practitioner resource (winning version), under the key of its NPI or its own id.
 select
     {{ fhir_envelope('p') }},

@@ -1,3 +1,4 @@
+{{ config(materialized='table', database='scratch') }}
 -- Grain: one row per scheduling message: its SCH with the first service, person and place.
 {% set first_segments = {
     'services': source('lake', 'hl7v2__ais'),

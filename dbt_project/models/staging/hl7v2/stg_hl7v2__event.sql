@@ -1,3 +1,4 @@
+{{ config(materialized='table', database='scratch') }}
 -- Grain: one row per message with its EVN segment, if it has one, and what its trigger means.
 select
     {{ hl7_envelope('m') }},

@@ -1,3 +1,4 @@
+{{ config(materialized='table', database='scratch') }}
 -- Grain: one row per order of a message: an ORC with each OBR that follows it, or an OBR alone.
 with commons as (
     select

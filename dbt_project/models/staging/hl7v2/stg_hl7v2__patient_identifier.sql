@@ -1,3 +1,4 @@
+{{ config(materialized='table', database='scratch') }}
 -- Grain: one row per patient identifier of a message; social security numbers stay behind.
 select
     {{ hl7_envelope('m') }},

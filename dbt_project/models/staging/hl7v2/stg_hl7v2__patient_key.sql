@@ -1,3 +1,4 @@
+{{ config(materialized='table', database='scratch') }}
 -- Grain: one row per patient named in a message (message, patient_group), under the key of its own
 -- best identifier: a medical record number, else a patient identifier, else the first one given.
 select

@@ -1,3 +1,4 @@
+{{ config(materialized='table', database='scratch') }}
 -- Grain: one row per referral message: its RF1 with the providers and the patient.
 with providers as (
     select
@@ -53,5 +54,5 @@ inner join {{ source('lake', 'hl7v2__rf1') }} as f on {{ same_message('e', 'f') 
 left join providers as r on {{ same_message('e', 'r') }}
 left join patients as n on {{ same_message('e', 'n') }}
 {{ join_code_map(ref('code_map_referral_status'), 'status', 'e.source_system', 'f.referral_status_code') }}
-{{ join_code_map(ref('code_map_priority'), 'priority', 'e.source_system', 'f.referral_priority_code') }}
+{{ join_code_map(ref('code_map_referral_priority'), 'priority', 'e.source_system', 'f.referral_priority_code') }}
 where {{ held('f.originating_id') }} is not null

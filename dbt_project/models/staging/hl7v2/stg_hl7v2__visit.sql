@@ -1,3 +1,4 @@
+{{ config(materialized='table', database='scratch') }}
 -- Grain: one row per visit named in a message: its PV1 and PV2 (message, patient_group).
 with visits as (
     select *

@@ -1,0 +1,127 @@
+"""A planted name and MRN stand in records, worklists and nowhere else."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from lakeward.core.settings import Settings
+from lakeward.lake import dbt_plugin
+from lakeward.lake.candidate import store_candidate
+from lakeward.lake.query import Connection, connect
+from lakeward.lake.tables import Lake, TableWrite
+from lakeward.landing.deliveries import land
+from lakeward.orchestration.nightly import run_day
+
+from conftest import START
+
+NAME, MRN, PHONE = "Zzyzxova", "QJX7730991", "+16175550188"
+CANARIES = [text.encode() for text in (NAME, NAME.upper(), MRN, PHONE)]
+
+PATIENT = {
+    "resourceType": "Patient",
+    "id": "canary",
+    "identifier": [
+        {
+            "type": {"coding": [{"code": "MR"}]},
+            "system": "urn:oid:2.16.840.1.113883.19.5",
+            "value": MRN,
+        }
+    ],
+    "name": [{"use": "official", "family": NAME, "given": ["Quuxella"]}],
+    "birthDate": "1951-02-03",
+    "telecom": [{"system": "phone", "use": "mobile", "value": PHONE}],
+    "active": True,
+}
+BROKEN = [
+    '{"resourceType": "Patient", "name": [{"family": "' + NAME + '"}],',  # cut off
+    json.dumps({"resourceType": "Patient", "name": [{"family": NAME}]}),  # no id
+    json.dumps({**PATIENT, "id": f"{NAME} {MRN}"}),  # illegal id that is itself PHI
+]
+PID = f"PID|1||{MRN}^^^LKWD^MR||{NAME}^Quuxella||19510203|F|||1 Canary St^^Boston^MA^02110||{PHONE}"
+GOOD = f"MSH|^~\\&|ADT|LKWD|X|Y|20260105101500||ADT^A04|CANARY1|P|2.5.1\r{PID}\rPV1|1|O|CARD^^^LKWD"
+BAD = f"MSH|^~\\&|ADT|LKWD|X|Y|20260105101600|||CANARY2|P|2.5.1\r{PID}\r"
+
+
+def plant(settings: Settings, folder: Path, day: date) -> None:
+    folder.mkdir()
+    lines = [json.dumps(PATIENT), *BROKEN]
+    (folder / "canary.ndjson").write_text("\n".join(lines))
+    (folder / "canary.hl7").write_text(f"{GOOD}\r{BAD}", newline="")
+    land(settings.home.landing, "ehr_fhir", [folder / "canary.ndjson"], day)
+    land(settings.home.landing, "adt_hl7", [folder / "canary.hl7"], day)
+
+
+def searched(home: Path) -> Iterator[tuple[Path, bytes]]:
+    """Give every file that must not hold PHI; of Parquet files the footer."""
+    for path in sorted(p for p in home.rglob("*") if p.is_file()):
+        top = path.relative_to(home).parts[0]
+        if top in {"landing", "outbox", "truth"}:
+            continue
+        content = path.read_bytes()
+        if top == "lake" and path.suffix == ".parquet" and "_delta_log" not in path.parts:
+            content = content[-8 - int.from_bytes(content[-8:-4], "little") :]
+        yield path, content
+
+
+def leaks(home: Path) -> list[str]:
+    return [
+        str(path.relative_to(home))
+        for path, content in searched(home)
+        if any(canary in content or canary in str(path).encode() for canary in CANARIES)
+    ]
+
+
+@pytest.fixture
+def planted(
+    delivered: Path, home_of: Callable[[Path], Settings], tmp_path: Path
+) -> Settings:
+    settings = home_of(delivered)
+    plant(settings, tmp_path / "canaries", START)
+    return settings
+
+
+def test_a_planted_patient_is_in_the_store_and_in_no_report_log_or_footer(
+    planted: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_day(planted, START).passed
+    with connect(Lake(planted.home.lake)) as connection:
+        found = connection.execute(
+            "select count(*) from canonical__patient where family_name = ?", [NAME]
+        ).fetchall()
+        reasons = connection.execute("select count(*) from quarantine").fetchall()
+    assert found == [(1,)]
+    assert reasons == [(4,)]
+    tops = {path.relative_to(planted.home.root).parts[0] for path, _ in searched(planted.home.root)}
+    assert {"lake", "work", "dagster", "site"} <= tops  # there is something to search
+    assert leaks(planted.home.root) == []
+    printed = capfd.readouterr()
+    assert not any(canary.decode() in printed.out + printed.err for canary in CANARIES)
+
+
+def test_an_error_that_quotes_a_value_leaves_no_trace_of_it(
+    planted: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def store(lake: Lake, connection: Connection, table: str, sql: str) -> TableWrite | None:
+        if table == "canonical__patient":
+            sql = f"select *, cast(family_name as integer) as boom from ({sql})"
+        return store_candidate(lake, connection, table, sql)
+
+    monkeypatch.setattr(dbt_plugin, "store_candidate", store)
+    night = run_day(planted, START)
+    assert not night.passed
+    assert [f.step for f in night.failures] == ["canonical"]
+    assert "canonical__patient" in night.failures[0].cause
+    assert leaks(planted.home.root) == []
+    printed = capfd.readouterr()
+    assert not any(canary.decode() in printed.out + printed.err for canary in CANARIES)
+
+
+def test_the_search_finds_what_it_should(planted: Settings) -> None:
+    planted.home.site.mkdir(parents=True)
+    (planted.home.site / "x.html").write_text(f"<p>{NAME}</p>")
+    assert leaks(planted.home.root) == ["site/x.html"]
+    shutil.rmtree(planted.home.site)

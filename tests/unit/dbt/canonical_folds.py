@@ -1,0 +1,48 @@
+"""Builds canonical tables from the small deliveries of `tests/golden/canonical_folds`."""
+
+import shutil
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from lakeward.core.settings import load_settings
+from lakeward.fhir import ingest as fhir
+from lakeward.hl7v2 import ingest as hl7v2
+from lakeward.lake.dbt import build
+from lakeward.lake.query import Connection, connect
+from lakeward.lake.tables import Lake, ensure_table
+from lakeward.landing.deliveries import deliveries
+from lakeward.landing.ledger import register
+from lakeward.landing.loading import load_pending
+from lakeward.landing.sources import load_inventory
+from lakeward.quarantine.table import QUARANTINE
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "canonical_folds"
+DAYS = ("2026-01-05", "2026-01-06")
+THROUGH = date(2026, 1, 6)
+FORMATS = {"fhir": fhir, "hl7v2": hl7v2}
+VARIABLES = {"day": DAYS[-1], "as_of": "2026-01-07T05:00:00Z", "time_zone": "America/New_York"}
+SELECT = ("resource_type:seed", "+path:models/canonical")
+
+
+def deliver(home: Path, days: Sequence[str]) -> Connection:
+    """Load the days in the order given, one after the other, and build the canonical tables."""
+    settings = load_settings(home)
+    lake = Lake(settings.home.lake)
+    inventory = load_inventory(settings.home)
+    ensure_table(lake, QUARANTINE)
+    for day in days:
+        for delivered in (GOLDEN / "input").glob(f"*/{day}"):
+            place = settings.home.landing / delivered.parent.name / day
+            shutil.copytree(delivered, place)
+            (place / "_COMPLETE").touch()
+        for source in inventory.sources:
+            register(
+                lake, settings.home.landing, deliveries(settings.home.landing, source.name, THROUGH)
+            )
+            ensure_table(lake, FORMATS[source.format].RAW)
+            load_pending(lake, settings.home.landing, source, FORMATS[source.format].load)
+    for ingest in FORMATS.values():
+        ingest.flatten(lake)
+    build(settings, SELECT, VARIABLES)
+    return connect(lake)

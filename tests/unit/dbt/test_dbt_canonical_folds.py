@@ -1,0 +1,91 @@
+"""The folds of the canonical store against goldens: messages and resources in, rows out.
+
+What each delivery tells stands in `tests/golden/canonical_folds/README.md`.
+"""
+
+import csv
+from pathlib import Path
+
+import pytest
+from canonical_folds import DAYS, GOLDEN, deliver
+
+from lakeward.lake.query import Connection
+
+VISIT = "coalesce(v.appointment_id, v.visit_number, p.mrn || ' ' || v.visit_class)"
+BED = "nullif(concat_ws('-', b.unit, b.room, l.bed), '')"
+QUERIES = {
+    "patients": """
+        select p.mrn, p.record_status, s.mrn as merged_into, p.phone_mobile, p.phone_home
+        from canonical__patient p
+        left join canonical__patient s on s.patient_key = p.merged_into_patient_key
+        order by 1""",
+    "visits": f"""
+        select {VISIT} as visit, p.mrn, v.visit_class, v.main_state, v.state_since,
+            v.appointment_status, v.scheduled_start_at, v.reschedule_count, v.arrived_at,
+            v.admit_at, v.discharge_at, v.discharge_disposition, {BED} as bed, v.open_waits,
+            v.key_quality, v.last_change_ref, v.quality_flags
+        from canonical__visit v
+        left join canonical__patient p on p.patient_key = v.patient_key
+        left join canonical__bed b on b.bed_key = v.bed_key
+        left join canonical__location l on l.location_key = b.location_key
+        order by 1""",
+    "events": f"""
+        select {VISIT} as visit, e.occurred_at, e.event_type, e.from_state, e.to_state,
+            e.is_cancelled, c.event_type as cancels, e.source_trigger, e.quality_flags
+        from canonical__visit_event e
+        inner join canonical__visit v on v.visit_key = e.visit_key
+        left join canonical__patient p on p.patient_key = v.patient_key
+        left join canonical__visit_event c on c.event_id = e.cancels_event_id
+        order by 1, 2, e.recorded_at, e.event_type, e.source_trigger""",
+    "beds": f"""
+        select {BED} as bed, b.state, b.operational_status, v.visit_number as current_visit,
+            b.occupied_at, b.vacated_at, b.dirty_at, b.cleaned_at, b.quality_flags
+        from canonical__bed b
+        left join canonical__location l on l.location_key = b.location_key
+        left join canonical__visit v on v.visit_key = b.current_visit_key
+        order by 1""",
+    "referrals": """
+        select r.originating_id, r.state, r.state_since, r.accepted_at, r.scheduled_at,
+            v.appointment_id, r.quality_flags
+        from canonical__referral_status r
+        left join canonical__visit v on v.visit_key = r.appointment_visit_key
+        order by 1""",
+    "orders": """
+        select placer_number, filler_number, order_category, status, result_status, ordered_at,
+            resulted_at
+        from canonical__order order by 1""",
+    "unmapped_codes": "select code_map, source_system, from_code, row_count"
+    " from canonical__unmapped_code order by 1, 2, 3",
+}
+
+REBUILT = (
+    "canonical__patient",
+    "canonical__patient_identifier",
+    "canonical__visit",
+    "canonical__visit_event",
+    "canonical__bed",
+    "canonical__order",
+    "canonical__referral_status",
+)
+
+
+def _rows(connection: Connection, query: str) -> list[list[str]]:
+    connection.execute("set TimeZone = 'UTC'")
+    relation = connection.sql(query)
+    names = ", ".join(f"coalesce(cast(\"{c}\" as varchar), '')" for c in relation.columns)
+    rows = connection.sql(f"select {names} from ({query})").fetchall()
+    return [list(relation.columns), *([str(value) for value in row] for row in rows)]
+
+
+@pytest.mark.parametrize("table", QUERIES)
+def test_fold_gives_the_golden_rows(built: Connection, table: str) -> None:
+    with (GOLDEN / "expected" / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+        expected = list(csv.reader(file))
+    assert _rows(built, QUERIES[table]) == expected
+
+
+def test_order_of_arrival_changes_no_row(built: Connection, tmp_path: Path) -> None:
+    backwards = deliver(tmp_path / "home", DAYS[::-1])
+    for table in REBUILT:
+        query = f"select * from {table} order by all"
+        assert _rows(backwards, query) == _rows(built, query), table

@@ -1,0 +1,157 @@
+"""ViewDefinitions and FHIRPath: what is supported, and errors that say where."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakeward.core.errors import LakewardError, SpecError
+from lakeward.fhir.rows import compile_view
+from lakeward.fhir.run import run_view
+from lakeward.fhir.schema import element, elements
+from lakeward.fhir.viewdefinition import packaged_views, parse_view, read_view
+from lakeward.lake.query import connect
+
+PATIENT = {
+    "resourceType": "Patient",
+    "id": "p1",
+    "active": True,
+    "birthDate": "1980-05",
+    "_birthDate": {"extension": [{"url": "u", "valueString": "about"}]},
+    "deceasedDateTime": "2020-01-02T03:04:05Z",
+    "multipleBirthInteger": 2,
+    "name": [
+        {"family": "A", "given": ["x", "y"], "use": "old"},
+        {"family": "B", "given": ["y"], "use": "official"},
+    ],
+    "contact": [{"name": {"family": "C"}}, {"gender": "male"}],
+    "link": [
+        {"type": "refer", "other": {"reference": "Patient/p2/_history/1"}},
+        {"type": "refer", "other": {"reference": "https://x.org/fhir/Patient/p3"}},
+        {"type": "refer", "other": {"reference": "#contained"}},
+        {"type": "refer", "other": {"reference": "Patient?identifier=s|v"}},
+        {"type": "refer", "other": {"reference": "urn:uuid:0b"}},
+        {"type": "refer", "other": {"reference": "RelatedPerson/r1"}},
+    ],
+}
+
+
+def evaluate(path: str, *, collection: bool = False, kind: str | None = None) -> Any:
+    column = {"name": "v", "path": path, "collection": collection, "type": kind}
+    view = parse_view({"resource": "Patient", "select": [{"column": [column]}]}, "view")
+    with connect() as connection:
+        connection.execute("create table t as select ? as resource", [json.dumps(PATIENT)])
+        query = compile_view(view, typed=kind is not None).over("t")
+        return connection.sql(query).to_arrow_table().to_pylist()[0]["v"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("Patient.active", True),
+        ("name.last().family", "B"),
+        ("name.where(use = 'official').given.first()", "y"),
+        ("name.where($index = 1).family", "B"),
+        ("name.count()", 2),
+        ("name.given.distinct().count()", 2),
+        ("(name.given | contact.name.family).count()", 3),
+        ("name.given.combine(contact.name.family).count()", 4),
+        ("name.all(given.exists())", True),
+        ("name.exists(use = 'maiden')", False),
+        ("name.select(given.first()).join('-')", "x-y"),
+        ("iif(active, 'yes', 'no')", "yes"),
+        ("deceased.exists()", True),
+        ("deceased is boolean", False),
+        ("deceased.ofType(dateTime)", "2020-01-02T03:04:05Z"),
+        ("(deceased as dateTime) = @2020-01-02T05:04:05+02:00", True),
+        ("multipleBirth.ofType(integer) + 1", 3),
+        ("multipleBirth.ofType(integer) / 0", None),
+        ("-multipleBirth.ofType(integer)", -2),
+        ("active and {}", None),
+        ("active or {}", True),
+        ("(active xor false) and (active implies active)", True),
+        ("'y' in name.given", True),
+        ("name.given contains 'z'", False),
+        ("name.family.first() & '!'", "A!"),
+        ("name.family.first().lower().startsWith('a')", True),
+        ("birthDate.extension('u').value.ofType(string)", "about"),
+        ("birthDate.highBoundary()", "1980-05-31"),
+        ("contact[1].gender", "male"),
+        ("contact.name.family", "C"),
+        ("name.family != 'A'", True),
+        ("gender", None),
+        ("gender = 'male'", None),
+        ("%resource.id", "p1"),
+    ],
+)
+def test_expressions(path: str, value: object) -> None:
+    assert evaluate(path) == value
+
+
+def test_reference_keys() -> None:
+    assert evaluate("link.other.getReferenceKey(Patient)", collection=True) == ["p2", "p3"]
+    assert evaluate("link.other.getReferenceKey()", collection=True) == ["p2", "p3", "0b", "r1"]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("name.familly", "select[0].column[0] at character 6: HumanName has no element `familly`"),
+        ("name.where(", "at character 12: is not FHIRPath"),
+        ("name.given.trace('x')", "at character 12: function `trace()` is not supported"),
+        ("id = %nope", "at character 6: constant `%nope` is not defined"),
+        ("active ~ true", "at character 8: operator `~` is not supported"),
+        ("active + 1", "at character 8: `+` needs numbers"),
+        ("deceased", "gives a choice element"),
+        ("deceased.code", "at character 10: walks into a choice element"),
+        ("id.length", "at character 4: walks into a value without elements"),
+        ("4 'kg'", "uses QuantityLiteral"),
+        ("id = 1", "compares values that cannot be compared"),
+    ],
+)
+def test_errors_name_view_path_and_position(path: str, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        evaluate(path)
+    assert str(caught.value).startswith("view view select[0].column[0] at character")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"resource": "Patent"}, "not a FHIR R4 type"),
+        ({"select": [{"column": [{"name": "1a", "path": "id"}]}]}, "select.0.column.0.name"),
+        ({"select": [{"forEeach": "name"}]}, "forEeach"),
+        ({"select": [{"forEach": "name", "repeat": ["link"]}]}, "use one of"),
+        ({"select": [{"column": [{"name": "a", "path": "id"}] * 2}]}, "used twice"),
+    ],
+)
+def test_wrong_views_are_refused(change: dict[str, Any], message: str) -> None:
+    view = {"resource": "Patient", "select": [{"column": [{"name": "id", "path": "id"}]}]}
+    with pytest.raises(SpecError, match=message):
+        compile_view(parse_view({**view, **change}, "view"))
+
+
+def test_schema_knows_types_cardinality_and_choices() -> None:
+    assert element("Encounter", "class").type == "Coding"  # type: ignore[union-attr]
+    assert element("HumanName", "given").many  # type: ignore[union-attr]
+    assert element("Observation", "value").choices["Quantity"] == "valueQuantity"  # type: ignore[union-attr]
+    assert elements("Nothing") == {}
+
+
+def test_run_view_on_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson").write_text(json.dumps(PATIENT) + "\n{broken\n", "utf-8")
+    (tmp_path / "b.ndjson").write_text('{"resourceType":"Group","id":"g"}', "utf-8")
+    view = next(v for v in packaged_views() if v.name == "patient")
+    rows = run_view(view, tmp_path).to_pylist()
+    assert [(r["family_name"], r["birth_date"]) for r in rows] == [("B", "1980-05")]
+
+
+def test_run_view_explains_several_values(tmp_path: Path) -> None:
+    path = tmp_path / "view.json"
+    columns = [{"name": "family", "path": "name.family"}]
+    path.write_text(json.dumps({"resource": "Patient", "select": [{"column": columns}]}), "utf-8")
+    (tmp_path / "a.ndjson").write_text(json.dumps(PATIENT), "utf-8")
+    with pytest.raises(LakewardError, match=r"column\[0\]: more than one value"):
+        run_view(read_view(path), tmp_path / "a.ndjson")

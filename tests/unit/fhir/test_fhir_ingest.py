@@ -1,0 +1,266 @@
+"""Loading FHIR files: nothing is lost, nothing is stored twice, and what is bad says why."""
+
+import gzip
+import hashlib
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakeward.core.settings import Settings
+from lakeward.fhir import ingest, lines
+from lakeward.fhir.ingest import RAW, load
+from lakeward.lake.query import connect
+from lakeward.lake.tables import Lake
+from lakeward.landing.ledger import FileCounts, LedgerFile
+from lakeward.landing.sources import Source, load_inventory
+from lakeward.quarantine.table import QUARANTINE
+
+GOOD = b'{"resourceType":"Patient","id":"p1"}'
+
+
+@pytest.fixture
+def source(settings: Settings) -> Source:
+    return load_inventory(settings.home).source("ehr_fhir")
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Path:
+    folder = tmp_path / "landing"
+    folder.mkdir()
+    return folder
+
+
+def entry(landing: Path, received: int, name: str, content: bytes) -> LedgerFile:
+    path = landing / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    return LedgerFile("ehr_fhir", received, date(2026, 1, 5), name, digest, len(content), None)
+
+
+def query(lake: Lake, text: str) -> list[tuple[Any, ...]]:
+    with connect(lake) as connection:
+        return connection.execute(text).fetchall()
+
+
+def balanced(counts: list[FileCounts]) -> bool:
+    return all(c.found == c.stored + c.duplicate + c.quarantined for c in counts)
+
+
+def patient(number: int, **more: object) -> bytes:
+    return json.dumps({"resourceType": "Patient", "id": f"p{number}", **more}).encode()
+
+
+BAD = {
+    b'{"resourceType":"Patient","id":"x"': "broken_json",
+    b"{not json}": "broken_json",
+    GOOD + GOOD: "broken_json",
+    b'["resourceType"]': "not_an_object",
+    b"5": "not_an_object",
+    b'{"id":"x"}': "missing_resource_type",
+    b'{"resourceType":5,"id":"x"}': "missing_resource_type",
+    b'{"resourceType":"../Patient","id":"x"}': "illegal_resource_type",
+    b'{"resourceType":"Patient"}': "missing_id",
+    b'{"resourceType":"Patient","id":5}': "missing_id",
+    b'{"resourceType":"Patient","id":""}': "illegal_id",
+    b'{"resourceType":"Patient","id":"a/b"}': "illegal_id",
+    b'{"resourceType":"Patient","id":"' + b"x" * 65 + b'"}': "illegal_id",
+    b'{"resourceType":"Patient","id":"x","name":"\xff"}': "invalid_utf8",
+}
+
+
+def test_each_bad_line_is_set_aside_with_reason_and_place(
+    lake: Lake, landing: Path, source: Source
+) -> None:
+    content = b"\n".join([GOOD, *BAD, patient(2)])
+    counts = load(lake, landing, source, [entry(landing, 1, "ehr_fhir/d/a.ndjson", content)])
+    assert counts == [FileCounts(1, len(BAD) + 2, 2, 0, len(BAD), "loaded")]
+    rows = query(lake, "select * from quarantine order by position")
+    names = [c.name for c in QUARANTINE.columns]
+    for number, (row, (text, reason)) in enumerate(zip(rows, BAD.items(), strict=True)):
+        found = dict(zip(names, row, strict=True))
+        assert (found["reason"], found["place"]) == (reason, f"line {number + 2}")
+        start = found["byte_offset"]
+        assert content[start : start + found["byte_length"]] == text == found["content"]
+        assert found["state"] == "open"
+    assert len({row[0] for row in rows}) == len(BAD)
+
+
+def test_lines_are_kept_verbatim_whatever_their_ends(
+    lake: Lake, landing: Path, source: Source
+) -> None:
+    odd = '{"resourceType": "Patient",  "id":"p2", "x": "a\u2028b\u0085c", "n": 1.10}'.encode()
+    big = patient(3, note="x" * 3_000_000)
+    content = b"\xef\xbb\xbf" + GOOD + b"\r\n\r\n" + odd + b"\n  \n" + big
+    load(lake, landing, source, [entry(landing, 1, "ehr_fhir/d/a.ndjson", content)])
+    rows = query(lake, f"select line, byte_offset, resource from {RAW.name} order by line")
+    assert [(n, text.encode()) for n, _, text in rows] == [(1, GOOD), (3, odd), (5, big)]
+    assert all(content[start:].startswith(text.encode()) for _, start, text in rows)
+
+
+@pytest.mark.parametrize("name", ["a.ndjson.gz", "a.ndjson"])
+def test_gzip_is_told_by_its_bytes(lake: Lake, landing: Path, source: Source, name: str) -> None:
+    content = gzip.compress(GOOD + b"\n") + gzip.compress(patient(2)) + b"\0" * 64
+    counts = load(lake, landing, source, [entry(landing, 1, f"ehr_fhir/d/{name}", content)])
+    assert counts == [FileCounts(1, 2, 2, 0, 0, "loaded")]
+
+
+def test_truncated_gzip_keeps_what_can_be_read(lake: Lake, landing: Path, source: Source) -> None:
+    noise = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(2000)]
+    text = b"\n".join(patient(n, note=noise[n]) for n in range(2000))
+    counts = load(
+        lake, landing, source, [entry(landing, 1, "ehr_fhir/d/a.gz", gzip.compress(text)[:-20_000])]
+    )
+    assert counts[0].quarantined == 1
+    assert 100 < counts[0].stored < 2000
+    assert query(lake, "select reason from quarantine") == [("truncated_gzip",)]
+
+
+FOREIGN = {
+    "log.ndjson": b'{"exportId":"1","eventDetail":{"resourceType":"Patient"}}\n{"a":1}\n',
+    "manifest.json": b'{\n "transactionTime": "2026-01-01T00:00:00Z",\n "output": []\n}\n',
+    "LICENSE": b"Apache License\n\nVersion 2.0 {brackets} here\n",
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_what_is_not_data_is_ignored(lake: Lake, landing: Path, source: Source, name: str) -> None:
+    counts = load(lake, landing, source, [entry(landing, 1, f"ehr_fhir/d/{name}", FOREIGN[name])])
+    state = "loaded" if name == "empty" else "ignored"
+    assert counts == [FileCounts(1, 0, 0, 0, 0, state)]
+    assert query(lake, "select count(*) from quarantine") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"id": \n{"id": ', b'[{"resourceType":"Patient","id":"a"},\n{}]\n']
+)
+def test_broken_json_alone_is_not_ignored(
+    lake: Lake, landing: Path, source: Source, content: bytes
+) -> None:
+    (counts,) = load(lake, landing, source, [entry(landing, 1, "ehr_fhir/d/a.ndjson", content)])
+    assert counts.state == "loaded"
+    assert counts.found == counts.quarantined > 0
+
+
+def test_a_resource_spread_over_lines_is_one_record(
+    lake: Lake, landing: Path, source: Source
+) -> None:
+    content = json.dumps(json.loads(GOOD), indent=1).encode()
+    counts = load(lake, landing, source, [entry(landing, 1, "ehr_fhir/d/a.json", content)])
+    assert counts == [FileCounts(1, 1, 1, 0, 0, "loaded")]
+    assert query(lake, f"select line, resource from {RAW.name}") == [(1, content.decode())]
+
+
+def test_duplicates_are_counted_within_and_across_loads(
+    lake: Lake, landing: Path, source: Source
+) -> None:
+    first = entry(landing, 1, "ehr_fhir/d/a.ndjson", GOOD + b"\n" + GOOD + b"\n" + patient(2))
+    second = entry(landing, 2, "ehr_fhir/d/b.ndjson", GOOD + b"\n" + patient(1, active=True))
+    third = entry(landing, 3, "ehr_fhir/e/c.ndjson", patient(2))
+    counts = load(lake, landing, source, [first, second]) + load(lake, landing, source, [third])
+    assert [(c.found, c.stored, c.duplicate) for c in counts] == [(3, 2, 1), (2, 1, 1), (1, 0, 1)]
+    winner = query(lake, "select line, received from fhir_current where id = 'p1'")
+    assert winner == [(2, 2)]
+
+
+def delivered(landing: Path) -> list[LedgerFile]:
+    contents = [
+        GOOD + b"\n{broken\n" + patient(2),
+        patient(2) + b"\n" + patient(3) + b"\n[1]",
+        b"not data",
+        b"\n".join(patient(n) for n in range(50)) + b"\n{}",
+    ]
+    return [entry(landing, n + 1, f"ehr_fhir/d/{n}", c) for n, c in enumerate(contents)]
+
+
+def content_of(lake: Lake) -> tuple[list[tuple[Any, ...]], ...]:
+    return (
+        query(lake, f"select * from {RAW.name} order by received, line"),
+        query(lake, "select * from quarantine order by received, position"),
+    )
+
+
+def test_a_repeat_changes_nothing(lake: Lake, landing: Path, source: Source) -> None:
+    files = delivered(landing)
+    counts = load(lake, landing, source, files)
+    before, data = content_of(lake), sorted(lake.root.rglob("*.parquet"))
+    assert load(lake, landing, source, files) == counts
+    assert content_of(lake) == before
+    assert sorted(lake.root.rglob("*.parquet")) == data
+    assert balanced(counts)
+
+
+@pytest.mark.parametrize("done", [1, 2, 3])
+@pytest.mark.parametrize("broken", ["write", "write_quarantine"])
+def test_an_interrupted_load_ends_the_same(
+    lake: Lake,
+    landing: Path,
+    source: Source,
+    monkeypatch: pytest.MonkeyPatch,
+    done: int,
+    broken: str,
+) -> None:
+    files = delivered(landing)
+    twin = Lake(lake.root.with_name("twin"))
+    wanted = load(twin, landing, source, files)
+
+    def fail(*_args: object, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    load(lake, landing, source, files[:done])
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, broken, fail)
+        with pytest.raises(KeyboardInterrupt):
+            load(lake, landing, source, files)
+    assert load(lake, landing, source, files) == wanted
+    assert content_of(lake) == content_of(twin)
+
+
+def test_small_blocks_give_the_same_tables(
+    lake: Lake, landing: Path, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = delivered(landing)
+    wanted = load(lake, landing, source, files)
+    before = content_of(lake)
+    shutil.rmtree(lake.root)
+    monkeypatch.setattr(lines, "READ", 16)
+    assert load(lake, landing, source, files) == wanted
+    assert content_of(lake) == before
+
+
+def test_envelope_of_a_resource(lake: Lake, landing: Path, source: Source) -> None:
+    meta = {
+        "versionId": "9",
+        "lastUpdated": "2026-01-02T03:04:05.678+02:00",
+        "tag": [{"code": "SUBSETTED"}],
+    }
+    line = patient(1, meta=meta)
+    load(lake, landing, source, [entry(landing, 1, "ehr_fhir/d/a.ndjson", line)])
+    names = "version_id, last_updated_text, is_subsetted, content_sha256, epoch_ms(last_updated)"
+    assert query(lake, f"select {names} from {RAW.name}") == [
+        ("9", meta["lastUpdated"], True, hashlib.sha256(line).hexdigest(), 1767315845678)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "found"),
+    [("synthea-100-patients", 38_472), ("bulk-10-patients", 7_160), ("r4-spec-examples", 705)],
+)
+def test_third_party_folders_lose_no_line(
+    lake: Lake, shared: Path, source: Source, folder: str, found: int
+) -> None:
+    root = shared / "fhir" / folder
+    files = [
+        LedgerFile("ehr_fhir", n + 1, date(2026, 1, 5), path.name, "", 0, None)
+        for n, path in enumerate(sorted(root.glob("*.ndjson")))
+    ]
+    counts = load(lake, root, source, files)
+    assert sum(c.found for c in counts) == found
+    assert balanced(counts)
+    (total,) = query(lake, f"select count(*) from {RAW.name}")
+    assert total == (sum(c.stored for c in counts),)
