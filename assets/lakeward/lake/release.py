@@ -8,6 +8,7 @@ new release that pins old versions. Who judges a unit is decided elsewhere.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
 
@@ -22,6 +23,7 @@ from lakeward.lake.tables import (
     Phi,
     TableSpec,
     ensure_table,
+    newest_version,
     open_table,
     table_names,
     write,
@@ -69,22 +71,27 @@ class Release:
 
 def history(lake: Lake, unit: str | None = None) -> list[Release]:
     """List all decisions, newest first, of one unit or of all."""
-    if open_table(lake, RELEASE.name) is None:
+    version = newest_version(lake, RELEASE.name)
+    if version is None:
         return []
-    with connect(lake, tables=[RELEASE.name]) as connection:
+    return [r for r in _history(lake, version) if unit in (None, r.unit)]
+
+
+@lru_cache(maxsize=8)
+def _history(lake: Lake, version: int) -> tuple[Release, ...]:
+    """Read the decisions of one version once per process."""
+    with connect(lake, tables=[RELEASE.name], pins={RELEASE.name: version}) as connection:
         rows = connection.execute(
             'select release_id, sequence, unit, list("table" order by "table"),'
             ' list(delta_version order by "table"), any_value(day), any_value(as_of),'
             " any_value(contract_version), any_value(state), any_value(held_by),"
             " any_value(created_at), any_value(run_id)"
-            " from release where unit = coalesce(?, unit) group by release_id, sequence, unit"
-            " order by sequence desc",
-            [unit],
+            " from release group by release_id, sequence, unit order by sequence desc"
         ).fetchall()
-    return [
+    return tuple(
         Release(i, n, u, dict(zip(tables, versions, strict=True)), d, a, c, s, tuple(h), at, run)
         for i, n, u, tables, versions, d, a, c, s, h, at, run in rows
-    ]
+    )
 
 
 def current(

@@ -144,7 +144,7 @@ folded as (
         {{ latest_by("case when fact not in ('occupied', 'vacated') then fact end", 'fact_order') }} as operational_status,
         max(case when fact in ('occupied', 'O') and is_change then fact_at end) as occupied_at,
         max(case when fact = 'vacated' then fact_at end) as vacated_at,
-        max(case when fact = 'H' and is_change then fact_at end) as told_dirty_at,
+        max(case when fact in ('H', 'K') and is_change then fact_at end) as told_dirty_at,
         max(case when fact = 'U' and is_change then fact_at end) as cleaned_at
     from changes
     group by bed_key
