@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import START
 from lakeward.core.settings import Settings
 from lakeward.lake import dbt_plugin
 from lakeward.lake.candidate import store_candidate
@@ -15,8 +16,6 @@ from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import Lake, TableWrite
 from lakeward.landing.deliveries import land
 from lakeward.orchestration.nightly import run_day
-
-from conftest import START
 
 NAME, MRN, PHONE = "Zzyzxova", "QJX7730991", "+16175550188"
 CANARIES = [text.encode() for text in (NAME, NAME.upper(), MRN, PHONE)]
@@ -76,9 +75,7 @@ def leaks(home: Path) -> list[str]:
 
 
 @pytest.fixture
-def planted(
-    delivered: Path, home_of: Callable[[Path], Settings], tmp_path: Path
-) -> Settings:
+def planted(delivered: Path, home_of: Callable[[Path], Settings], tmp_path: Path) -> Settings:
     settings = home_of(delivered)
     plant(settings, tmp_path / "canaries", START)
     return settings

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from tables import fingerprints
 
+from conftest import START
 from lakeward.core.settings import load_settings
 from lakeward.orchestration.nightly import run_day
-
-from conftest import START
 
 KILLER = """
 import os, signal, sys

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tables import fingerprints
 
+from conftest import DAYS, START
 from lakeward.core.settings import Settings, load_settings
 from lakeward.lake import dbt_plugin
 from lakeward.lake.candidate import store_candidate
@@ -13,8 +14,6 @@ from lakeward.lake.query import Connection, connect
 from lakeward.lake.release import current, history
 from lakeward.lake.tables import Lake, TableWrite
 from lakeward.orchestration.nightly import run_day
-
-from conftest import DAYS, START
 
 LAST = START + timedelta(days=DAYS - 1)
 LISTS = ("messaging_vendor", "referral_desk", "bed_management")

@@ -17,9 +17,7 @@ DAY = date(2024, 1, 15)
 
 
 @pytest.fixture(scope="module")
-def night(
-    shared: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Settings, Night]:
+def night(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Night]:
     settings = load_settings(tmp_path_factory.mktemp("thirdparty") / "home")
     exports = sorted((shared / "fhir/synthea-100-patients").glob("*.ndjson"))
     land(settings.home.landing, "ehr_fhir", exports, DAY)
@@ -43,9 +41,7 @@ def test_everything_found_is_stored_duplicate_or_quarantined(
 @pytest.mark.parametrize(
     "table", ["canonical__patient", "canonical__visit", "canonical__visit_event"]
 )
-def test_both_formats_reach_the_canonical_store(
-    night: tuple[Settings, Night], table: str
-) -> None:
+def test_both_formats_reach_the_canonical_store(night: tuple[Settings, Night], table: str) -> None:
     with connect(Lake(night[0].home.lake)) as connection:
         systems = connection.execute(
             f'select distinct source_system from "{table}" order by 1'

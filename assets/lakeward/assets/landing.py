@@ -73,7 +73,7 @@ def ledger_asset(upstream: list[dg.AssetKey]) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name="ledger",
-        specs=[table_asset(LEDGER_ENTRY, group="landing", kinds={"deltalake"}, deps=upstream)],
+        specs=[table_asset(LEDGER_ENTRY, group="raw", kinds={"deltalake"}, deps=upstream)],
     )
     @told_safely
     def _ledger(home: LakewardHome) -> Iterator[dg.MaterializeResult[None]]:

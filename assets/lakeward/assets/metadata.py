@@ -32,7 +32,7 @@ def table_asset(
         group_name=group,
         kinds=kinds,
         owners=[spec.owner],
-        description=f"{spec.description}. {spec.grain}." if spec.grain else spec.description,
+        description=" ".join(f"{t.rstrip('.')}." for t in (spec.description, spec.grain) if t),
         deps=deps or [],
         tags=dict(tags or {}),
         metadata={"dagster/column_schema": schema, "dagster/relation_identifier": spec.name},

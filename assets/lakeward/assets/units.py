@@ -6,6 +6,7 @@ builds a unit also judges it, so a broken rule of severity error stops everythin
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from graphlib import TopologicalSorter
 
 import dagster as dg
@@ -17,6 +18,7 @@ from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
 from lakeward.contracts import Contract, load_contracts
 from lakeward.contracts.model import Severity
 from lakeward.core.errors import PermanentError
+from lakeward.core.settings import Settings
 from lakeward.expectations.judgement import RuleResult
 from lakeward.expectations.unit import Verdict, judge_unit, last_verdict
 from lakeward.lake.candidate import contract_table
@@ -96,14 +98,43 @@ def _candidate_step(
         settings, today = home.settings(), home.day_of(context)
         if unit.name != CANONICAL:
             _require_canonical(home, today)
-        runs = {run.model: run.seconds for run in build(settings, unit.select, today.variables)}
-        verdict = judge_unit(settings, unit.name, day=today.day, run_id=context.run_id)
+        runs = _built(context, settings, unit, today)
+        verdict = judge_unit(settings, unit.name, day=today.day, run_id=context.run.run_id)
         if verdict.broken:
-            _decide(home, verdict, today, context.run_id)
+            _decide(home, verdict, today, context.run.run_id)
         yield from _results(home, unit, runs)
         yield from _check_results(verdict)
 
     return _candidate
+
+
+def _built(
+    context: dg.AssetExecutionContext, settings: Settings, unit: Unit, today: BusinessDay
+) -> dict[str, float]:
+    """Build a unit; give the seconds by model.
+
+    The first list of a run builds those of the whole run, since starting dbt takes longer than a
+    list. A list that failed there is built once more by its own step, which then tells why.
+    """
+    run = context.run
+    if unit.name != CANONICAL:
+        selected = frozenset(k.to_user_string() for k in run.asset_selection or ())
+        built = _lists_built(settings, run.run_id, selected, today)
+        if all(contract.name in built for contract in unit.contracts):
+            return built
+    return {m.model: m.seconds for m in build(settings, unit.select, today.variables)}
+
+
+@lru_cache(maxsize=1)
+def _lists_built(
+    settings: Settings, run_id: str, selected: frozenset[str], today: BusinessDay
+) -> dict[str, float]:
+    """Build the lists of a run, each whatever becomes of the others; `selected` empty means all."""
+    del run_id
+    names = [c.name for u in units() if u.name != CANONICAL for c in u.contracts]
+    wanted = [name for name in names if not selected or name in selected]
+    models = build(settings, wanted, today.variables, keep_going=True)
+    return {model.model: model.seconds for model in models}
 
 
 def _release_asset(
@@ -114,7 +145,7 @@ def _release_asset(
         specs=[
             dg.AssetSpec(
                 unit.release_key,
-                group_name="release",
+                group_name=unit.group,
                 kinds={"deltalake"},
                 owners=[unit.contracts[0].owner],
                 description=(
@@ -132,7 +163,7 @@ def _release_asset(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None]]:
         verdict = last_verdict(home.lake(), unit.name)
-        release = _decide(home, verdict, home.day_of(context), context.run_id)
+        release = _decide(home, verdict, home.day_of(context), context.run.run_id)
         yield dg.MaterializeResult(
             metadata={
                 "release_id": release.release_id,

@@ -28,7 +28,11 @@ class ModelRun:
 
 
 def build(
-    settings: Settings, select: Sequence[str], variables: Mapping[str, str]
+    settings: Settings,
+    select: Sequence[str],
+    variables: Mapping[str, str],
+    *,
+    keep_going: bool = False,
 ) -> list[ModelRun]:
     """Build the seeds and models that a dbt selection names.
 
@@ -36,13 +40,18 @@ def build(
         settings: Gives the home; the catalogue lies in its work folder.
         select: dbt selectors, as `path:models/canonical`.
         variables: dbt variables (`day`, `as_of`, `time_zone`).
+        keep_going: Leave out models that fail instead of raising.
+
+    Returns:
+        The models that were built.
 
     Raises:
         SpecError: The project does not parse.
         PermanentError: A model failed; the text names it.
     """
     _seed(settings)
-    return _build(settings, ("--select", *select, "--exclude-resource-type", "seed"), variables)
+    command = ("run", "--no-populate-cache", "--select", *select)
+    return _build(settings, command, variables, keep_going=keep_going)
 
 
 @lru_cache(maxsize=4)
@@ -51,29 +60,33 @@ def _seed(settings: Settings) -> None:
     settings.home.work.mkdir(parents=True, exist_ok=True)
     for leftover in settings.home.work.glob("catalogue.duckdb*"):
         leftover.unlink()
-    _build(settings, ("--select", "resource_type:seed"), {})
+    _build(settings, ("seed",), {})
 
 
 def _build(
-    settings: Settings, arguments: Sequence[str], variables: Mapping[str, str]
+    settings: Settings,
+    arguments: Sequence[str],
+    variables: Mapping[str, str],
+    *,
+    keep_going: bool = False,
 ) -> list[ModelRun]:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
     with exported(settings):
         # a copy: dbt keeps compiled SQL in the manifest, and with it another day's variables
         manifest = _parse(settings.home).deepcopy()
-        only = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
-        command = ["build", *arguments, *only, "--vars", json.dumps(dict(variables))]
+        command = [*arguments, "--vars", json.dumps(dict(variables))]
         try:
             result = _invoke(settings.home, command, manifest)
         finally:
             # the next build gets a fresh view of what is released
             DuckDBConnectionManager.close_all_connections()
     results = result.result or []
-    failed = [r for r in results if str(r.status) in {"error", "fail"}]
-    if failed or result.exception is not None:
+    failed = [r for r in results if str(r.status) != "success"]
+    if (failed and not keep_going) or result.exception is not None:
         raise PermanentError(*_explain(failed, result.exception))
-    return [ModelRun(str(r.node.name), float(r.execution_time)) for r in results]
+    done = [r for r in results if r not in failed]
+    return [ModelRun(str(r.node.name), float(r.execution_time)) for r in done]
 
 
 @lru_cache(maxsize=4)

@@ -46,11 +46,13 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb ships no types
         """Show the lake in a fresh catalogue."""
         self._connection = conn
         secure_spill(conn, self._settings.home.work / "spill")
+        conn.execute("begin")  # one write of the catalogue file, not one for each view
         conn.execute(f"create schema if not exists {SOURCE_SCHEMA}")
         contracted = frozenset(load_contracts())
         register(conn, self._lake, hidden=contracted, schema=SOURCE_SCHEMA)
         for table, version in published_pins(self._lake).items():
             register_table(conn, self._lake, table, version)
+        conn.execute("commit")
 
     def configure_cursor(self, cursor: Connection) -> None:
         """Define the keys; temporary macros are not shared between cursors."""

@@ -1,7 +1,7 @@
 """One writer of a lake at a time, whoever started it: schedule, UI or command line.
 
-delta-rs records transactions but does not enforce them, so two runs at once could load a file twice.
-The lock is the kernel's: it ends with the process, also when that is killed.
+delta-rs records transactions but does not enforce them, so two runs at once could load a file
+twice. The lock is the kernel's: it ends with the process, also when that is killed.
 """
 
 import fcntl

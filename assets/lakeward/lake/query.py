@@ -16,7 +16,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeward.core.errors import SpecError
-from lakeward.lake.tables import Lake, newest_version, open_table, table_names
+from lakeward.lake.tables import Lake, commit_stamp, newest_version, open_table, table_names
 
 Connection = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error
@@ -58,12 +58,17 @@ def snapshot(lake: Lake, table: str, version: int | None = None) -> Snapshot | N
         SpecError: The table uses a reader feature that this reader would get wrong in silence.
     """
     pinned = newest_version(lake, table) if version is None else version
-    return None if pinned is None else _snapshot(lake, table, pinned)
+    if pinned is None:
+        return None
+    return _snapshot(lake, table, pinned, commit_stamp(lake, table, pinned))
 
 
 @lru_cache(maxsize=4096)
-def _snapshot(lake: Lake, table: str, version: int) -> Snapshot | None:
+def _snapshot(
+    lake: Lake, table: str, version: int, stamp: tuple[int, int] | None
+) -> Snapshot | None:
     """Read a version once per process: it never changes, and a night asks for it many times."""
+    del stamp  # part of the key
     opened = open_table(lake, table, version)
     if opened is None:
         return None

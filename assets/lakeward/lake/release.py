@@ -22,6 +22,7 @@ from lakeward.lake.tables import (
     Lake,
     Phi,
     TableSpec,
+    commit_stamp,
     ensure_table,
     newest_version,
     open_table,
@@ -74,12 +75,14 @@ def history(lake: Lake, unit: str | None = None) -> list[Release]:
     version = newest_version(lake, RELEASE.name)
     if version is None:
         return []
-    return [r for r in _history(lake, version) if unit in (None, r.unit)]
+    stamp = commit_stamp(lake, RELEASE.name, version)
+    return [r for r in _history(lake, version, stamp) if unit in (None, r.unit)]
 
 
 @lru_cache(maxsize=8)
-def _history(lake: Lake, version: int) -> tuple[Release, ...]:
+def _history(lake: Lake, version: int, stamp: tuple[int, int] | None) -> tuple[Release, ...]:
     """Read the decisions of one version once per process."""
+    del stamp  # part of the key
     with connect(lake, tables=[RELEASE.name], pins={RELEASE.name: version}) as connection:
         rows = connection.execute(
             'select release_id, sequence, unit, list("table" order by "table"),'

@@ -106,14 +106,31 @@ class Lake:
 
 
 def open_table(lake: Lake, table: str, version: int | None = None) -> DeltaTable | None:
-    """Open a table at a version (default: the newest); None when it does not exist."""
-    path = lake.path(table)
-    if not (path / "_delta_log").is_dir():
+    """Open a table at a version (default: the newest); None when it does not exist.
+
+    The newest version is one object for the whole process, which follows the table.
+    """
+    newest = newest_version(lake, table)
+    if newest is None:
         return None
     try:
-        return DeltaTable(path, version=version)
+        if version not in (None, newest):
+            return DeltaTable(lake.path(table), version=version)
+        opened = _opened(lake.path(table))
+        if opened.version() > newest:  # another lake stands in this place now
+            _opened.cache_clear()
+            opened = _opened(lake.path(table))
+        if opened.version() < newest:
+            opened.update_incremental()
     except TableNotFoundError:  # a log folder whose first commit was cut off
         return None
+    return opened
+
+
+@lru_cache(maxsize=1024)
+def _opened(path: Path) -> DeltaTable:
+    """Read a whole log once per process: a night asks for the same table many times."""
+    return DeltaTable(path)
 
 
 def newest_version(lake: Lake, table: str) -> int | None:
@@ -121,6 +138,16 @@ def newest_version(lake: Lake, table: str) -> int | None:
     commits = (lake.path(table) / "_delta_log").glob("*.json")
     versions = [int(commit.stem) for commit in commits if commit.stem.isdigit()]
     return max(versions, default=None)
+
+
+def commit_stamp(lake: Lake, table: str, version: int) -> tuple[int, int] | None:
+    """Tell one commit from another of the same number, as after a lake was made anew."""
+    commit = lake.path(table) / "_delta_log" / f"{version:020}.json"
+    try:
+        status = commit.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def table_names(lake: Lake) -> list[str]:
@@ -134,9 +161,15 @@ def table_names(lake: Lake) -> list[str]:
 def arrow_schema(spec: TableSpec) -> pa.Schema:
     """Translate a spec's DuckDB types into the Arrow schema that is written."""
     columns = ", ".join(f'cast(null as {c.type}) as "{c.name}"' for c in spec.columns)
-    with duckdb.connect() as connection:
+    with _translator().cursor() as connection:
         connection.execute("set TimeZone = 'UTC'")
         return connection.sql(f"select {columns} limit 0").to_arrow_table().schema
+
+
+@lru_cache(maxsize=1)
+def _translator() -> duckdb.DuckDBPyConnection:
+    """Open an empty database once: that takes longer than all translations."""
+    return duckdb.connect()
 
 
 def ensure_table(lake: Lake, spec: TableSpec) -> None:
@@ -180,7 +213,7 @@ def write(
     schema = arrow_schema(spec)
     try:
         write_deltalake(
-            lake.path(spec.name),
+            open_table(lake, spec.name) or lake.path(spec.name),
             pa.RecordBatchReader.from_batches(schema, _conform(data, schema)),
             mode=mode,
             partition_by=list(spec.partition_by) or None,
@@ -224,7 +257,13 @@ def _plain(spec: TableSpec) -> list[str]:
 
 
 def _configuration(spec: TableSpec) -> dict[str, str | None]:
-    return {"delta.dataSkippingStatsColumns": ",".join(_plain(spec))}
+    return {
+        "delta.dataSkippingStatsColumns": ",".join(_plain(spec)),
+        # opening a table reads every commit since its checkpoint: some tables get eight a night
+        "delta.checkpointInterval": "10",
+        # releases pin old versions, which cannot be opened without their commits
+        "delta.enableExpiredLogCleanup": "false",
+    }
 
 
 def _writer_properties(spec: TableSpec) -> WriterProperties:
@@ -265,7 +304,9 @@ def _size(opened: DeltaTable) -> TableSize:
 
 
 def _last_write(lake: Lake, table: str, seconds: float) -> TableWrite:
-    opened = DeltaTable(lake.path(table))
+    opened = open_table(lake, table)
+    if opened is None:
+        raise SpecError(f"table {table}", "vanished while it was written")
     metrics = opened.history(1)[0].get("operationMetrics", {})
     added = int(metrics.get("num_added_rows", 0))
     return TableWrite(table, opened.version(), added, _size(opened).bytes, seconds)

@@ -5,6 +5,7 @@ once a nightly run: those that are not there yet, and the index. What makes a pa
 is in `docs_offline.py`; the page that reviewers read first is `quality_page.py`.
 """
 
+import json
 import re
 import shutil
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 
 from lakeward.expectations.docs_offline import make_offline, write_assets
 from lakeward.expectations.judgement import Judgement
-from lakeward.expectations.suite import counted_expectation, great_expectations
+from lakeward.expectations.suite import DIGEST, counted_expectation, great_expectations
 
 KEPT = 10
 _SITE = "local"
@@ -40,10 +41,19 @@ class DocsContext:
     def keep(self, suite: Any, results: list[Any], judgement: Judgement) -> None:
         """Store a suite and the validation result of one judgement; drop the oldest results."""
         context = _context(self.store, self.pages)
-        context.suites.add_or_update(suite)
+        if not self._holds(suite):
+            context.suites.add_or_update(suite)
         key, value = _validation_result(suite, results, judgement)
         context.validation_results_store.set(key, value)
         self._forget_old(suite.name)
+
+    def _holds(self, suite: Any) -> bool:
+        """Whether this very suite is stored: to compare rule by rule takes longer than judging."""
+        stored = self.store / "expectations" / f"{suite.name}.json"
+        if not stored.exists():
+            return False
+        meta = json.loads(stored.read_text(encoding="utf-8")).get("meta", {})
+        return bool(meta.get(DIGEST) == suite.meta[DIGEST])
 
     def _forget_old(self, suite_name: str) -> None:
         runs = sorted(
@@ -61,21 +71,30 @@ def build_docs(docs: DocsContext) -> Path:
     """Build what is missing of Data Docs and give its index page; asks no host."""
     counted_expectation()  # pages look expectations up by type
     context = _context(docs.store, docs.pages)
+    stores = {
+        "validations": context.validation_results_store,
+        "expectations": context.expectations_store,
+    }
     keys = [
         key
-        for key in context.validation_results_store.list_keys()
-        if not (docs.pages / "validations" / _file(key)).exists()
+        for kind, store in stores.items()
+        for key in store.list_keys()
+        if not _is_shown(docs, kind, key)
     ]
-    keys += context.expectations_store.list_keys()
-    context.build_data_docs(site_names=[_SITE], resource_identifiers=keys, build_index=True)
+    index = docs.pages / "index.html"
+    if keys or not index.exists():  # no keys would mean all
+        context.build_data_docs(site_names=[_SITE], resource_identifiers=keys, build_index=True)
     write_assets(docs.pages)
     make_offline(docs.pages)
-    return docs.pages / "index.html"
+    return index
 
 
-def _file(key: Any) -> Path:
+def _is_shown(docs: DocsContext, kind: str, key: Any) -> bool:
+    """Whether there is a page that is not older than what it shows."""
     *folders, name = key.to_tuple()
-    return Path(*folders, f"{name}.html")
+    page = docs.pages.joinpath(kind, *folders, f"{name}.html")
+    shown = docs.store.joinpath(kind, *folders, f"{name}.json")
+    return page.exists() and page.stat().st_mtime_ns >= shown.stat().st_mtime_ns
 
 
 @cache

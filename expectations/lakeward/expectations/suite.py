@@ -7,6 +7,7 @@ own. Great Expectations is imported in function bodies only: its import costs se
 
 from decimal import Decimal
 from functools import cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from lakeward.contracts.model import (
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 COUNTED_TYPE = "expect_counted_rows"
 RULE_ID = "rule_id"
+DIGEST = "contract_sha256"
+"""Tells in a suite's `meta` whether a stored one says the same."""
+
 _SEVERITY = {Severity.ERROR: "critical", Severity.WARNING: "warning"}
 
 
@@ -57,7 +61,11 @@ def build_suite(contract: Contract) -> Any:
             expectation_of(rule) for rule in contract.rules if not isinstance(rule.check, Remark)
         ],
         notes=[f"{contract.purpose} {contract.grain} Owner: {contract.owner}.", *remarks],
-        meta={"contract_id": contract.id, "contract_version": contract.version},
+        meta={
+            "contract_id": contract.id,
+            "contract_version": contract.version,
+            DIGEST: sha256(repr(contract).encode()).hexdigest(),
+        },
     )
 
 

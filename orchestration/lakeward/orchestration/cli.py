@@ -13,6 +13,7 @@ import typer
 
 from lakeward.core.errors import ContractError, LakewardError, UsageError
 from lakeward.core.settings import Settings, load_settings
+from lakeward.orchestration.cli_formats import hl7_app, view_app
 from lakeward.orchestration.output import Format, print_records, say
 
 app = typer.Typer(
@@ -27,6 +28,8 @@ release_app = typer.Typer(
 contracts_app = typer.Typer(no_args_is_help=True, help="Data contracts: drift and generated files.")
 app.add_typer(release_app, name="release")
 app.add_typer(contracts_app, name="contracts")
+app.add_typer(hl7_app, name="hl7")
+app.add_typer(view_app, name="view")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Day = Annotated[str | None, typer.Option("--day", help="Business day, YYYY-MM-DD; default today.")]
@@ -250,10 +253,11 @@ def contracts_check() -> None:
 
     Example: lakeward contracts check
     """
+    from lakeward.contracts import check_contracts
     from lakeward.contracts.dbt_yaml import check
     from lakeward.core.paths import project_path
 
-    drift = check(project_path("dbt_project"))
+    drift = [*check_contracts(), *check(project_path("dbt_project"))]
     for line in drift:
         say(line)
     raise typer.Exit(1 if drift else 0)
@@ -295,3 +299,7 @@ def _fail(error: LakewardError, code: int) -> None:
     print(f"error: {error.where}: {error.what}{expected}", file=sys.stderr)
     print(f"remedy: {error.remedy or 'see `lakeward --help`'}", file=sys.stderr)
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

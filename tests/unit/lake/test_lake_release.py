@@ -106,7 +106,7 @@ def test_a_failed_cast_does_not_quote_the_value(settings: Settings, lake: Lake) 
     names = {c.name: pa.nulls(1) for c in spec.columns}
     rows = pa.table({**names, "patient_key": ["Zzyzxova"]})
     write(lake, spec, rows, mode="append")
-    with open_published(settings, unreleased=True) as connection:
-        with pytest.raises(UsageError) as caught:
-            select(connection, f"select cast(patient_key as integer) from {TABLE}")
+    query = f"select cast(patient_key as integer) from {TABLE}"
+    with open_published(settings, unreleased=True) as shown, pytest.raises(UsageError) as caught:
+        select(shown, query)
     assert "Zzyzxova" not in str(caught.value)

@@ -23,9 +23,7 @@ def put(settings: Settings, tmp_path: Path, day: date = DAY, **files: str) -> No
 
 
 def enter(settings: Settings, lake: Lake, through: date = DAY) -> int:
-    return register(
-        lake, settings.home.landing, deliveries(settings.home.landing, SOURCE, through)
-    )
+    return register(lake, settings.home.landing, deliveries(settings.home.landing, SOURCE, through))
 
 
 def states(lake: Lake) -> list[tuple[object, ...]]:

@@ -34,5 +34,5 @@ def test_a_home_has_its_own_inventory_and_its_errors_name_the_entry(settings: Se
     (settings.home.root / "sources.yaml").write_text(
         "facility: {id: X, name: Y, time_zone: Mars/Base}\nsources: []\n"
     )
-    with pytest.raises(SpecError, match="facility.time_zone"):
+    with pytest.raises(SpecError, match=r"facility\.time_zone"):
         load_inventory(settings.home)

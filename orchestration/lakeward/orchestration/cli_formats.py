@@ -1,0 +1,59 @@
+"""Commands about one format: `lakeward hl7 inspect` and `lakeward view run`.
+
+They look at files, not at the lake; verbs about the lake are in `cli`.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lakeward.core.errors import UsageError
+from lakeward.core.settings import load_settings
+from lakeward.orchestration.output import Format, print_document, print_records, say
+
+hl7_app = typer.Typer(no_args_is_help=True, help="HL7 v2 files: what they hold.")
+view_app = typer.Typer(no_args_is_help=True, help="ViewDefinitions (SQL on FHIR) on any NDJSON.")
+
+
+@hl7_app.command("inspect")
+def hl7_inspect(
+    file: Annotated[Path, typer.Argument(help="A batch or plain file of HL7 v2 messages.")],
+    source: Annotated[str, typer.Option(help="Interface whose rules apply.")] = "adt_hl7",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show envelopes, promised and found counts, and messages; never their content.
+
+    Example: lakeward hl7 inspect adt.hl7 --json
+    """
+    from lakeward.hl7v2.inspect import inspect_file
+    from lakeward.landing.sources import load_inventory
+
+    if not file.is_file():
+        raise UsageError(str(file), "does not exist", "a file", "check the path and try again")
+    found = inspect_file(file, load_inventory(load_settings().home).source(source))
+    if json:
+        print_document(found)
+        return
+    say(", ".join(f"{count} {name}" for name, count in found["counts"].items()))
+    for number, batch in enumerate(found["batches"], start=1):
+        say(f"batch {number}: promised {batch['promised']}, found {batch['found']}")
+    print_records(found["messages"], Format.table)
+
+
+@view_app.command("run")
+def view_run(
+    view: Annotated[Path, typer.Argument(help="A ViewDefinition as JSON.")],
+    input: Annotated[Path, typer.Option("--input", help="An NDJSON file or folder.")],  # noqa: A002
+    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.csv,
+) -> None:
+    """Run a ViewDefinition on NDJSON and print its rows.
+
+    Example: lakeward view run patient.json --input export/ --format csv
+    """
+    from lakeward.fhir.run import run_view
+    from lakeward.fhir.viewdefinition import read_view
+
+    if not view.is_file():
+        raise UsageError(str(view), "does not exist", "a ViewDefinition", "check the path")
+    print_records(run_view(read_view(view), input).to_pylist(), form)
