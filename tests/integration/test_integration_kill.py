@@ -27,7 +27,7 @@ commit, seen = tables.write_deltalake, 0
 
 def write(path, *args, **kwargs):
     global seen
-    hit = Path(path).name == table
+    hit = Path(getattr(path, "table_uri", path)).name == table
     seen += hit
     if hit and seen == nth and when == "before":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -42,13 +42,10 @@ run_day(load_settings(Path(sys.argv[1])), date.fromisoformat(sys.argv[5]))
 MOMENTS = [
     ("ledger_entry", "after", 1),  # registered, nothing loaded
     ("raw_fhir__resource", "after", 1),  # between table write and ledger
-    ("raw_hl7v2__message", "before", 2),
     ("raw_hl7v2__message", "after", 2),
     ("fhir__appointment", "after", 1),  # some flat tables written, others not
-    ("hl7v2__pid", "before", 1),
     ("canonical__visit_event", "after", 1),  # some candidates written
     ("release", "before", 1),  # judged, not released
-    ("release", "after", 1),
     ("audit", "after", 1),  # audited, not yet ready
 ]
 
@@ -64,7 +61,6 @@ def undisturbed(
     return fingerprints(load_settings(home))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("table", "when", "nth"), MOMENTS)
 def test_a_killed_run_leaves_no_trace_after_the_next(
     delivered: Path,

@@ -10,6 +10,7 @@ from conftest import DAYS, START
 from lakeward.core.settings import Settings, load_settings
 from lakeward.lake import dbt_plugin
 from lakeward.lake.candidate import store_candidate
+from lakeward.lake.lock import sole_writer
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.release import current, history
 from lakeward.lake.tables import Lake, TableWrite
@@ -144,3 +145,13 @@ def test_the_night_after_heals(
     reminders = settings.home.outbox / "messaging_vendor" / LAST.isoformat()
     assert (reminders / "_READY").is_file()
     assert not (reminders / "_BLOCKED.json").exists()
+
+
+def test_a_second_run_at_once_is_refused_and_says_so(
+    delivered: Path, home_of: Callable[[Path], Settings]
+) -> None:
+    settings = home_of(delivered)
+    with sole_writer(settings.home):
+        night = run_day(settings, START)
+    assert not night.passed
+    assert "another run is writing this lake" in night.failures[0].cause

@@ -23,7 +23,7 @@ from lakeward.expectations.judgement import RuleResult
 from lakeward.expectations.unit import Verdict, judge_unit, last_verdict
 from lakeward.lake.candidate import contract_table
 from lakeward.lake.dbt import build
-from lakeward.lake.release import Release, current, decide
+from lakeward.lake.release import Release, current, decide, newest_day
 
 CANONICAL = "canonical"
 CONTRACT_CHECK = "contract"
@@ -96,7 +96,9 @@ def _candidate_step(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         settings, today = home.settings(), home.day_of(context)
-        if unit.name != CANONICAL:
+        if unit.name == CANONICAL:
+            _refuse_past(home, today)
+        else:
             _require_canonical(home, today)
         runs = _built(context, settings, unit, today)
         verdict = judge_unit(settings, unit.name, day=today.day, run_id=context.run.run_id)
@@ -202,6 +204,18 @@ def _checks(contract: Contract) -> list[dg.AssetCheckSpec]:
             description=f"Rules of severity warning of contract {contract.id} {contract.version}",
         ),
     ]
+
+
+def _refuse_past(home: LakewardHome, today: BusinessDay) -> None:
+    """Refuse to rebuild a day behind the newest released one: it would tell what is known now."""
+    newest = newest_day(home.lake())
+    if newest is not None and today.day < newest:
+        raise PermanentError(
+            f"day {today.day}",
+            f"is older than the newest released day {newest}",
+            f"{newest} or later",
+            "run `publish` to issue the older day again from its release",
+        )
 
 
 def _require_canonical(home: LakewardHome, today: BusinessDay) -> None:

@@ -38,7 +38,7 @@ COMPILER_VERSION = 1
 ENVELOPE = (
     Column("source", "VARCHAR", Phi.N, "Interface that delivered the resource"),
     Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-    Column("file", "VARCHAR", Phi.N, "Path below landing"),
+    Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
     Column("line", "BIGINT", Phi.N, "Line in the file, from 1"),
     Column("day", "DATE", Phi.N, "Day of the delivery"),
     Column("id", "VARCHAR", Phi.LK, "Resource id"),

@@ -40,7 +40,7 @@ RAW = TableSpec(
         Column("source", "VARCHAR", Phi.N, "Interface that delivered the resource"),
         Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
         Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.N, "Path below landing"),
+        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
         Column("line", "BIGINT", Phi.N, "Line in the file, from 1"),
         Column("byte_offset", "BIGINT", Phi.N, "First byte of the line, after unpacking"),
         Column("resource_type", "VARCHAR", Phi.N, "resourceType"),
@@ -54,27 +54,50 @@ RAW = TableSpec(
     ),
 )
 
+# Where neither lastUpdated nor versionId orders versions, the last delivery tells the truth: a
+# consent told as A, B and A again must end as A. So there only a repeat of what was told last is a
+# duplicate; elsewhere the order of versions decides, and any content stored before is one.
 _JUDGE = """
 create or replace table judged as
 select
     *,
-    reason is null and (
+    reason is null and case
+        when last_updated_text is null and version_id is null
+            then coalesce(content_sha256 = coalesce(told_before, stored_last), false)
+        else is_repeated
+            or (resource_type, id, content_sha256)
+            in (select (resource_type, id, content_sha256) from stored)
+    end as is_duplicate
+from (
+    select
+        r.*,
         row_number() over (
             partition by reason is null, resource_type, id, content_sha256
             order by received, line
-        ) > 1
-        or (resource_type, id, content_sha256)
-        in (select (resource_type, id, content_sha256) from stored)
-    ) as is_duplicate
-from record
+        ) > 1 as is_repeated,
+        lag(content_sha256) over (
+            partition by reason is null, resource_type, id order by received, line
+        ) as told_before,
+        stored_last
+    from record as r
+    left join (
+        select resource_type, id, content_sha256 as stored_last from stored where is_last
+    ) as s using (resource_type, id)
+)
 """
 
 _STORED = """
 create or replace table stored as
-select resource_type, id, content_sha256
+select
+    resource_type, id, content_sha256,
+    row_number() over (
+        partition by resource_type, id order by received desc, line desc
+    ) = 1 as is_last
 from raw_fhir__resource
 where source = $source and received < $first
-    and content_sha256 in (select content_sha256 from record where reason is null)
+    and (resource_type, id) in (
+        select (resource_type, id) from record where reason is null
+    )
 """
 
 _RAW_ROWS = """

@@ -44,7 +44,7 @@ RAW = TableSpec(
         Column("source", "VARCHAR", Phi.N, "Interface that delivered the message"),
         Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
         Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.N, "Path below landing"),
+        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
         Column("message", "BIGINT", Phi.N, "Number of the message in its file, from 1"),
         Column("batch", "BIGINT", Phi.N, "Number of its batch in the file, if any"),
         Column("byte_offset", "BIGINT", Phi.N, "First byte in the file (unpacked), from 0"),

@@ -46,7 +46,7 @@ PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
 ENVELOPE = (
     Column("source", "VARCHAR", Phi.N, "Interface that delivered the message"),
     Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-    Column("file", "VARCHAR", Phi.N, "Path below landing"),
+    Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
     Column("message", "BIGINT", Phi.N, "Number of the message in its file, from 1"),
     Column("day", "DATE", Phi.N, "Day of the delivery"),
     Column("segment", "BIGINT", Phi.N, "Place of the segment in the message, from 1"),

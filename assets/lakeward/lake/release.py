@@ -116,6 +116,12 @@ def latest(lake: Lake, unit: str) -> Release | None:
     return next(iter(history(lake, unit)), None)
 
 
+def newest_day(lake: Lake) -> date | None:
+    """Give the newest day of which the canonical store was released."""
+    released = [r.day for r in history(lake, "canonical") if r.state == "released"]
+    return max(released, default=None)
+
+
 def decide(
     lake: Lake,
     unit: str,

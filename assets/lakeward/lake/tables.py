@@ -116,10 +116,7 @@ def open_table(lake: Lake, table: str, version: int | None = None) -> DeltaTable
     try:
         if version not in (None, newest):
             return DeltaTable(lake.path(table), version=version)
-        opened = _opened(lake.path(table))
-        if opened.version() > newest:  # another lake stands in this place now
-            _opened.cache_clear()
-            opened = _opened(lake.path(table))
+        opened = _opened(lake.path(table), commit_stamp(lake, table, 0))
         if opened.version() < newest:
             opened.update_incremental()
     except TableNotFoundError:  # a log folder whose first commit was cut off
@@ -128,8 +125,9 @@ def open_table(lake: Lake, table: str, version: int | None = None) -> DeltaTable
 
 
 @lru_cache(maxsize=1024)
-def _opened(path: Path) -> DeltaTable:
+def _opened(path: Path, born: tuple[int, int] | None) -> DeltaTable:
     """Read a whole log once per process: a night asks for the same table many times."""
+    del born  # part of the key: a lake made anew is another
     return DeltaTable(path)
 
 

@@ -27,7 +27,7 @@ LEDGER_ENTRY = TableSpec(
         Column("source", "VARCHAR", Phi.N, "Interface that delivered the file"),
         Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
         Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.N, "Path below landing"),
+        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
         Column("sha256", "VARCHAR", Phi.LK, "SHA-256 of the file as delivered"),
         Column("bytes", "BIGINT", Phi.N, "Size of the file"),
         Column("modified_ns", "BIGINT", Phi.N, "Modification time, to know a file without hashing"),

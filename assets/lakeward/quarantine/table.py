@@ -22,7 +22,7 @@ QUARANTINE = TableSpec(
         Column("source", "VARCHAR", Phi.N, "Interface that delivered the record"),
         Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
         Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.N, "Path below landing"),
+        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
         Column("place", "VARCHAR", Phi.N, "Where it stood, as `line 12` or `message 3`"),
         Column("position", "BIGINT", Phi.N, "Line or message number, from 1"),
         Column("byte_offset", "BIGINT", Phi.N, "First byte in the file, from 0"),

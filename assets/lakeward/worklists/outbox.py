@@ -73,7 +73,7 @@ def delivered(folder: Folder) -> Delivered | None:
 
 def publish(folder: Folder, revision: int, files: Mapping[str, bytes], manifest: bytes) -> None:
     """Put a revision in place; the JSON file among `files` becomes the delivered state."""
-    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     for name, content in files.items():
         put(folder.path / name, content)
     drop(folder.path / READY)
@@ -98,11 +98,15 @@ def is_in_place(folder: Folder, revision: int, files: Mapping[str, bytes]) -> bo
 
 def block(folder: Folder, notice: bytes) -> None:
     """Take every row away and leave the notice: a list nobody vouches for is worse than none."""
-    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     drop(folder.path / READY)
     put(folder.path / BLOCKED, notice)
     for path in [*folder.data_files(), folder.path / MANIFEST, folder.path / SUMS]:
         drop(path)
+
+
+FILE_MODE, FOLDER_MODE = 0o640, 0o750
+"""Worklists are PHI: their owner writes, their group reads, nobody else."""
 
 
 def put(path: Path, content: bytes) -> None:
@@ -111,6 +115,7 @@ def put(path: Path, content: bytes) -> None:
         return
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:
+        os.fchmod(file.fileno(), FILE_MODE)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -72,7 +72,19 @@ def load_contracts(folder: Path | None = None) -> dict[str, Contract]:
 @cache
 def _load(folder: Path) -> dict[str, Contract]:
     """Read once per process: every layer asks for contracts, and reading takes a quarter second."""
-    found = (load_contract(path) for path in sorted(folder.glob(f"*{SUFFIX}")))
+    found = [load_contract(path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    owners: dict[str, str] = {}
+    for contract in found:
+        if (
+            contract.consumer
+            and owners.setdefault(contract.consumer, contract.name) != contract.name
+        ):
+            raise SpecError(
+                f"contract {contract.name}",
+                f"its consumer {contract.consumer} has a list already",
+                "one list per folder of the outbox",
+                "name another folder, as `<consumer>/<list>`",
+            )
     return {contract.name: contract for contract in found}
 
 

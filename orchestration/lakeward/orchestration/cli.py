@@ -49,6 +49,9 @@ def main() -> None:
     except OSError as error:
         where = str(error.filename or "disk")
         _fail(UsageError(where, error.strerror or "cannot be used", "", "check LAKEWARD_HOME"), 2)
+    except Exception as error:
+        kind = type(error).__name__
+        _fail(UsageError("lakeward", kind, "no error", "run `lakeward doctor`"), 2)
 
 
 @app.command()
@@ -228,9 +231,11 @@ def release_rollback(release_id: str) -> None:
 
     Example: lakeward release rollback 6f0e8c1e-0000-5000-8000-000000000000
     """
+    from lakeward.lake.lock import sole_writer
     from lakeward.lake.release import rollback
 
-    release = rollback(_lake(), release_id, run_id="command line")
+    with sole_writer(_settings().home):
+        release = rollback(_lake(), release_id, run_id="command line")
     say(f"Released {release.unit} of {release.day} again as {release.release_id}.")
 
 

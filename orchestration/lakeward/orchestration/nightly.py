@@ -3,8 +3,10 @@
 The steps are the assets' business; here a run is started, and `publish` after it when it failed.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import gc
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib import resources
@@ -57,7 +59,7 @@ def run_day(settings: Settings, day: date) -> Night:
         UsageError: The day is in the future, before the first day, or was never released.
     """
     _check_day(settings, day)
-    with exported(settings), _instance(settings) as instance:
+    with exported(settings), _rare_collections(), _instance(settings) as instance:
         if _is_past(settings, day):
             return _execute(settings, instance, PUBLISH, day)
         night = _execute(settings, instance, NIGHTLY, day)
@@ -101,12 +103,41 @@ def _is_past(settings: Settings, day: date) -> bool:
 
 
 @contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Look for garbage less often: parsing and imports make much that stays, and nearly no cycles.
+
+    Saves a sixth of the start; rows are in DuckDB and Arrow, which this does not touch.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+@contextmanager
 def _instance(settings: Settings) -> "Iterator[dg.DagsterInstance]":
     import dagster as dg
 
     prepare_dagster_home(settings)
-    with dg.DagsterInstance.get() as instance:
+    with dg.DagsterInstance.get() as instance, _held_open(settings):
         yield instance
+
+
+@contextmanager
+def _held_open(settings: Settings) -> Iterator[None]:
+    """Hold a connection to Dagster's own databases, which it opens and closes for each event.
+
+    When the last one closes, SQLite tidies up on disk: that made two thirds of an event's cost.
+    """
+    databases = ("history/runs.db", "history/runs/index.db")
+    with ExitStack() as stack:
+        for path in (settings.home.dagster / name for name in databases):
+            if path.exists():
+                held = stack.enter_context(closing(sqlite3.connect(path)))
+                held.execute("select count(*) from sqlite_master").fetchall()
+        yield
 
 
 def _execute(settings: Settings, instance: "dg.DagsterInstance", job: str, day: date) -> Night:
@@ -125,12 +156,22 @@ def _execute(settings: Settings, instance: "dg.DagsterInstance", job: str, day: 
         for event in result.all_events
         if event.is_step_failure
     )
+    if not result.success and not failures:
+        failures = (StepFailure(job, _run_cause(result.all_events)),)
     broken = tuple(
         f"{e.asset_key.to_user_string()}: {e.description or e.check_name}"
         for e in result.get_asset_check_evaluations()
         if not e.passed and e.blocking
     )
     return Night(day, job, result.run_id, failures, broken)
+
+
+def _run_cause(events: "Sequence[dg.DagsterEvent]") -> str:
+    """Tell why a run failed outside its steps, as when another run holds the lake."""
+    errors = [getattr(event.event_specific_data, "error", None) for event in events]
+    told = [error.to_string() for error in errors if error is not None]
+    ours = [line for text in told for line in text.splitlines() if "; expected " in line]
+    return ours[0].split("dagster.Failure: ")[-1] if ours else "failed; see the run in the UI"
 
 
 def _cause(data: object) -> str:

@@ -13,6 +13,8 @@ import dagster as dg
 
 from lakeward.assets.home import PARTITION_TAG
 from lakeward.core.settings import Settings
+from lakeward.lake.release import newest_day
+from lakeward.lake.tables import Lake
 from lakeward.landing.deliveries import Delivery, deliveries, hash_file, incomplete
 from lakeward.landing.sources import Inventory
 from lakeward.orchestration.jobs import NIGHTLY
@@ -38,12 +40,15 @@ def landing_sensor(
     def _landing(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         seen: dict[str, str] = json.loads(context.cursor or "{}")
         fresh: dict[date, list[str]] = {}
+        newest_released = newest_day(Lake(settings.home.lake))
         for delivery in _recent(settings, inventory):
             name = f"{delivery.source}:{delivery.day.isoformat()}"
             stamp = _stamp(delivery)
             if seen.get(name) != stamp and len(fresh | {delivery.day: []}) <= RUNS_PER_TICK:
                 seen[name] = stamp
-                fresh.setdefault(delivery.day, []).append(f"{name}:{_content(delivery)}")
+                # a late file is loaded by the newest day: an older one is issued, never rebuilt
+                day = max(delivery.day, newest_released or delivery.day)
+                fresh.setdefault(day, []).append(f"{name}:{_content(delivery)}")
         if not fresh:
             waiting = sum(len(incomplete(landing, s.name)) for s in inventory.sources)
             return dg.SkipReason(

@@ -24,7 +24,8 @@ def print_night(settings: Settings, night: Night) -> int:
     for failure in night.failures:
         say(f"  step {failure.step}: {failure.cause}")
     print_whereabouts(settings, night.day)
-    say("remedy: read the quality report above; nothing that broke its contract was released")
+    if night.broken:
+        say("remedy: read the quality report above; nothing that broke its contract was released")
     return BROKEN if night.broken else ENVIRONMENT
 
 

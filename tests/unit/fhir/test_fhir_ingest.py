@@ -185,6 +185,20 @@ def content_of(lake: Lake) -> tuple[list[tuple[Any, ...]], ...]:
     )
 
 
+def test_the_last_word_counts_where_nothing_orders_versions(
+    lake: Lake, landing: Path, source: Source
+) -> None:
+    told = [patient(1, active=active) for active in (True, False, False, True)]
+    for number, content in enumerate(told, start=1):
+        assert balanced(load(lake, landing, source, [entry(landing, number, f"{number}", content)]))
+    within = b"\n".join(patient(2, active=active) for active in (True, False, True))
+    (counts,) = load(lake, landing, source, [entry(landing, 5, "5", within)])
+    assert (counts.stored, counts.duplicate) == (3, 0)
+    current = "select id, resource like '%true%' from fhir_current order by id"
+    assert query(lake, current) == [("p1", True), ("p2", True)]
+    assert query(lake, "select count(*) from raw_fhir__resource where id = 'p1'") == [(3,)]
+
+
 def test_a_repeat_changes_nothing(lake: Lake, landing: Path, source: Source) -> None:
     files = delivered(landing)
     counts = load(lake, landing, source, files)
