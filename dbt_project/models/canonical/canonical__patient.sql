@@ -48,6 +48,26 @@ decided as (
     left join {{ authority_ranks(ref('authority'), 'patient', ['demographics', 'contact']) }} as a
         on a.feed = f.feed
     group by f.own_patient_key
+),
+
+-- A visit that ended in death, unless that end was cancelled.
+died as (
+    select distinct surviving_patient_key as patient_key
+    from {{ ref('int__visit_event') }}
+    where told_state = 'deceased' and is_base and surviving_patient_key is not null
+),
+
+-- A death told of any identifier of a person holds for all of them.
+person as (
+    select
+        d.*,
+        s.patient_key as merged_into_patient_key,
+        max(case when d.is_deceased or v.patient_key is not null then 1 else 0 end) over (
+            partition by coalesce(s.patient_key, d.own_patient_key)
+        ) = 1 as has_died
+    from decided as d
+    left join {{ ref('int__patient_survivor') }} as s on s.own_patient_key = d.own_patient_key
+    left join died as v on v.patient_key = coalesce(s.patient_key, d.own_patient_key)
 )
 
 select
@@ -58,7 +78,7 @@ select
     d.given_names,
     cast(d.birth_date as date) as birth_date,
     d.administrative_sex,
-    d.is_deceased,
+    d.has_died as is_deceased,
     d.deceased_at,
     d.phone_mobile,
     d.phone_home,
@@ -70,12 +90,12 @@ select
     d.postal_code,
     d.preferred_language,
     case
-        when s.patient_key is not null then 'merged'
+        when d.merged_into_patient_key is not null then 'merged'
         when d.is_test = 1 then 'test'
         when not coalesce(d.is_active, true) then 'inactive'
         else 'active'
     end as record_status,
-    s.patient_key as merged_into_patient_key,
+    d.merged_into_patient_key,
     d.source_system,
     d.source_ref,
     d.recorded_at,
@@ -84,5 +104,4 @@ select
         ['sex_conflict', 'd.sexes > 1'],
         ['no_medical_record_number', "d.own_type <> 'MR'"],
     ]) }} as quality_flags
-from decided as d
-left join {{ ref('int__patient_survivor') }} as s on s.own_patient_key = d.own_patient_key
+from person as d

@@ -9,7 +9,8 @@ with events as (
         coalesce(sv.patient_key, s.patient_key) as surviving_patient_key,
         s.is_effective and s.cancels is null and o.cancel_id is null and s.type_to_state is not null as is_base
     from {{ ref('int__visit_event_standing') }} as s
-    left join {{ ref('int__visit_event_cancel') }} as c on c.cancel_id = s.event_id
+    left join {{ ref('int__visit_event_cancel') }} as c
+        on c.cancel_id = s.event_id and not c.is_repeat
     left join {{ ref('int__visit_event_standing') }} as original on original.event_id = c.original_id
     left join {{ ref('int__visit_event_cancel') }} as o on o.original_id = s.event_id
     left join {{ ref('int__patient_survivor') }} as sv on sv.own_patient_key = s.patient_key

@@ -1,5 +1,6 @@
--- Grain: one row per cancel that finds the event it cancels: the one at the time it names, else the
--- latest one not cancelled yet.
+-- Grain: one row per event cancelled, with the cancel: the event at the time that the cancel names,
+-- else the latest one not cancelled yet. Repeats of that event, told one after the other, go with it
+-- (is_repeat); a cancel has at most one event that is not a repeat.
 with cancels as (
     select event_id, visit_key, cancels, cancelled_at, fold_order
     from {{ ref('int__visit_event_standing') }}
@@ -11,6 +12,9 @@ originals as (
         event_id,
         visit_key,
         case when event_type = 'arrived' and feed = 'adt' then 'admitted' else event_type end as cancels,
+        event_type,
+        region,
+        type_to_state,
         occurred_at,
         fold_order
     from {{ ref('int__visit_event_standing') }}
@@ -84,8 +88,38 @@ brackets as (
         and o.level = c.level + 1
         and o.fold_order < c.fold_order
     where c.step = -1 and c.lowest = c.lowest_before
+),
+
+pairs as (
+    select cancel_id, original_id from exact
+    union all
+    select cancel_id, original_id from brackets where original_rank = 1
+),
+
+-- Another state or cancel in between makes it a second event of its kind, not a repeat.
+repeats as (
+    select
+        p.cancel_id,
+        r.event_id as original_id
+    from pairs as p
+    inner join originals as o on o.event_id = p.original_id and o.type_to_state is not null
+    inner join originals as r
+        on r.visit_key = o.visit_key and r.event_type = o.event_type and r.fold_order < o.fold_order
+    where
+        r.event_id not in (select original_id from pairs)
+        and not exists (
+            select 1
+            from {{ ref('int__visit_event_standing') }} as x
+            where
+                x.visit_key = o.visit_key
+                and x.is_effective
+                and x.fold_order > r.fold_order
+                and x.fold_order < o.fold_order
+                and x.event_type <> o.event_type
+                and (x.cancels is not null or (x.region = o.region and x.type_to_state is not null))
+        )
 )
 
-select cancel_id, original_id from exact
+select cancel_id, original_id, false as is_repeat from pairs
 union all
-select cancel_id, original_id from brackets where original_rank = 1
+select min(cancel_id) as cancel_id, original_id, true as is_repeat from repeats group by original_id

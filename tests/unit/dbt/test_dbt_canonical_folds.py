@@ -15,10 +15,16 @@ VISIT = "coalesce(v.appointment_id, v.visit_number, p.mrn || ' ' || v.visit_clas
 BED = "nullif(concat_ws('-', b.unit, b.room, l.bed), '')"
 QUERIES = {
     "patients": """
-        select p.mrn, p.record_status, s.mrn as merged_into, p.phone_mobile, p.phone_home
+        select p.mrn, p.record_status, s.mrn as merged_into, p.phone_mobile, p.phone_home,
+            p.phone_work, p.email, p.is_deceased
         from canonical__patient p
         left join canonical__patient s on s.patient_key = p.merged_into_patient_key
         order by 1""",
+    "consents": """
+        select p.mrn, c.channel, c.purpose, c.is_permitted, c.decided_at, c.quality_flags
+        from canonical__consent c
+        inner join canonical__patient p on p.patient_key = c.patient_key
+        order by 1, 2, 3""",
     "visits": f"""
         select {VISIT} as visit, p.mrn, v.visit_class, v.main_state, v.state_since,
             v.appointment_status, v.scheduled_start_at, v.reschedule_count, v.arrived_at,
@@ -61,6 +67,7 @@ QUERIES = {
 REBUILT = (
     "canonical__patient",
     "canonical__patient_identifier",
+    "canonical__consent",
     "canonical__visit",
     "canonical__visit_event",
     "canonical__bed",

@@ -94,8 +94,11 @@ def test_moved_appointment_says_why_and_names_its_message(models: Any) -> None:
     ("day", "expected"),
     [
         ("2026-01-05", [("Mon", "T+1"), ("Thu", "T+3")]),
-        ("2026-01-09", [("MonNext", "T+1")]),  # Friday: Monday is both next working day and T+3
-        ("2026-01-16", [("Tue20", "T+1")]),  # Monday 19 is a holiday, and closed days wait for none
+        ("2026-01-09", [("MonNext", "T+3")]),  # Friday: the next day is closed
+        ("2026-01-10", []),
+        ("2026-01-11", [("MonNext", "T+1")]),
+        ("2026-01-16", []),  # Monday 19, three days ahead, is a holiday
+        ("2026-01-19", [("Tue20", "T+1")]),
     ],
 )
 def test_windows_follow_the_calendar(
@@ -180,10 +183,12 @@ def test_candidates_left_out_are_counted_by_reason(models: Any) -> None:
     assert sorted(rows) == sorted((n, n) for n in [*states, *persons, "patient_unknown"])
 
 
-def test_saturday_visit_before_the_next_working_day_is_counted(models: Any) -> None:
-    models.variables["day"] = "2026-01-09"
+@pytest.mark.parametrize("day", ["2026-01-09", "2026-01-07", "2026-01-03"])
+def test_visit_on_a_closed_day_is_counted_in_every_window(models: Any, day: str) -> None:
+    models.variables["day"] = day
     models.add("canonical__visit", _visit("sat", "2026-01-10T15:00:00Z"))
     models.add("canonical__patient", _patient("p-sat"))
+    assert models.run(REMINDERS) == []
     assert models.run("worklist__suppression", "reason") == [("facility_closed",)]
 
 

@@ -1,12 +1,16 @@
--- Grain: one row per channel that the winning version of an active privacy Consent speaks of.
+-- Grain: one row per channel and purpose that the winning version of an active Consent speaks of.
+-- Only the first purpose is known, so a denial for another one is taken to deny treatment too.
 select
     {{ fhir_envelope('c') }},
     {{ fhir_order('c') }} as statement_order,
     c.patient_id as patient_resource_id,
     coalesce(p.code, c.channel_code, 'any') as channel,
-    coalesce(c.purpose_code, 'TREAT') as purpose,
+    u.purpose,
     c.provision_type,
     case c.provision_type when 'permit' then true when 'deny' then false end as is_permitted,
+    c.scope_code,
+    c.provision_period_start_at,
+    c.provision_period_end_at,
     c.decided_at
 from {{ current_version(source('lake', 'fhir__consent'), source('lake', 'fhir_current'), 'Consent') }} as c
 left join (
@@ -15,4 +19,13 @@ left join (
     where code_system = 'http://hl7.org/fhir/contact-point-system'
 ) as p
     on p.source = c.source and p.received = c.received and p.line = c.line
+inner join (
+    select source, received, line, coalesce(purpose_code, 'TREAT') as purpose
+    from {{ source('lake', 'fhir__consent') }}
+    union
+    select source, received, line, 'TREAT' as purpose
+    from {{ source('lake', 'fhir__consent') }}
+    where provision_type = 'deny'
+) as u
+    on u.source = c.source and u.received = c.received and u.line = c.line
 where c.status = 'active'

@@ -31,7 +31,13 @@ select
     e.to_state,
     e.effect,
     n.patient_group,
-    coalesce({{ held('s.filler_authority') }}, {{ held('s.placer_authority') }}, e.sender) as appointment_authority,
+    coalesce(
+        case
+            when {{ held('s.filler_id') }} is not null then {{ held('s.filler_authority') }}
+            else {{ held('s.placer_authority') }}
+        end,
+        e.sender
+    ) as appointment_authority,
     coalesce({{ held('s.filler_id') }}, {{ held('s.placer_id') }}) as appointment_id,
     {{ mapped('status', 's.filler_status_code') }} as appointment_status,
     s.filler_status_code as status_code,

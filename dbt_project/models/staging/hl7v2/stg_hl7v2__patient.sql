@@ -15,7 +15,7 @@ with telecoms as (
     from (
         select
             *,
-            kind || lpad(cast(repeat as varchar), 4, '0') as place
+            case kind when 'home' then '1' when 'any' then '2' else '3' end || lpad(cast(repeat as varchar), 4, '0') as place
         from {{ source('lake', 'hl7v2__pid_telecom') }}
     )
     group by source, received, message, patient_group

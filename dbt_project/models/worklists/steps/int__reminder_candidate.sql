@@ -1,7 +1,7 @@
 {{ config(materialized='ephemeral') }}
 -- Grain: one row per appointment that starts in a reminder window; suppressed_by says why it is
--- not on the list (null: it is). Windows: the next working day (T+1), and 3 and 7 days ahead.
--- Days before the next working day, on which the facility is closed, are looked at and counted.
+-- not on the list (null: it is). Windows are 1, 3 and 7 days ahead, so that each appointment is
+-- in each window once. Those on a day on which the facility is closed are counted, never sent.
 with appointment as (
     select
         v.*,
@@ -13,23 +13,10 @@ with appointment as (
 in_window as (
     select
         a.*,
-        case
-            when a.local_date = w.next_working_day then 'T+1'
-            when a.local_date < w.next_working_day then 'closed'
-            when a.local_date = {{ add_days("cast('" ~ var('day') ~ "' as date)", 3) }} then 'T+3'
-            else 'T+7'
-        end as tier
+        w.tier,
+        w.is_open
     from appointment as a
-    cross join {{ ref('int__working_day') }} as w
-    where
-        a.local_date > cast('{{ var("day") }}' as date)
-        and (
-            a.local_date <= w.next_working_day
-            or a.local_date in (
-                {{ add_days("cast('" ~ var('day') ~ "' as date)", 3) }},
-                {{ add_days("cast('" ~ var('day') ~ "' as date)", 7) }}
-            )
-        )
+    inner join {{ ref('int__reminder_window') }} as w on w.local_date = a.local_date
 ),
 
 change as (
@@ -78,7 +65,7 @@ select
         when a.main_state in ('cancelled', 'entered_in_error') then a.main_state
         when a.main_state = 'requested' then 'not_booked'
         when a.main_state not in ('scheduled', 'confirmed') then 'already_under_way'
-        when a.tier = 'closed' then 'facility_closed'
+        when not a.is_open then 'facility_closed'
         when p.patient_key is null then 'patient_unknown'
         when p.record_status = 'merged' then 'patient_merged'
         when p.record_status = 'test' then 'patient_test'
