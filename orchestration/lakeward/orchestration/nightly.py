@@ -10,10 +10,12 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib import resources
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from lakeward.core.errors import UsageError
 from lakeward.core.settings import Settings, exported
+from lakeward.expectations.suite import great_expectations
 from lakeward.lake.release import history
 from lakeward.lake.tables import Lake
 from lakeward.landing.sources import load_inventory
@@ -59,6 +61,8 @@ def run_day(settings: Settings, day: date) -> Night:
         UsageError: The day is in the future, before the first day, or was never released.
     """
     _check_day(settings, day)
+    # its import takes seconds, and the first steps wait for disk and DuckDB most of the time
+    Thread(target=great_expectations, daemon=True).start()
     with exported(settings), _rare_collections(), _instance(settings) as instance:
         if _is_past(settings, day):
             return _execute(settings, instance, PUBLISH, day)
