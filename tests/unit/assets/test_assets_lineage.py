@@ -1,0 +1,30 @@
+"""The asset graph read from SQL files is the one that dbt itself would give."""
+
+from lakeward.assets.lineage import tables_read_by
+from lakeward.contracts import load_contracts
+from lakeward.core.settings import Settings, exported
+from lakeward.lake.dbt import _parse
+from lakeward.lake.query import RELATIONS
+
+
+def test_the_graph_read_from_files_is_that_of_dbts_manifest(settings: Settings) -> None:
+    settings.home.work.mkdir(parents=True)
+    with exported(settings):
+        manifest = _parse(settings.home)
+    manifest.build_parent_and_child_maps()
+    stored = load_contracts()
+    models = {node.unique_id: node.name for node in manifest.nodes.values()}
+    sources = {node.unique_id: node.name for node in manifest.sources.values()}
+
+    def tables(unique_id: str) -> set[str]:
+        found: set[str] = set()
+        for parent in manifest.parent_map[unique_id]:
+            if parent in sources:
+                found.add(RELATIONS.get(sources[parent], sources[parent]))
+            elif parent in models:
+                found |= {models[parent]} if models[parent] in stored else tables(parent)
+        return found
+
+    told_by_dbt = {name: tables(unique_id) for unique_id, name in models.items() if name in stored}
+    assert set(told_by_dbt) == set(stored)
+    assert {name: set(tables_read_by(name)) for name in stored} == told_by_dbt
