@@ -6,7 +6,6 @@ Pure data and its loader; how a format is read belongs to `lakeward.fhir` and `l
 from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
 from importlib import resources
-from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -121,12 +120,6 @@ def load_inventory(home: Home) -> Inventory:
         raise SpecError(
             where, _first_problem(error), "a valid inventory", "mend the file"
         ) from None
-
-
-def inventory_path(home: Home) -> Path | None:
-    """Give the home's own inventory file when it has one."""
-    own = home.root / "sources.yaml"
-    return own if own.is_file() else None
 
 
 def _zone(value: str) -> str:
