@@ -1,6 +1,6 @@
 """Assets of the raw layer: verbatim FHIR resources and HL7 v2 messages, and what was set aside."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +22,15 @@ from lakeward.quarantine.table import QUARANTINE
 
 @dataclass(frozen=True)
 class Format:
-    """One input format: how it is loaded and flattened."""
+    """One input format: its raw table, how it is loaded, and what else its asset tells.
+
+    `facts` gives counts by name, over all that is stored.
+    """
 
     name: str
     raw: TableSpec
     load: Load
+    facts: Callable[[Lake], Mapping[str, Any]] = lambda _lake: {}
 
 
 FORMATS = (Format("fhir", fhir.RAW, fhir.load), Format("hl7v2", hl7v2.RAW, hl7v2.load))
@@ -93,7 +97,7 @@ def _raw_asset(inventory: Inventory, each: Format) -> dg.AssetsDefinition:
         counts = [
             count for source in sources for count in load_pending(lake, landing, source, each.load)
         ]
-        yield table_result(lake, each.raw.name, extra=_totals(counts))
+        yield table_result(lake, each.raw.name, extra={**_totals(counts), **each.facts(lake)})
         yield _adds_up(counts, key)
         yield _keeps_promises(lake, [s.name for s in sources], key)
 

@@ -49,6 +49,12 @@ RAW = TableSpec(
         Column("last_updated_text", "VARCHAR", Phi.QI, "meta.lastUpdated as delivered"),
         Column("last_updated", "TIMESTAMP WITH TIME ZONE", Phi.QI, "meta.lastUpdated"),
         Column("content_sha256", "VARCHAR", Phi.LK, "SHA-256 of the line as delivered"),
+        Column(
+            "transaction_time",
+            "TIMESTAMP WITH TIME ZONE",
+            Phi.N,
+            "transactionTime of the export that delivered it",
+        ),
         Column("is_subsetted", "BOOLEAN", Phi.N, "Tagged SUBSETTED: never replaces a full one"),
         Column("resource", "VARCHAR", Phi.SP, "The line, verbatim"),
     ),
@@ -105,7 +111,7 @@ select
     f.source, j.received, f.day, f.file, j.line, j.byte_offset, j.resource_type, j.id,
     j.version_id, j.last_updated_text,
     try_cast(j.last_updated_text as timestamp with time zone) as last_updated,
-    j.content_sha256, j.is_subsetted, decode(b.content) as resource
+    j.content_sha256, f.transaction_time, j.is_subsetted, decode(b.content) as resource
 from block as b
 join judged as j on b.received = j.received and b.line = j.line
 join incoming as f on f.received = j.received
@@ -124,6 +130,19 @@ join reasons as r on r.reason = j.reason
 where j.received between $first and $last and j.reason is not null
 order by j.received, j.line
 """
+
+
+_INCOMING = pa.schema(
+    [
+        ("source", pa.string()),
+        ("received", pa.int64()),
+        ("day", pa.date32()),
+        ("file", pa.string()),
+        ("kind", pa.string()),
+        ("promised_type", pa.string()),
+        ("transaction_time", pa.timestamp("us", "UTC")),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -188,7 +207,7 @@ def load(
 def _judge(connection: Connection, loading: _Loading) -> None:
     """Find out which records are duplicates of earlier ones."""
     rows = [vars(file) for file in loading.files]
-    connection.register("incoming", pa.Table.from_pylist(rows))
+    connection.register("incoming", pa.Table.from_pylist(rows, schema=_INCOMING))
     reasons = [{"reason": code, "detail": text} for code, text in records.REASONS.items()]
     connection.register("reasons", pa.Table.from_pylist(reasons))
     connection.execute(_STORED, {"source": loading.source, "first": loading.files[0].received})

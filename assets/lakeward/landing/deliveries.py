@@ -13,7 +13,8 @@ from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
-from lakeward.core.errors import UsageError
+from lakeward.core.errors import SpecError, UsageError
+from lakeward.landing.manifest import Manifest, parse_manifest
 
 MARKER = "_COMPLETE"
 """Written last: a folder without it is still being delivered and is left alone."""
@@ -28,7 +29,7 @@ class Delivery:
     source: str
     day: date
     files: tuple[Path, ...]
-    promised: dict[str, int]
+    manifest: Manifest | None = None
 
 
 def deliveries(landing: Path, source: str, through: date) -> list[Delivery]:
@@ -99,25 +100,17 @@ def _delivery(folder: Path, source: str, day: date) -> Delivery:
         for p in folder.rglob("*")
         if p.is_file() and p.name != MARKER and not p.name.startswith(".")
     )
-    return Delivery(source, day, tuple(files), _promised(folder / MANIFEST))
+    return Delivery(source, day, tuple(files), _manifest(folder / MANIFEST))
 
 
-def _promised(manifest: Path) -> dict[str, int]:
-    """Read the counts that a bulk manifest promises, by file name; none from a broken one."""
-    if not manifest.is_file():
-        return {}
+def _manifest(path: Path) -> Manifest | None:
+    """Read the manifest of a bulk export; none from a file that is none."""
+    if not path.is_file():
+        return None
     try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-    except (ValueError, OSError):
-        return {}
-    if not isinstance(content, dict):
-        return {}
-    entries = [e for key in ("output", "deleted", "error") for e in content.get(key) or []]
-    return {
-        str(entry["url"]).rsplit("/", 1)[-1]: int(entry["count"])
-        for entry in entries
-        if isinstance(entry, dict) and "url" in entry and str(entry.get("count", "")).isdigit()
-    }
+        return parse_manifest(json.loads(path.read_text(encoding="utf-8")), path.name)
+    except (ValueError, OSError, SpecError):
+        return None
 
 
 def _expand(paths: Sequence[Path]) -> list[Path]:

@@ -7,13 +7,13 @@ any moment and a re-run give the same tables. Reading the files' content belongs
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
 from lakeward.lake.query import Connection, connect
-from lakeward.lake.tables import Column, Lake, Phi, TableSpec, ensure_table, write
+from lakeward.lake.tables import Column, Lake, Phi, TableSpec, arrow_schema, ensure_table, write
 from lakeward.landing.deliveries import Delivery, hash_file
 
 RECEIVED, SETTLED = 1, 2
@@ -33,6 +33,15 @@ LEDGER_ENTRY = TableSpec(
         Column("modified_ns", "BIGINT", Phi.N, "Modification time, to know a file without hashing"),
         Column("repeats", "BIGINT", Phi.N, "received of the file with the same content, if any"),
         Column("promised", "BIGINT", Phi.N, "Records that the manifest promised"),
+        Column("kind", "VARCHAR", Phi.N, "Of a bulk export: output, deleted or outcome"),
+        Column("promised_type", "VARCHAR", Phi.N, "Resource type that the manifest promised"),
+        Column(
+            "transaction_time",
+            "TIMESTAMP WITH TIME ZONE",
+            Phi.N,
+            "transactionTime of the manifest: the export holds all changes up to here",
+        ),
+        Column("export_group", "VARCHAR", Phi.N, "What was exported: Group/<id>, Patient, system"),
         Column("found", "BIGINT", Phi.N, "Records found: stored + duplicate + quarantined"),
         Column("stored", "BIGINT", Phi.N, "Records stored"),
         Column("duplicate", "BIGINT", Phi.N, "Records whose content was stored before"),
@@ -45,7 +54,10 @@ LEDGER_ENTRY = TableSpec(
 
 @dataclass(frozen=True)
 class LedgerFile:
-    """A registered file: `file` is its path below landing, `received` its sequence number."""
+    """A registered file: `file` is its path below landing, `received` its sequence number.
+
+    The last four say what the manifest of its delivery says of it, if there is one.
+    """
 
     source: str
     received: int
@@ -53,7 +65,10 @@ class LedgerFile:
     file: str
     sha256: str
     bytes: int
-    promised: int | None
+    promised: int | None = None
+    kind: str | None = None
+    promised_type: str | None = None
+    transaction_time: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +113,8 @@ def pending(lake: Lake, source: str) -> list[LedgerFile]:
     """
     with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
         rows = connection.execute(
-            "select source, received, day, file, sha256, bytes, promised from ("
+            "select source, received, day, file, sha256, bytes, promised, kind, promised_type,"
+            " transaction_time from ("
             " select *, max(step) over (partition by source, received) as last_step"
             " from ledger_entry where source = ?)"
             " where last_step = ? and repeats is null order by received",
@@ -197,7 +213,7 @@ class _Known:
                     "bytes": stat.st_size,
                     "modified_ns": stat.st_mtime_ns,
                     "repeats": self.contents.get(digest),
-                    "promised": delivery.promised.get(path.name),
+                    **_promise(delivery, path.name),
                     "state": "received",
                     "step": RECEIVED,
                 }
@@ -206,12 +222,28 @@ class _Known:
         return rows
 
 
+def _promise(delivery: Delivery, name: str) -> dict[str, object]:
+    """Give what the delivery's manifest says of a file."""
+    manifest = delivery.manifest
+    file = manifest.file(name) if manifest else None
+    if manifest is None or file is None:
+        return {}
+    return {
+        "promised": file.count,
+        "kind": file.kind,
+        "promised_type": file.type,
+        "transaction_time": manifest.transaction_time,
+        "export_group": manifest.group,
+    }
+
+
 def _append(lake: Lake, rows: list[dict[str, object]]) -> None:
     if not rows:
         return
     names = [c.name for c in LEDGER_ENTRY.columns]
     complete = [{name: row.get(name) for name in names} for row in rows]
-    write(lake, LEDGER_ENTRY, pa.Table.from_pylist(complete), mode="append")
+    table = pa.Table.from_pylist(complete, schema=arrow_schema(LEDGER_ENTRY))
+    write(lake, LEDGER_ENTRY, table, mode="append")
 
 
 _COUNTS = pa.schema(

@@ -1,6 +1,7 @@
 -- The latest state of every delivered file; one row per (source, received).
 select
-    source, received, day, file, sha256, bytes, promised, found, stored, duplicate, quarantined, state
+    source, received, day, file, sha256, bytes, promised, found, stored, duplicate, quarantined, state,
+    kind, promised_type, transaction_time, export_group
 from (
     select
         *,
