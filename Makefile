@@ -21,7 +21,7 @@ demo: $(READY) ## Let a synthetic hospital deliver three days and run each night
 	@$(BIN)/lakeward demo
 
 test: $(READY) ## Run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 dev: $(READY) ## Open the Dagster UI on what has been run
 	@$(BIN)/lakeward dev
