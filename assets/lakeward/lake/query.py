@@ -16,6 +16,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeward.core.errors import SpecError
+from lakeward.lake.evolution import may_lack_columns
 from lakeward.lake.tables import Lake, commit_stamp, newest_version, open_table, table_names
 
 Connection = duckdb.DuckDBPyConnection
@@ -35,6 +36,8 @@ class Snapshot:
     files: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
     partition_columns: tuple[str, ...]
+    by_name: bool = False
+    """Some files lack columns; to match by name DuckDB must read every footer, so only then."""
 
     def select(self) -> str:
         """Give the SQL that reads this snapshot."""
@@ -48,7 +51,8 @@ class Snapshot:
             kinds = dict(self.columns)
             types = ", ".join(f"'{c}': {kinds[c]}" for c in self.partition_columns)
             hive = f", hive_partitioning=true, hive_types={{{types}}}"
-        return f"select {names} from read_parquet([{files}]{hive})"
+        match = ", union_by_name=true" if self.by_name else ""
+        return f"select {names} from read_parquet([{files}]{hive}{match})"
 
 
 def snapshot(lake: Lake, table: str, version: int | None = None) -> Snapshot | None:
@@ -80,6 +84,7 @@ def _snapshot(
         files=tuple(sorted(opened.file_uris())),
         columns=tuple((field.name, duckdb_type(field.type)) for field in schema),
         partition_columns=tuple(opened.metadata().partition_columns),
+        by_name=may_lack_columns(opened),
     )
 
 
