@@ -42,17 +42,22 @@ class Snapshot:
     def select(self) -> str:
         """Give the SQL that reads this snapshot."""
         names = ", ".join(f'"{name}"' for name, _ in self.columns)
+        nulls = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in self.columns)
+        nothing = f"select {names} from (select {nulls}) where false"
         if not self.files:
-            nulls = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in self.columns)
-            return f"select {names} from (select {nulls}) where false"
+            return nothing
+        if self.by_name:  # a column may be in none of the files
+            return f"select {names} from ({nothing} union all by name from {self._scan()})"
+        return f"select {names} from {self._scan()}"
+
+    def _scan(self) -> str:
         files = ", ".join(_literal(file) for file in self.files)
-        hive = ""
+        options = ", union_by_name=true" if self.by_name else ""
         if self.partition_columns:
             kinds = dict(self.columns)
             types = ", ".join(f"'{c}': {kinds[c]}" for c in self.partition_columns)
-            hive = f", hive_partitioning=true, hive_types={{{types}}}"
-        match = ", union_by_name=true" if self.by_name else ""
-        return f"select {names} from read_parquet([{files}]{hive}{match})"
+            options += f", hive_partitioning=true, hive_types={{{types}}}"
+        return f"read_parquet([{files}]{options})"
 
 
 def snapshot(lake: Lake, table: str, version: int | None = None) -> Snapshot | None:
