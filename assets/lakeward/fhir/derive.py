@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from lakeward.core.errors import SpecError
 from lakeward.fhir.failures import failure_of
-from lakeward.fhir.rows import CompiledView, parsing, together
+from lakeward.fhir.rows import CompiledView, compile_view, parsing, together
 from lakeward.fhir.structure import Node
+from lakeward.fhir.viewdefinition import ViewDefinition
 from lakeward.lake.files import DataFile
 from lakeward.lake.query import Connection, DatabaseError, Snapshot
 from lakeward.lake.tables import Lake, TableSpec, TableWrite, write
@@ -50,7 +51,7 @@ class Target:
         failed: Its view cannot be run; leave it.
     """
 
-    view: CompiledView
+    view: ViewDefinition
     spec: TableSpec
     digest: str
     through: dict[str, int]
@@ -135,9 +136,10 @@ def derive(
         through = {**spans, **missing.through} if last else spans
         behind = [t for t in targets if t.behind(through) and not t.failed]
         part = _Slice(missing, dict(after), through, last=last)
-        for used, views in together(target.view for target in behind):
-            members = [target for target in behind if target.view in views]
-            yield from part.write(lake, connection, used, members, on_failure)
+        of_view = {target.view.name: target for target in behind}
+        for used, views in together(compile_view(target.view) for target in behind):
+            fed = [(view, of_view[view.view.name]) for view in views]
+            yield from part.write(lake, connection, used, fed, on_failure)
         after.update(spans)
 
 
@@ -177,7 +179,7 @@ class _Slice:
         lake: Lake,
         connection: Connection,
         used: Node,
-        targets: Sequence[Target],
+        fed: Sequence[tuple[CompiledView, Target]],
         on_failure: OnFailure,
     ) -> Iterator[TableWrite]:
         """Parse the slice once and let each view take its rows from it."""
@@ -185,18 +187,18 @@ class _Slice:
         rows = self.missing.relation(f"{names}, resource", self.after, self.through)
         parse = parsing(rows, used, self.missing.envelope)
         connection.execute(f"create or replace temp table parsed as {parse}")
-        for target in targets:
+        for view, target in fed:
             try:
-                done = self._rows(connection, target)
+                done = self._rows(connection, view, target)
             except DatabaseError as error:
                 target.failed = True
-                on_failure(target.spec.name, failure_of(target.view.view, error))
+                on_failure(target.spec.name, failure_of(target.view, error))
                 continue
             if (written := self._commit(lake, target, done)) is not None:
                 yield written
         connection.execute("drop table parsed")
 
-    def _rows(self, connection: Connection, target: Target) -> pa.Table:
+    def _rows(self, connection: Connection, view: CompiledView, target: Target) -> pa.Table:
         ahead = {
             source: position
             for source in self.through
@@ -206,7 +208,7 @@ class _Slice:
         if ahead:  # an earlier call was cut off after this table and before another
             lacking = " and ".join(f"not {_between(s, 0, last)}" for s, last in ahead.items())
             relation = f"(select * from parsed where {lacking})"
-        query = target.view.over_parsed(relation, self.missing.envelope)
+        query = view.over_parsed(relation, self.missing.envelope)
         return connection.sql(query).to_arrow_table()
 
     def _commit(self, lake: Lake, target: Target, rows: pa.Table) -> TableWrite | None:

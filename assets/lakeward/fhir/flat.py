@@ -179,13 +179,13 @@ def _emptied(lake: Lake, target: Target) -> TableWrite:
 def _target(lake: Lake, view: ViewDefinition) -> Target:
     """Find out how far the table of a view is; create it when it does not exist."""
     spec, digest = table_of(view), spec_digest(view)
-    fresh = Target(compile_view(view), spec, digest, {}, anew=True)
+    fresh = Target(view, spec, digest, {}, anew=True)
     if newest_version(lake, spec.name) is None:
         ensure_table(lake, spec, content=fresh.state())
     through = progress_of(content_of(lake, spec.name), digest)
     if through is None:
         return fresh
-    return Target(compile_view(view), spec, digest, through, anew=False)
+    return Target(view, spec, digest, through, anew=False)
 
 
 def progress_of(content: str | None, digest: str) -> dict[str, int] | None:
