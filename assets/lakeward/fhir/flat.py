@@ -7,7 +7,7 @@ made is in `derive`.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -68,20 +68,26 @@ def all_views(
     views = {view.name: view for view in packaged_views()}
     for path in sorted(folder.glob("*.json")) if folder else ():
         try:
-            view = read_view(path)
-            if view.name in views:
-                raise SpecError(
-                    f"view {path.name}",
-                    f"bears the name {view.name}, which another view has",
-                    "a name of its own",
-                )
-            compile_view(view)
-            table_of(view)
+            view = _own_view(path, views)
         except SpecError as error:
             on_failure(table_name(path.stem), error)
         else:
             views[view.name] = view
     return tuple(views.values())
+
+
+def _own_view(path: Path, others: Container[str]) -> ViewDefinition:
+    """Read a view of a deployment and try whether it gives a table of its own."""
+    view = read_view(path)
+    if view.name in others:
+        raise SpecError(
+            f"view {path.name}",
+            f"bears the name {view.name}, which another view has",
+            "a name of its own",
+        )
+    compile_view(view)
+    table_of(view)
+    return view
 
 
 def flat_tables(

@@ -111,7 +111,7 @@ def test_wrong_views_are_told_and_the_rest_is_loaded(settings: Settings, views: 
         "fhir__broken": "view broken.json: cannot be read as JSON",
         "fhir__clash": "view clash.json: bears the name patient, which another view has",
         "fhir__appointment": "view appointment.json: bears the name appointment, which another",
-        "fhir__misspelt": "select[0].column[0] at character 1: Appointment has no element `statuss`",
+        "fhir__misspelt": "select[0].column[0] at character 1: Appointment has no element `statuss",
         "fhir__several": "view several select[0].column[0]: more than one value",
         "fhir__own_view": "view Own-View: has a name that a table cannot have",
     }

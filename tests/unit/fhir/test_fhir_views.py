@@ -4,7 +4,7 @@ import json
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,9 @@ OBJECTS = ["appointment", "encounter", "location", "patient", "practitioner", "s
 CHILDREN = ["encounter_participant", "encounter_location", "appointment_participant"]
 OTHERS = ["patient_telecom", "schedule", "schedule_actor", "slot", "task", "consent"]
 EXPECTED = [*OBJECTS, *(f"{name}_identifier" for name in OBJECTS), *CHILDREN, *OTHERS]
-COMMON = """
-PractitionerRole Organization HealthcareService Coverage DiagnosticReport Observation
-AllergyIntolerance Condition MedicationRequest Procedure Communication QuestionnaireResponse Flag
-EpisodeOfCare RelatedPerson Group Provenance
-""".split()
+COMMON = frozenset(
+    ["PractitionerRole", "Organization", "HealthcareService", "Coverage", "DiagnosticReport", "Observation", "AllergyIntolerance", "Condition", "MedicationRequest", "Procedure", "Communication", "QuestionnaireResponse", "Flag", "EpisodeOfCare", "RelatedPerson", "Group", "Provenance"]
+)
 
 
 def test_every_view_that_the_spine_needs_is_there() -> None:
@@ -46,7 +44,7 @@ def test_every_view_that_the_spine_needs_is_there() -> None:
 
 def test_every_common_type_has_a_view_of_a_row_a_version() -> None:
     whole = {v.resource for v in packaged_views() if not any(s.for_each for s in v.select)}
-    assert set(COMMON) <= whole
+    assert whole >= COMMON
 
 
 @pytest.mark.parametrize("view", packaged_views(), ids=lambda view: view.name)
@@ -76,7 +74,7 @@ def resources(kind: str) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def oracle(path: str) -> Callable[[Any], list[Any]]:
     compiled = fhirpath(path, models["r4"])
     return lambda resource: compiled(resource, {})

@@ -105,7 +105,7 @@ def test_a_retyped_column_is_refused_where_rows_stay(lake: Lake) -> None:
     retyped = replace(OLD, columns=(*OLD.columns[:2], Column("gone", "VARCHAR", Phi.N)))
     data = rows(retyped, {"kind": "a", "gone": "1"})
     with pytest.raises(
-        SpecError, match="table thing column gone: is .* in the lake and .* in this"
+        SpecError, match=r"table thing column gone: is .* in the lake and .* in this"
     ):
         write(lake, retyped, data, mode="append")
     write(lake, retyped, data, mode="overwrite")
