@@ -121,6 +121,10 @@ def compile_view(view: ViewDefinition, *, typed: bool = True) -> CompiledView:
     conditions = [
         _condition(c.path, context.at(f"{where} where[{n}]")) for n, c in enumerate(view.where)
     ]
+    try:
+        used.structure()
+    except SpecError as error:
+        raise SpecError(where, f"{error.where} {error.what}") from None
     types = {c.name: compiler.types[c.name] for c in view.columns()}
     return CompiledView(view, types, used, build.close(_statement(rows, list(types), conditions)))
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lakeward.core.errors import LakewardError, SpecError
+from lakeward.fhir.functions import FUNCTIONS
 from lakeward.fhir.rows import compile_view
 from lakeward.fhir.run import run_view
 from lakeward.fhir.schema import element, elements
@@ -35,6 +36,9 @@ PATIENT = {
         {"type": "refer", "other": {"reference": "RelatedPerson/r1"}},
     ],
 }
+
+IDENTITY = {"name": "id", "path": "id"}
+COLUMN = {"name": "v", "path": "nope"}
 
 
 def evaluate(path: str, *, collection: bool = False, kind: str | None = None) -> Any:
@@ -107,6 +111,19 @@ def test_reference_keys() -> None:
         ("deceased.code", "at character 10: walks into a choice element"),
         ("id.length", "at character 4: walks into a value without elements"),
         ("4 'kg'", "uses QuantityLiteral"),
+        ("name.repeat(given)", "at character 6: function `repeat()` is not supported"),
+        ("today()", "at character 1: function `today()` is not supported"),
+        ("name.given[link.count()]", "uses a computed index"),
+        ("name.given.join(', ', 'x')", "at character 12: `join()` takes 1 argument(s)"),
+        ("name.given.join(id)", "at character 12: `join()` takes a text"),
+        ("name.upper()", "at character 6: `upper()` needs a value without elements"),
+        ("id.startsWith(1)", "at character 4: `startsWith()` takes a text"),
+        ("id.replace('a')", "at character 4: `replace()` takes 2 argument(s)"),
+        ("iif(active)", "at character 1: `iif()` takes 2 or 3 argument(s)"),
+        ("iif(active, id, 1)", "at character 1: `iif()` gives values of different types"),
+        ("id in 5", "at character 4: compares values that cannot be compared"),
+        ("name.extension(5)", "at character 6: `extension()` takes a text"),
+        ("multipleBirth.ofType(integer) + 'a'", "`+` needs numbers"),
         ("id = 1", "compares values that cannot be compared"),
     ],
 )
@@ -115,6 +132,57 @@ def test_errors_name_view_path_and_position(path: str, message: str) -> None:
         evaluate(path)
     assert str(caught.value).startswith("view view select[0].column[0] at character")
     assert message in str(caught.value)
+
+
+ARGUMENTS = [
+    "",
+    "true",
+    "'a'",
+    "1",
+    "given",
+    "$this",
+    "%rowIndex",
+    "true, 1",
+    "'a', 'b'",
+    "1, 2, 3",
+]
+
+
+@pytest.mark.parametrize("function", sorted(FUNCTIONS))
+@pytest.mark.parametrize("focus", ["name", "deceased", "multipleBirth.ofType(integer)", "{}"])
+def test_what_compiles_also_runs_and_the_rest_is_told(function: str, focus: str) -> None:
+    """No argument of any function ends in an error of the database or of Python."""
+    told = []
+    with connect() as connection:
+        connection.execute("create table t (resource varchar)")
+        for arguments in ARGUMENTS:
+            column = {"name": "v", "path": f"{focus}.{function}({arguments})", "collection": True}
+            view = parse_view({"resource": "Patient", "select": [{"column": [column]}]}, "view")
+            try:
+                query = compile_view(view).over("t")
+            except SpecError as error:
+                told.append(error.where)
+            else:
+                assert connection.execute(query).fetchall() == []
+    assert all(where.startswith("view view") for where in told)
+
+
+@pytest.mark.parametrize(
+    ("part", "where"),
+    [
+        ({"where": [{"path": "true"}, {"path": "nope"}]}, "where[1]"),
+        ({"select": [{"forEach": "nope", "column": []}]}, "select[0].forEach"),
+        ({"select": [{"forEachOrNull": "nope", "column": []}]}, "select[0].forEachOrNull"),
+        ({"select": [{"select": [{"column": [COLUMN]}]}]}, "select[0].select[0].column[0]"),
+        ({"select": [{"unionAll": [{"column": [COLUMN]}]}]}, "select[0].unionAll[0].column[0]"),
+    ],
+)
+def test_errors_name_the_place_in_the_view(part: dict[str, Any], where: str) -> None:
+    whole = {"resource": "Patient", "name": "mine", "select": [{"column": [IDENTITY]}]}
+    with pytest.raises(SpecError) as caught:
+        compile_view(parse_view({**whole, **part}, "view"))
+    assert caught.value.where == f"view mine {where} at character 1"
+    assert "has no element `nope`" in caught.value.what
 
 
 @pytest.mark.parametrize(

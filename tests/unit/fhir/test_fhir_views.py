@@ -33,9 +33,25 @@ OBJECTS = ["appointment", "encounter", "location", "patient", "practitioner", "s
 CHILDREN = ["encounter_participant", "encounter_location", "appointment_participant"]
 OTHERS = ["patient_telecom", "schedule", "schedule_actor", "slot", "task", "consent"]
 EXPECTED = [*OBJECTS, *(f"{name}_identifier" for name in OBJECTS), *CHILDREN, *OTHERS]
-COMMON = frozenset(
-    ["PractitionerRole", "Organization", "HealthcareService", "Coverage", "DiagnosticReport", "Observation", "AllergyIntolerance", "Condition", "MedicationRequest", "Procedure", "Communication", "QuestionnaireResponse", "Flag", "EpisodeOfCare", "RelatedPerson", "Group", "Provenance"]
-)
+COMMON = {
+    "PractitionerRole",
+    "Organization",
+    "HealthcareService",
+    "Coverage",
+    "DiagnosticReport",
+    "Observation",
+    "AllergyIntolerance",
+    "Condition",
+    "MedicationRequest",
+    "Procedure",
+    "Communication",
+    "QuestionnaireResponse",
+    "Flag",
+    "EpisodeOfCare",
+    "RelatedPerson",
+    "Group",
+    "Provenance",
+}
 
 
 def test_every_view_that_the_spine_needs_is_there() -> None:
