@@ -107,10 +107,11 @@ def keep(items: Sql, names: Names, condition: Callable[[Sql, Sql], Sql]) -> Sql:
     return each(items, names, condition, "list_filter")
 
 
-def fold(items: Sql, names: Names, body: Callable[[Sql, Sql], Sql]) -> Sql:
-    """Reduce a list; the body gets (accumulator, index), where the first step has index 2."""
+def fold(items: Sql, names: Names, body: Callable[[Sql, Sql, Sql], Sql]) -> Sql:
+    """Reduce a list; the body gets (accumulator, item, index), where the first step has index 2."""
     total, item, index = names.fresh(), names.fresh(), names.fresh()
-    return call("list_reduce", items, _lambda([total, item, index], body(name(total), name(index))))
+    step = body(name(total), name(item), name(index))
+    return call("list_reduce", items, _lambda([total, item, index], step))
 
 
 def _lambda(parameters: Sequence[str], body: Sql) -> Sql:
@@ -121,6 +122,23 @@ def _lambda(parameters: Sequence[str], body: Sql) -> Sql:
 def present(items: Sql, names: Names) -> Sql:
     """Drop the NULLs of a list."""
     return keep(items, names, lambda item, _: not_null(item))
+
+
+_REPEATED = "repeated"
+"""Note on an expression of distinct items: the items that it was made of."""
+
+
+def distinct(items: Sql, names: Names) -> Sql:
+    """Drop repeated items, keeping the first of each; compares each with all before it."""
+    first = lambda item, index: binary("=", call("list_position", items, item), index)  # noqa: E731
+    kept = keep(items, names, first)
+    kept.meta[_REPEATED] = items
+    return kept
+
+
+def with_repeats(items: Sql) -> Sql:
+    """Undo `distinct` where repeats do not matter, which a long list pays dearly for."""
+    return items.meta.get(_REPEATED, items)
 
 
 def flatten(items: Sql) -> Sql:

@@ -41,16 +41,8 @@ def combine(left: Value, right: Value, context: Context, position: int) -> Value
 
 def distinct(value: Value, context: Context) -> Value:
     """Drop repeated items, keeping the first of each."""
-    items = as_list(value)
-    return replace(
-        value,
-        many=True,
-        sql=sql.keep(
-            items,
-            context.build.names,
-            lambda item, index: sql.binary("=", sql.call("list_position", items, item), index),
-        ),
-    )
+    items = sql.distinct(as_list(value), context.build.names)
+    return replace(value, many=True, sql=items)
 
 
 def where(value: Value, call: Call, context: Context, evaluate: Evaluate) -> Value:
@@ -112,7 +104,10 @@ def count(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Va
 def _at(position: int) -> Function:
     def take(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
         _args(call, context, 0)
-        return replace(value, sql=sql.at(value.sql, position), many=False) if value.many else value
+        if not value.many:
+            return value
+        items = sql.with_repeats(value.sql) if position == 0 else value.sql
+        return replace(value, sql=sql.at(items, position), many=False)
 
     return take
 

@@ -208,6 +208,31 @@ def test_schema_knows_types_cardinality_and_choices() -> None:
     assert elements("Nothing") == {}
 
 
+def response(depth: int, width: int) -> Any:
+    """Items that nest, beside many that do not; texts with braces, quotes and backslashes."""
+    item: dict[str, Any] = {"linkId": "leaf"}
+    for level in range(depth):
+        text = '}}}{"' + "\\" * (level % 3)
+        item = {"linkId": str(level), "text": text, "item": ["x", item, None, {"linkId": "}"}]}
+    wide = [{"linkId": "w", "answer": [{"item": [{"linkId": "a"}]}]}] * width
+    return {"resourceType": "QuestionnaireResponse", "id": "q", "item": [*wide, item]}
+
+
+@pytest.mark.parametrize(("depth", "width"), [(0, 0), (40, 0), (3, 3000)])
+def test_repeat_reaches_every_level_and_long_lists_cost_little(depth: int, width: int) -> None:
+    columns = [{"name": "v", "path": "linkId"}]
+    select = [{"repeat": ["item", "answer.item"], "column": columns}]
+    view = parse_view({"resource": "QuestionnaireResponse", "select": select}, "view")
+    with connect() as connection:
+        connection.execute(
+            "create table t as select ? as resource", [json.dumps(response(depth, width))]
+        )
+        rows = connection.execute(compile_view(view).over("t")).fetchall()
+    found = [value for (value,) in rows if value is not None]
+    assert found[: 2 * width] == ["w", "a"] * width
+    assert found[2 * width :] == [*(str(n) for n in reversed(range(depth))), "leaf", *["}"] * depth]
+
+
 def test_run_view_on_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_text(json.dumps(PATIENT) + "\n{broken\n", "utf-8")
     (tmp_path / "b.ndjson").write_text('{"resourceType":"Group","id":"g"}', "utf-8")
