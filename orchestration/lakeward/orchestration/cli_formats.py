@@ -3,6 +3,7 @@
 They look at files, not at the lake; verbs about the lake are in `cli`.
 """
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +48,9 @@ def view_run(
     input: Annotated[Path, typer.Option("--input", help="An NDJSON file or folder.")],  # noqa: A002
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.csv,
 ) -> None:
-    """Run a ViewDefinition on NDJSON and print its rows.
+    """Run a ViewDefinition on NDJSON, gzip or plain, and print its rows.
+
+    What else the files hold is counted on stderr; a broken line gives no rows.
 
     Example: lakeward view run patient.json --input export/ --format csv
     """
@@ -56,4 +59,7 @@ def view_run(
 
     if not view.is_file():
         raise UsageError(str(view), "does not exist", "a ViewDefinition", "check the path")
-    print_records(run_view(read_view(view), input).to_pylist(), form)
+    done = run_view(read_view(view), input)
+    print_records(done.rows.to_pylist(), form, done.rows.column_names)
+    counts = f"{done.used} resources used, {done.other} others, {done.broken} broken lines"
+    print(counts, file=sys.stderr)

@@ -1,17 +1,15 @@
 """ViewDefinitions and FHIRPath: what is supported, and errors that say where."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lakeward.core.errors import LakewardError, SpecError
+from lakeward.core.errors import SpecError
 from lakeward.fhir.functions import FUNCTIONS
 from lakeward.fhir.rows import compile_view
-from lakeward.fhir.run import run_view
 from lakeward.fhir.schema import element, elements
-from lakeward.fhir.viewdefinition import packaged_views, parse_view, read_view
+from lakeward.fhir.viewdefinition import parse_view
 from lakeward.lake.query import connect
 
 PATIENT = {
@@ -231,20 +229,3 @@ def test_repeat_reaches_every_level_and_long_lists_cost_little(depth: int, width
     found = [value for (value,) in rows if value is not None]
     assert found[: 2 * width] == ["w", "a"] * width
     assert found[2 * width :] == [*(str(n) for n in reversed(range(depth))), "leaf", *["}"] * depth]
-
-
-def test_run_view_on_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "a.ndjson").write_text(json.dumps(PATIENT) + "\n{broken\n", "utf-8")
-    (tmp_path / "b.ndjson").write_text('{"resourceType":"Group","id":"g"}', "utf-8")
-    view = next(v for v in packaged_views() if v.name == "patient")
-    rows = run_view(view, tmp_path).to_pylist()
-    assert [(r["family_name"], r["birth_date"]) for r in rows] == [("B", "1980-05")]
-
-
-def test_run_view_explains_several_values(tmp_path: Path) -> None:
-    path = tmp_path / "view.json"
-    columns = [{"name": "family", "path": "name.family"}]
-    path.write_text(json.dumps({"resource": "Patient", "select": [{"column": columns}]}), "utf-8")
-    (tmp_path / "a.ndjson").write_text(json.dumps(PATIENT), "utf-8")
-    with pytest.raises(LakewardError, match=r"column\[0\]: more than one value"):
-        run_view(read_view(path), tmp_path / "a.ndjson")
