@@ -13,6 +13,7 @@ from lakeward.fhir.run import run_view
 from lakeward.fhir.viewdefinition import ViewDefinition, packaged_views, parse_view, read_view
 from lakeward.orchestration.cli import app
 
+ROOT = Path(__file__).resolve().parents[3]
 PATIENT = {
     "resourceType": "Patient",
     "id": "p1",
@@ -105,3 +106,26 @@ def test_the_header_is_there_without_rows(tmp_path: Path) -> None:
     arguments = [str(view_file(tmp_path)), "--input", str(tmp_path / "a.ndjson")]
     done = CliRunner().invoke(app, ["view", "run", *arguments])
     assert (done.exit_code, done.stdout) == (0, "family\n")
+
+
+def test_the_example_of_the_how_to_is_true(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "how-to" / "add-a-fhir-view.md").read_text("utf-8")
+    text = page.split("```json\n")[1].split("```")[0]
+    (tmp_path / "view.json").write_text(text, "utf-8")
+    view = read_view(tmp_path / "view.json")
+    assert [column.phi for column in view.columns()] == ["N", "CS", "LK", "QI"]
+    shot = {
+        "resourceType": "Immunization",
+        "id": "i",
+        "status": "completed",
+        "vaccineCode": {"coding": [{"code": "140"}]},
+        "patient": {"reference": "Patient/p1"},
+        "occurrenceDateTime": "2026-01-05T09:00:00Z",
+    }
+    (tmp_path / "a.ndjson").write_text(json.dumps(shot), "utf-8")
+    (row,) = run_view(view, tmp_path / "a.ndjson").rows.to_pylist()
+    assert list(row.values()) == ["completed", "140", "p1", "2026-01-05T09:00:00Z"]
+    (tmp_path / "view.json").write_text(text.replace("vaccineCode.", "vaccinCode."), "utf-8")
+    with pytest.raises(SpecError) as caught:
+        run_view(read_view(tmp_path / "view.json"), tmp_path)
+    assert f"error: {caught.value}" in page
