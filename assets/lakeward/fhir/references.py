@@ -22,7 +22,11 @@ def reference_key(reference: Sql, kind: str | None) -> Sql:
             (sql.call("starts_with", reference, sql.text("urn:uuid:")), uuid), default=found
         )
         return sql.call("nullif", found, sql.text(""))
-    # most references that a column is asked about are of other types: a search costs far less
-    # than the pattern
-    named = sql.call("contains", reference, sql.text(f"{kind}/"))
-    return sql.case((named, sql.call("nullif", found, sql.text(""))))
+    # Most references are `Type/id`, and most that a column is asked about are of other types: a
+    # look at the start costs a tenth of the pattern.
+    start = sql.text(f"{kind}/")
+    rest = sql.call("substr", reference, sql.number(len(kind) + 2))
+    plain = sql.call("regexp_full_match", rest, sql.text(_ID))
+    simple = sql.binary("and", sql.call("starts_with", reference, start), plain)
+    named = sql.call("contains", reference, start)
+    return sql.case((simple, rest), (named, sql.call("nullif", found, sql.text(""))))
