@@ -1,7 +1,8 @@
 """Assets of the flat layer: one typed table per FHIR view and per HL7 v2 segment."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
@@ -11,17 +12,19 @@ from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
 from lakeward.core.paths import Home
 from lakeward.fhir import ingest as fhir
 from lakeward.hl7v2 import ingest as hl7v2
+from lakeward.hl7v2.sequence import HEADERS, sequence_facts
 from lakeward.lake.tables import Lake, TableSpec, TableWrite
 
 
 @dataclass(frozen=True)
 class Flattening:
-    """How one format's raw table becomes flat tables."""
+    """How one format's raw table becomes flat tables; `facts` gives counts by table and name."""
 
     group: str
     raw: TableSpec
     tables: Sequence[TableSpec]
     flatten: Callable[[Lake], list[TableWrite]]
+    facts: Callable[[Lake], Mapping[str, Mapping[str, Any]]] = lambda _lake: {}
 
 
 def flat_assets(home: Home) -> list[dg.AssetsDefinition]:
@@ -36,7 +39,15 @@ def flat_assets(home: Home) -> list[dg.AssetsDefinition]:
                 flatten=lambda lake: fhir.flatten(lake, own_views),
             )
         ),
-        _flat_step(Flattening("hl7v2", hl7v2.RAW, hl7v2.flat_tables(), hl7v2.flatten)),
+        _flat_step(
+            Flattening(
+                group="hl7v2",
+                raw=hl7v2.RAW,
+                tables=hl7v2.flat_tables(),
+                flatten=hl7v2.flatten,
+                facts=lambda lake: {HEADERS: sequence_facts(lake)},
+            )
+        ),
     ]
 
 
@@ -58,7 +69,9 @@ def _flat_step(step: Flattening) -> dg.AssetsDefinition:
     def _flat(home: LakewardHome) -> Iterator[dg.MaterializeResult[None]]:
         lake = home.lake()
         writes = {write.table: write for write in step.flatten(lake)}
+        facts = step.facts(lake)
         for table in step.tables:
-            yield table_result(lake, table.name, writes.get(table.name))
+            name = table.name
+            yield table_result(lake, name, writes.get(name), extra=facts.get(name))
 
     return _flat
