@@ -77,7 +77,11 @@ def test_zero_messages_are_no_problem(tmp_path):
     assert scan(put(tmp_path, b"")).found == 0
     assert scan(put(tmp_path, b"\r\n \r\n")).found == 0
     layout = scan(put(tmp_path, b"FHS|^~\\&\rBHS|^~\\&\rBTS|0\rFTS|1\r"))
-    assert (layout.found, layout.batches[0], layout.problem) == (0, Envelope("batch", 1, 0, 0), None)
+    assert (layout.found, layout.batches[0], layout.problem) == (
+        0,
+        Envelope("batch", 1, 0, 0),
+        None,
+    )
 
 
 def test_text_outside_messages_is_a_record(tmp_path):
