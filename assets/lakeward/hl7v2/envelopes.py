@@ -23,6 +23,7 @@ from lakeward.lake.tables import (
     Transaction,
     arrow_schema,
     ensure_table,
+    open_table,
     transaction_version,
     write,
 )
@@ -120,13 +121,25 @@ def reconcile_files(
 
 
 def facts(lake: Lake) -> dict[str, Any]:
-    """Count envelopes and what was wrong with them, over all that is stored."""
+    """Count envelopes, doubtful charsets and test messages, over all that is stored."""
     ensure_table(lake, ENVELOPES)
-    with connect(lake, tables=[ENVELOPES.name]) as connection:
-        relation = connection.sql(_FACTS_SQL)
-        return dict(zip(relation.columns, relation.fetchall()[0], strict=True))
+    questions = {ENVELOPES.name: _FACTS_SQL, _RAW: _DOUBTS_SQL}
+    found: dict[str, Any] = {}
+    for table, sql in questions.items():
+        if open_table(lake, table) is not None:
+            with connect(lake, tables=[table]) as connection:
+                relation = connection.sql(sql)
+                found |= zip(relation.columns, relation.fetchall()[0], strict=True)
+    return found
 
 
+_RAW = "raw_hl7v2__message"
+_DOUBTS_SQL = """
+select
+    count(*) filter (charset_flag is not null) as messages_with_charset_in_doubt,
+    count(*) filter (processing_id in ('D', 'T')) as messages_not_for_production
+from raw_hl7v2__message
+"""
 _FACTS_SQL = """
 select
     count(*) filter (kind = 'batch') as batches,
