@@ -231,6 +231,9 @@ def _line_starts(padded: NDArray[np.uint8], piece: bytes, limit: int) -> Ints:
     control = np.flatnonzero(padded[:limit] < 0x20)
     breaks = control[np.isin(padded[control], _BREAKS)]
     at = breaks + 1
+    at = at[
+        ~np.isin(padded[at], _BREAKS)
+    ]  # most of what CRLF and blank lines give, at no cost a line
     odd = (padded[at] == BOM[0]) | (padded[at] <= 0x20)
     for index in np.flatnonzero(odd).tolist():
         blank = _LEADING.match(piece, int(at[index]))

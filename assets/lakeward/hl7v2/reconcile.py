@@ -11,6 +11,7 @@ Pure policy over counts and what was accepted before; it neither reads tables no
 | header or trailer missing, header twice, count no number, counter skips | warning |
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -74,6 +75,9 @@ def reconcile(
     layout = replace(layout, reasons=np.zeros(layout.found, np.int8))
     contents = _contents(path, layout)
     settled: list[Settled] = []
+    within = defaultdict(list)
+    for batch in layout.batches:
+        within[batch.file].append(batch)
 
     def settle(envelope: Envelope, outer: str) -> str:
         one = _settle(envelope, layout, source, history, contents.get(_span(envelope)), outer)
@@ -83,10 +87,9 @@ def reconcile(
     for file in (None, *layout.files):
         outer = settle(file, "accepted") if file else "accepted"
         place = len(settled) - 1
-        for batch in layout.batches:
-            if batch.file == (file.number if file else 0):
-                settle(batch, outer)
-                settled[-1] = _remember(settled[-1], layout, history)
+        for batch in within[file.number if file else 0]:
+            settle(batch, outer)
+            settled[-1] = _remember(settled[-1], layout, history)
         if file:
             settled[place] = _remember(settled[place], layout, history)
     return layout, settled
@@ -167,16 +170,17 @@ def _contents(path: Path, layout: Layout) -> dict[tuple[int, int], str]:
     if not cuts:
         return {}
     with open_file(path) as file:
-        sections = {}
+        sections = []
         for first, last in pairwise(cuts):
             digest = sha256()
             start, end = int(layout.starts[first]), int(layout.ends[last - 1])
             file.seek(start)
             for piece in _with_one_line_end(_pieces(file, end - start)):
                 digest.update(piece)
-            sections[first] = digest.digest()
+            sections.append(digest.digest())
+    at = {cut: index for index, cut in enumerate(cuts)}
     return {
-        (first, last): sha256(b"".join(sections[c] for c in cuts if first <= c < last)).hexdigest()
+        (first, last): sha256(b"".join(sections[at[first] : at[last]])).hexdigest()
         for first, last in spans
     }
 
