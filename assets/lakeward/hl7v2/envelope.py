@@ -117,13 +117,30 @@ def missing_between(before: str, now: str) -> int:
     A counter is the digits at the end, after the same text. Dates are none, nor are jumps over
     1,000: both are how senders make ids that do not count.
     """
+    counted = _counted(before, now)
+    if counted is None:
+        return 0
+    skipped = counted[1] - counted[0] - 1
+    return skipped if 0 < skipped <= _JUMP else 0
+
+
+def later_of(before: str | None, now: str) -> str:
+    """Give the control id that is further on: what comes again late does not set a counter back."""
+    counted = _counted(before, now) if before is not None else None
+    stays = counted is not None and 0 < counted[0] - counted[1] <= _JUMP
+    return before if stays and before is not None else now
+
+
+_JUMP = 1000
+
+
+def _counted(before: str, now: str) -> tuple[int, int] | None:
     earlier, later = _COUNTER.fullmatch(before), _COUNTER.fullmatch(now)
     if not earlier or not later or earlier[1] != later[1]:
-        return 0
+        return None
     if len(later[2]) >= 8 and later[2].startswith(("19", "20")):
-        return 0
-    skipped = int(later[2]) - int(earlier[2]) - 1
-    return skipped if 0 < skipped <= 1000 else 0
+        return None
+    return int(earlier[2]), int(later[2])
 
 
 def _decode(line: bytes) -> str:

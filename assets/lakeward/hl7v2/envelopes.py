@@ -6,13 +6,14 @@ without FHS, BHS, BTS and FTS has no envelope and no row here; the ledger has ev
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from lakeward.hl7v2.batch import Layout
-from lakeward.hl7v2.envelope import Header
+from lakeward.hl7v2.envelope import Header, later_of
 from lakeward.hl7v2.reconcile import History, Settled, reconcile
 from lakeward.lake.query import connect
 from lakeward.lake.tables import (
@@ -71,7 +72,7 @@ where source = $source and received <= $through and control_id is not null
 """
 _COUNTER_SQL = """
 select coalesce(sending_application, ''), coalesce(sending_facility, ''),
-    arg_max(control_id, received * 1000000 + number)
+    list(control_id order by received, number)[-100:]
 from hl7v2_batch
 where source = $source and received <= $through and control_id is not null and kind = 'file'
     and state <> 'duplicate'
@@ -188,7 +189,8 @@ def _history(lake: Lake, source: Source, through: int, layouts: Sequence[Layout]
         counters = connection.execute(_COUNTER_SQL, place).fetchall()
     for *key, content in accepted:
         history.contents.setdefault(tuple(key), set()).add(content)
-    history.counters.update({(application, facility): at for application, facility, at in counters})
+    for application, facility, ids in counters:
+        history.counters[application, facility] = reduce(later_of, ids)
     return history
 
 

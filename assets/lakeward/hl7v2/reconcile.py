@@ -22,7 +22,7 @@ from typing import BinaryIO
 import numpy as np
 
 from lakeward.hl7v2.batch import REASONS, Layout
-from lakeward.hl7v2.envelope import Envelope, missing_between
+from lakeward.hl7v2.envelope import Envelope, later_of, missing_between
 from lakeward.hl7v2.streams import PIECE, open_file
 from lakeward.landing.sources import Source
 
@@ -55,7 +55,7 @@ class Settled:
 
 @dataclass
 class History:
-    """Accepted envelopes of one source: contents by key, newest file control id by sender."""
+    """Accepted envelopes of one source: contents by key, latest file control id by sender."""
 
     contents: dict[Key, set[str]] = field(default_factory=dict)
     counters: dict[Sender, str] = field(default_factory=dict)
@@ -99,7 +99,7 @@ def _remember(one: Settled, layout: Layout, history: History) -> Settled:
     """Note what is accepted whole: what is mended may come again under the same control id."""
     key = one.envelope.key
     if key and key[0] == "file" and one.state != "duplicate":
-        history.counters[key[1:3]] = key[3]
+        history.counters[key[1:3]] = later_of(history.counters.get(key[1:3]), key[3])
     if not one.state.startswith("accepted"):
         return one
     if layout.reasons[slice(*_span(one.envelope))].any():

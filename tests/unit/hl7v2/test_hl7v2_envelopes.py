@@ -69,11 +69,12 @@ def test_files_are_compared_across_loads(lake, tmp_path, source):
 
 
 def test_counters_are_compared_across_loads(lake, tmp_path, source):
-    for number, control in ((1, "N5"), (2, "N8"), (3, "N9")):
+    for number, control in ((1, "N5"), (2, "N8"), (3, "N6"), (4, "N9")):
         text = f"FHS|^~\\&|A|F|||||||{control}\r{batch('', number)}FTS|1\r"
         load(lake, tmp_path, source, [put(tmp_path, number, text)])
     assert rows(lake, "missing, kind") == [
         (0, "batch"), (0, "file"), (0, "batch"), (2, "file"), (0, "batch"), (0, "file"),
+        (0, "batch"), (0, "file"),
     ]  # fmt: skip
     assert facts(lake)["files_missing_in_sequence"] == 2
 

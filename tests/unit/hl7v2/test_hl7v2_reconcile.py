@@ -118,6 +118,14 @@ def test_gaps_between_files_are_counted_once(tmp_path):
     assert feed.take(file("N11", batch("", 3)))[0] == ("file", "accepted", ())
 
 
+def test_a_late_file_does_not_set_the_counter_back(tmp_path):
+    feed = Feed(tmp_path)
+    for control in ("N7", "N8"):
+        feed.take(file(control, batch("", int(control[1:]))))
+    assert feed.take(file("N5", batch("", 5)))[0] == ("file", "accepted", ())
+    assert feed.take(file("N9", batch("", 9)))[0] == ("file", "accepted", ())
+
+
 @pytest.mark.parametrize(
     ("policy", "reasons"),
     [
