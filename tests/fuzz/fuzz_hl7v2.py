@@ -179,7 +179,7 @@ def _covers(path: Path, layout: Layout) -> None:
 
 
 def _same_in_small_pieces(path: Path, layout: Layout) -> None:
-    with patch.object(batch, "PIECE", 1500):
+    with patch.object(batch, "PIECE", 700), patch.object(batch, "LOOKAHEAD", 1024):
         small = scan(path)
     assert small.starts.tolist() == layout.starts.tolist()
     assert small.ends.tolist() == layout.ends.tolist()

@@ -20,14 +20,14 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from lakeward.hl7v2.envelope import Envelope
+from lakeward.hl7v2.envelope import LONGEST, Envelope
 from lakeward.hl7v2.streams import PIECE, open_file, open_unpacked, wide_encoding
 from lakeward.hl7v2.tally import Tally
 
 KEPT = 1 << 20
 """How much of a file that is no HL7 v2 file is read back; the file itself stays in landing."""
-LOOKAHEAD = 1024
-"""How long an envelope line may be; what stands after it in the line is not read."""
+LOOKAHEAD = LONGEST
+"""How many bytes after a line's start are at hand when it is looked at."""
 BOM = b"\xef\xbb\xbf"
 TEXT, STRAY, HEADLESS, MSH, FHS, BHS, BTS, FTS = range(8)
 """What a line is: any other, junk outside a message, segments without their MSH, or an envelope."""

@@ -6,6 +6,9 @@ One line in, its fields out. Which messages an envelope wraps, `tally` finds.
 import re
 from dataclasses import dataclass, field
 
+LONGEST = 4096
+"""How much of an envelope line is read, in bytes."""
+
 _COUNT = re.compile(rb"\+?0*(\d{1,15})(?:\.0*)?")
 _COUNTER = re.compile(r"(.*?)(\d{1,15})")
 
@@ -69,6 +72,7 @@ WARNINGS = {
     "no_header": "a trailer without header",
     "no_trailer": "a header without trailer",
     "repeated_header": "a header directly after a header",
+    "header_too_long": "what stands after its first 4 KiB is not read, maybe the control id",
     "count_not_a_number": "the trailer's count is no number and promises nothing",
     "count_mismatch": "the trailer promises another count",
     "truncated": "it ends in the middle of a segment",

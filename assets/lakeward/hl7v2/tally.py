@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lakeward.hl7v2.envelope import Envelope, Header, read_count, read_header
+from lakeward.hl7v2.envelope import LONGEST, Envelope, Header, read_count, read_header
 
 
 @dataclass
@@ -45,15 +45,16 @@ class Tally:
         """Take in an envelope line that stands before record number `record`."""
         if kind in ("BHS", "FHS"):
             header = read_header(line)
+            long = ("header_too_long",) * (len(line) >= LONGEST)
             repeated = kind == "BHS" and self._batch is not None and self._batch.first == record
             if not repeated:
                 self._end_batch(record)
             if kind == "FHS":
                 self._end_file(record)
-                self._file = _Open(record, header)
+                self._file = _Open(record, header, long)
             else:
-                warnings = ("repeated_header",) if repeated else ()
-                self._batch = _Open(record, self._inherit(header), warnings)
+                warnings = ("repeated_header",) * repeated
+                self._batch = _Open(record, self._inherit(header), warnings + long)
         elif kind == "BTS":
             self._batch = self._batch or _Open(self._from, None, ("no_header",))
             self._close_batch(record, *read_count(line))

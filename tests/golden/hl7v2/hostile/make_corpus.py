@@ -406,6 +406,16 @@ ENVELOPES = [
         {"sequence_gap": 1},
     ),
     Case(
+        "envelope-header-too-long.hl7",
+        "BHS with a comment of 5,000 bytes before its control id",
+        bhs("B1").replace(b"||B1", b"|" + b"x" * 5000 + b"|B1") + ABC + b"BTS|3\r",
+        3,
+        3,
+        0,
+        {},
+        {"header_too_long": 1},
+    ),
+    Case(
         "envelope-comment-and-totals.hl7",
         "BTS-2 and BTS-3, FTS-2",
         fhs() + bhs() + ABC + b"BTS|3|night run|17~4\rFTS|1|done\r",
