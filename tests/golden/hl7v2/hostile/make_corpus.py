@@ -32,6 +32,7 @@ class Case:
         rules: Settings of the interface that differ from the default.
         charset_flags: Messages by doubt about their character set.
         family: A family name (PID-5.1) that must come out.
+        repeats: How many of the stored say nothing new and may be counted instead of kept.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Case:
     rules: dict[str, str] = field(default_factory=dict)
     charset_flags: dict[str, int] = field(default_factory=dict)
     family: str | None = None
+    repeats: int = 0
 
 
 def head(
@@ -943,6 +945,7 @@ SHAPES = [
         ),
         5,
         5,
+        repeats=4,
     ),
 ]
 
@@ -1116,6 +1119,7 @@ def entry(case: Case) -> dict[str, object]:
         "warnings": case.warnings,
         "charset_flags": case.charset_flags,
         "family": case.family,
+        "repeats": case.repeats,
         "rules": case.rules,
     }
 
