@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 
@@ -12,6 +13,7 @@ from lakeward.core.errors import SpecError
 from lakeward.core.paths import Home
 from lakeward.fhir import ingest as fhir
 from lakeward.hl7v2 import ingest as hl7v2
+from lakeward.hl7v2.sequence import HEADERS, sequence_facts
 from lakeward.lake.tables import Lake, TableSpec, TableWrite
 
 OWN_VIEW = "own_view_is_right"
@@ -32,6 +34,7 @@ class Flattening:
         flatten: Brings them up to the raw table; notes what is wrong with views of the deployment.
         own: The tables that views of the deployment fill; those do not stop the others.
         wrong: What was wrong with such views when the code was loaded.
+        facts: Gives counts by table and name, over all that is stored.
     """
 
     group: str
@@ -40,12 +43,17 @@ class Flattening:
     flatten: Callable[[Lake, Problems], list[TableWrite]]
     own: frozenset[str] = frozenset()
     wrong: Mapping[str, str] = field(default_factory=dict)
+    facts: Callable[[Lake], Mapping[str, Mapping[str, Any]]] = lambda _lake: {}
 
 
 def flat_assets(home: Home) -> list[dg.AssetsDefinition]:
     """Make one step per format, with an asset for each flat table, the home's own views among."""
     hl7v2_step = Flattening(
-        "hl7v2", hl7v2.RAW, hl7v2.flat_tables(), lambda lake, _: hl7v2.flatten(lake)
+        "hl7v2",
+        hl7v2.RAW,
+        hl7v2.flat_tables(),
+        lambda lake, _: hl7v2.flatten(lake),
+        facts=lambda lake: {HEADERS: sequence_facts(lake)},
     )
     return [_flat_step(_fhir(home)), _flat_step(hl7v2_step)]
 
@@ -89,9 +97,11 @@ def _flat_step(step: Flattening) -> dg.AssetsDefinition:
     def _flat(home: LakewardHome) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         lake, problems = home.lake(), Problems()
         writes = {write.table: write for write in step.flatten(lake, problems)}
+        facts = step.facts(lake)
         for table in step.tables:
-            if table.name not in step.own or table.name not in problems:
-                yield table_result(lake, table.name, writes.get(table.name))
+            name = table.name
+            if name not in step.own or name not in problems:
+                yield table_result(lake, name, writes.get(name), extra=facts.get(name))
         for name in checked:
             yield dg.AssetCheckResult(
                 check_name=OWN_VIEW,
