@@ -11,6 +11,7 @@ from lakeward.lake.query import connect
 from lakeward.landing.deliveries import deliveries, incomplete
 from lakeward.landing.ledger import LEDGER_ENTRY, register
 from lakeward.landing.sources import Inventory, Source
+from lakeward.quarantine.replay import finish
 
 
 def delivery_key(source: Source) -> dg.AssetKey:
@@ -45,6 +46,7 @@ def delivery_assets(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None]]:
         landing, lake, through = home.settings().home.landing, home.lake(), home.day_of(context).day
+        finish(lake, landing)
         for source in inventory.sources:
             if delivery_key(source) not in context.selected_asset_keys:
                 continue

@@ -226,10 +226,49 @@ def write(
             ),
         )
     except CommitFailedError as error:
-        raise RetryableError(
-            f"table {spec.name}", "another writer committed first", "one writer", "run again"
-        ) from error
+        raise _overtaken(spec) from error
     return _last_write(lake, spec.name, time.perf_counter() - started)
+
+
+def amend(lake: Lake, spec: TableSpec, key: str, rows: pa.Table) -> TableWrite:
+    """Set columns of rows that stand in a table, in one commit.
+
+    The log gets the comparison of the key columns and no value.
+
+    Args:
+        lake: Where the table lives.
+        spec: Its columns.
+        key: Column that tells the rows; unique in `rows`.
+        rows: The key and the columns to set.
+
+    Raises:
+        RetryableError: Another writer committed at the same time.
+    """
+    started = time.perf_counter()
+    ensure_table(lake, spec)
+    types = arrow_schema(spec)
+    source = rows.cast(pa.schema([types.field(name) for name in rows.column_names]))
+    opened = open_table(lake, spec.name) or DeltaTable(lake.path(spec.name))
+    try:
+        opened.merge(
+            source,
+            predicate=f'target."{key}" = source."{key}"',
+            source_alias="source",
+            target_alias="target",
+            streamed_exec=False,
+            writer_properties=_writer_properties(spec),
+        ).when_matched_update(
+            {name: f'source."{name}"' for name in rows.column_names if name != key}
+        ).execute()
+    except CommitFailedError as error:
+        raise _overtaken(spec) from error
+    return _last_write(lake, spec.name, time.perf_counter() - started)
+
+
+def _overtaken(spec: TableSpec) -> RetryableError:
+    return RetryableError(
+        f"table {spec.name}", "another writer committed first", "one writer", "run again"
+    )
 
 
 def transaction_version(lake: Lake, table: str, app_id: str) -> int | None:

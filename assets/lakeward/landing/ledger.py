@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from lakeward.core.paths import replayed
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import Column, Lake, Phi, TableSpec, arrow_schema, ensure_table, write
 from lakeward.landing.deliveries import Delivery, hash_file
@@ -91,7 +92,8 @@ def register(lake: Lake, landing: Path, arrived: Sequence[Delivery]) -> int:
     """Enter files that the ledger does not know yet; give how many were new.
 
     A known (file, size, modification time) is not read again; a known content under another name
-    is entered as a repeat.
+    is entered as a repeat. A replay is none: it brings what was rejected, in the same bytes, and
+    inherits what a manifest said of the file that it came from.
     """
     ensure_table(lake, LEDGER_ENTRY)
     rows: list[dict[str, object]] = []
@@ -176,6 +178,7 @@ class _Known:
     seen: set[tuple[str, int, int]]
     names: set[tuple[str, str]]
     contents: dict[str, int]
+    promises: dict[int, dict[str, object]]
     last: int
 
     @classmethod
@@ -185,10 +188,16 @@ class _Known:
             " where source = ? and step = ?",
             [source, RECEIVED],
         ).fetchall()
+        promised = connection.execute(
+            f"select received, {', '.join(_INHERITED)} from ledger_entry"
+            " where source = ? and step = ? and kind is not null",
+            [source, RECEIVED],
+        ).fetchall()
         return cls(
             seen={(file, size, modified) for file, size, modified, *_ in rows},
             names={(file, digest) for file, _, _, digest, *_ in rows},
             contents={digest: number for *_, digest, number, repeats in rows if repeats is None},
+            promises={n: dict(zip(_INHERITED, told, strict=True)) for n, *told in promised},
             last=max((number for *_, number, _ in rows), default=0),
         )
 
@@ -203,6 +212,7 @@ class _Known:
                 continue
             self.last += 1
             self.names.add((file, digest))
+            origin = replayed(file)
             rows.append(
                 {
                     "source": delivery.source,
@@ -212,8 +222,12 @@ class _Known:
                     "sha256": digest,
                     "bytes": stat.st_size,
                     "modified_ns": stat.st_mtime_ns,
-                    "repeats": self.contents.get(digest),
-                    **_promise(delivery, path.name),
+                    "repeats": None if origin else self.contents.get(digest),
+                    **(
+                        self.promises.get(origin[1], {})
+                        if origin
+                        else _promise(delivery, path.name)
+                    ),
                     "state": "received",
                     "step": RECEIVED,
                 }
@@ -245,6 +259,8 @@ def _append(lake: Lake, rows: list[dict[str, object]]) -> None:
     table = pa.Table.from_pylist(complete, schema=arrow_schema(LEDGER_ENTRY))
     write(lake, LEDGER_ENTRY, table, mode="append")
 
+
+_INHERITED = ("kind", "promised_type", "transaction_time", "export_group")
 
 _COUNTS = pa.schema(
     [(f.name, pa.string() if f.name == "state" else pa.int64()) for f in fields(FileCounts)]
