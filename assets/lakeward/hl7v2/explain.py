@@ -29,7 +29,7 @@ def explain(content: bytes, source: Source, path: Path, position: int) -> list[s
     lines = [line for line in _BREAK.split(content.removeprefix(BOM)) if line.strip()]
     return [
         *_segments(lines),
-        *(_separators(lines[0]) if lines and lines[0].startswith(b"MSH") else []),
+        *(_header(lines[0], source) if lines and lines[0].startswith(b"MSH") else []),
         *_encoding(content, lines, source),
         *(_counts(path, position) if path.is_file() else ["file: is no longer in landing"]),
     ]
@@ -44,6 +44,21 @@ def _segments(lines: list[bytes]) -> list[str]:
         if not _SEGMENT.match(line) or line[3:4] not in (separator, b""):
             found.append(f"segment {number}: does not begin with a segment name and MSH-1")
     return found[:20]
+
+
+def _header(header: bytes, source: Source) -> list[str]:
+    found = _separators(header)
+    if not _field(header, 9).strip():
+        found.append("MSH-9: is empty, so the message has no type")
+    accepted = (
+        ("MSH-3 and MSH-4", source.accepted_senders, "accepted_senders"),
+        ("MSH-11", source.accepted_processing_ids, "accepted_processing_ids"),
+    )
+    return found + [
+        f"{fields}: the interface takes {len(codes)} only, see its {name} in sources.yaml"
+        for fields, codes, name in accepted
+        if codes
+    ]
 
 
 def _separators(header: bytes) -> list[str]:

@@ -233,18 +233,21 @@ def write(
 def amend(lake: Lake, spec: TableSpec, key: str, rows: pa.Table) -> TableWrite:
     """Set columns of rows that stand in a table, in one commit.
 
-    The log gets the comparison of the key columns and no value.
+    The log gets the comparison of the key columns, and the least and the greatest key.
 
     Args:
         lake: Where the table lives.
         spec: Its columns.
-        key: Column that tells the rows; unique in `rows`.
+        key: Column that tells the rows; unique in `rows`, and without PHI.
         rows: The key and the columns to set.
 
     Raises:
+        SpecError: The key is not classed N.
         RetryableError: Another writer committed at the same time.
     """
     started = time.perf_counter()
+    if key not in {column.name for column in spec.columns if column.phi is Phi.N}:
+        raise SpecError(f"table {spec.name}", f"key {key} is not classed N", "a key without PHI")
     ensure_table(lake, spec)
     types = arrow_schema(spec)
     source = rows.cast(pa.schema([types.field(name) for name in rows.column_names]))

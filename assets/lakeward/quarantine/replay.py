@@ -69,9 +69,18 @@ def choose(lake: Lake, landing: Path, selection: Selection) -> tuple[list[Reject
     Without ids only open records are taken; by its id a discarded one comes back too.
 
     Raises:
-        UsageError: An id is unknown, or stands for another record's replay.
+        UsageError: An id is unknown, or stands for another record's replay; or no record has the
+            reason.
     """
     found = find(lake, selection)
+    if selection.reason and not found:
+        known = sorted({record.reason for record in find(lake, Selection())})
+        raise UsageError(
+            f"reason {selection.reason}",
+            "no such record is in quarantine",
+            " or ".join(known) or "a rejected record",
+            "see `lakeward quarantine list`",
+        )
     for record in found if selection.ids else ():
         if record.replay_of:
             raise UsageError(
@@ -110,6 +119,9 @@ def prepare(
         shapes: By source.
         judge: Asks the format.
         correction: What comes instead of the one record.
+
+    Raises:
+        UsageError: The correction is what was rejected, is not one record, or would be rejected.
     """
     numbers = _numbers(lake)
 
@@ -125,7 +137,11 @@ def prepare(
         )
 
     files = composed(scratch, records)
+    if correction is not None:
+        _check_changed(files)
     verdicts = judge(scratch, files) if files else {}
+    if correction is not None:
+        _check_correction(files, verdicts)
     refused = {i: reason for f in files for i, reason in _refused(f, verdicts[f.file])}
     if not refused:
         return Prepared(scratch, tuple(files), {})
@@ -201,6 +217,29 @@ def _refused(file: ReplayFile, verdict: Verdict) -> list[tuple[str, str]]:
         for entry in file.entries
         if entry.position in verdict.rejected
     ]
+
+
+def _check_changed(files: Sequence[ReplayFile]) -> None:
+    for entry in (entry for file in files for entry in file.entries):
+        if entry.sha256 == entry.original_sha256:
+            raise UsageError(
+                "corrected record",
+                "is the same as the rejected one",
+                "a change",
+                "leave out --edit to replay it as it is",
+            )
+
+
+def _check_correction(files: Sequence[ReplayFile], verdicts: Mapping[str, Verdict]) -> None:
+    for file in files:
+        verdict = verdicts[file.file]
+        if not verdict.is_data or verdict.found != 1:
+            found = verdict.found if verdict.is_data else "no"
+            what = f"holds {found} record(s)"
+            raise UsageError("corrected record", what, "one record", "mend the file")
+        for reason in verdict.rejected.values():
+            what = f"would be rejected as {reason}"
+            raise UsageError("corrected record", what, "one that loads", "mend the file")
 
 
 def _deed(record: Rejected, action: str, by: By) -> dict[str, object]:

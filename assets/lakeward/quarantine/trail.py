@@ -91,7 +91,8 @@ left join (
     from replay where rejected_as is not null group by rejected_as
 ) as attempt on attempt.rejected_as = q.quarantine_id
 left join (
-    select quarantine_id, max_by(action, "at") as action from quarantine_action group by quarantine_id
+    select quarantine_id, max_by(action, "at") as action
+    from quarantine_action group by quarantine_id
 ) as last on last.quarantine_id = q.quarantine_id
 """
 """Each rejected record with its state. A replay that was rejected again is closed: the record that

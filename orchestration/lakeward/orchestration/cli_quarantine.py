@@ -99,7 +99,11 @@ def quarantine_show(
     for name, value in shown.items():
         for each in value if isinstance(value, list) else [value]:
             say(f"{name}: {'' if each is None else each}")
-    print_records([{k: v for k, v in deed.items() if v is not None} for deed in trail], Format.json)
+    for deed in trail:
+        told = {k: v for k, v in deed.items() if v is not None and k not in ("action", "at")}
+        say(f"{deed['action']} at {deed['at']:%Y-%m-%dT%H:%M:%SZ}:")
+        for name, value in told.items():
+            say(f"  {name}: {value}")
 
 
 @quarantine_app.command("replay")
@@ -136,9 +140,7 @@ def quarantine_replay(
     if preview:
         found = replays.preview(settings, selection, correction)
         if content:
-            _audit(
-                settings, "preview", (f"{len(found.changes or [])} rows",), len(found.changes or [])
-            )
+            _audit(settings, "preview", ("canonical rows",), len(found.changes or []))
     else:
         by = By(principal(), datetime.now(UTC), note)
         found = replays.replay(settings, selection, by, correction)
@@ -189,7 +191,10 @@ def _explanation(settings: Settings, record: "Rejected", held: bytes) -> list[st
     from lakeward.landing.sources import load_inventory
     from lakeward.orchestration.replays import formats
 
-    source = load_inventory(settings.home).source(record.source)
+    sources = {source.name: source for source in load_inventory(settings.home).sources}
+    if record.source not in sources:
+        return ["source: is no longer in the interface inventory"]
+    source = sources[record.source]
     return formats()[source.format].explain(record, held, settings.home.landing, source)
 
 
@@ -215,7 +220,7 @@ def _correction(ids: list[str], edit: Path | None) -> bytes | None:
         raise UsageError("--edit", "names one record", "one ID", "give the ID it corrects")
     if not edit.is_file():
         raise UsageError(str(edit), "does not exist", "a corrected record", "check the path")
-    return edit.read_bytes().rstrip(b"\r\n")
+    return edit.read_bytes().removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n")
 
 
 def _print_replay(found: "Replay", *, as_json: bool, with_content: bool) -> None:
@@ -228,7 +233,7 @@ def _print_replay(found: "Replay", *, as_json: bool, with_content: bool) -> None
     if found.already:
         say(f"{found.already} record(s) are replayed already, or wait for a run.")
     for reason, number in sorted(Counter(refused.values()).items()):
-        say(f"{number} record(s) stay open: they would be rejected again as {reason}.")
+        say(f"{number} record(s) stay as they are: they would be rejected again as {reason}.")
     if found.changes is not None:
         _print_changes(found, with_content=with_content)
     elif found.day and records:

@@ -102,7 +102,7 @@ def replay(
         UsageError: An id or the source is unknown.
         RetryableError: A run writes the lake.
     """
-    home, lake, inventory = settings.home, Lake(settings.home.lake), load_inventory(settings.home)
+    home, lake, inventory = _opened(settings, selection)
     with sole_writer(home):
         finish(lake, home.landing)
         records, already = choose(lake, home.landing, selection)
@@ -123,7 +123,7 @@ def preview(settings: Settings, selection: Selection, correction: bytes | None =
         UsageError: An id or the source is unknown.
         RetryableError: A run writes the lake.
     """
-    home, lake, inventory = settings.home, Lake(settings.home.lake), load_inventory(settings.home)
+    home, lake, inventory = _opened(settings, selection)
     with ExitStack() as held:
         with sole_writer(home):
             records, already = choose(lake, home.landing, selection)
@@ -133,6 +133,13 @@ def preview(settings: Settings, selection: Selection, correction: bytes | None =
         day = _run_day(lake, prepared)
         found = _changes(settings, inventory, trying, prepared, day) if day else []
     return Replay(prepared, already, day, found)
+
+
+def _opened(settings: Settings, selection: Selection) -> tuple[Home, Lake, Inventory]:
+    inventory = load_inventory(settings.home)
+    if selection.source:
+        inventory.source(selection.source)
+    return settings.home, Lake(settings.home.lake), inventory
 
 
 def _tables(inventory: Inventory, records: Sequence[Rejected]) -> list[str]:
