@@ -85,7 +85,7 @@ class Transaction:
 
 @dataclass(frozen=True)
 class TableWrite:
-    """What one write did: the version it made, rows added, bytes of the table, seconds."""
+    """What one write did: its version, rows added or amended, bytes of the table, seconds."""
 
     table: str
     version: int
@@ -348,5 +348,5 @@ def _last_write(lake: Lake, table: str, seconds: float) -> TableWrite:
     if opened is None:
         raise SpecError(f"table {table}", "vanished while it was written")
     metrics = opened.history(1)[0].get("operationMetrics", {})
-    added = int(metrics.get("num_added_rows", 0))
-    return TableWrite(table, opened.version(), added, _size(opened).bytes, seconds)
+    rows = metrics.get("num_added_rows", metrics.get("num_target_rows_updated", 0))
+    return TableWrite(table, opened.version(), int(rows), _size(opened).bytes, seconds)

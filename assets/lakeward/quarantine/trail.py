@@ -18,7 +18,7 @@ from lakeward.lake.tables import (
     TableSpec,
     TableWrite,
     amend,
-    table_names,
+    open_table,
     write,
 )
 from lakeward.quarantine.table import QUARANTINE
@@ -104,11 +104,10 @@ def standing(lake: Lake) -> Iterator[Connection]:
     """Show `standing` and `replay`, and the tables they are made of; nothing is written."""
     tables = [QUARANTINE.name, ACTION.name, "ledger_entry"]
     with connect(lake, tables=tables) as connection:
-        there = set(table_names(lake))
         for spec in (QUARANTINE, ACTION):
-            if spec.name not in there:
+            if open_table(lake, spec.name) is None:
                 _show_empty(connection, spec)
-        if "ledger_entry" not in there:
+        if open_table(lake, "ledger_entry") is None:
             none = "'' as source, '' as file, '' as sha256, '' as state, 0 as found"
             connection.execute(f"create view ledger as select {none} where false")
         connection.execute(_REPLAY)

@@ -173,6 +173,22 @@ def test_resources_keep_their_line_and_what_the_manifest_said(ward: Ward) -> Non
     assert kinds == [("output", "Patient")]
 
 
+def test_an_old_resource_that_comes_back_replaces_no_newer_one(ward: Ward) -> None:
+    old, new = (
+        patient("a", meta={"lastUpdated": f"2026-01-0{day}T10:00:00Z"}, active=day == 5)
+        for day in (5, 6)
+    )
+    ward.land("ehr", "old.ndjson", old[:-1] + "\n")
+    ward.night()
+    ward.land("ehr", "new.ndjson", new + "\n", date(2026, 1, 6))
+    ward.night()
+    ward.replay(*ward.ids(), correction=old.encode())
+    ward.night()
+    assert ward.states() == {"replayed": 1}
+    assert ward.rows("select count(*) from raw_fhir__resource") == [(2,)]
+    assert ward.rows("select resource from fhir_current") == [(new,)]
+
+
 def test_a_correction_keeps_the_original_and_links_both(ward: Ward) -> None:
     ward.land("ehr", "p.ndjson", patient(None) + "\n")
     ward.night()
