@@ -1,7 +1,6 @@
 """Assets of the raw layer: verbatim FHIR resources and HL7 v2 messages, and what was set aside."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +17,7 @@ from lakeward.lake.tables import Lake, TableSpec, ensure_table
 from lakeward.landing.ledger import LEDGER_ENTRY, FileCounts
 from lakeward.landing.loading import Load, load_pending
 from lakeward.landing.sources import Inventory
-from lakeward.quarantine.records import Rejected, Selection, find, tally
 from lakeward.quarantine.table import QUARANTINE
-from lakeward.quarantine.trail import settle
 
 
 @dataclass(frozen=True)
@@ -45,49 +42,6 @@ PROMISED = "promised_is_found"
 def raw_assets(inventory: Inventory) -> list[dg.AssetsDefinition]:
     """Make one raw asset per format."""
     return [_raw_asset(inventory, each) for each in FORMATS]
-
-
-def quarantine_asset() -> dg.AssetsDefinition:
-    """Make the asset `quarantine`: rejected records by interface, reason and state."""
-
-    @dg.multi_asset(
-        name="quarantine",
-        specs=[
-            table_asset(
-                QUARANTINE,
-                group="raw",
-                kinds={"deltalake"},
-                deps=[dg.AssetKey(each.raw.name) for each in FORMATS],
-            )
-        ],
-        pool=WRITER_POOL,
-    )
-    @told_safely
-    def _quarantine(home: LakewardHome) -> Iterator[dg.MaterializeResult[None]]:
-        lake = home.lake()
-        ensure_table(lake, QUARANTINE)
-        written = settle(lake)
-        yield table_result(lake, QUARANTINE.name, written, extra=_standing(find(lake, Selection())))
-
-    return _quarantine
-
-
-def _standing(records: Sequence[Rejected]) -> dict[str, Any]:
-    """Count rejected records by state, and by interface, reason and state."""
-    rows = tally(records)
-    states = {s: sum(r.state == s for r in records) for s in ("open", "replayed", "discarded")}
-    open_for = Counter(record.reason for record in records if record.state == "open")
-    kinds = {"source": "string", "reason": "string", "state": "string", "records": "int"}
-    table = dg.MetadataValue.table(
-        records=[dg.TableRecord(row) for row in rows],
-        schema=dg.TableSchema(columns=[dg.TableColumn(n, k) for n, k in kinds.items()]),
-    )
-    return {
-        **states,
-        "waiting_for_a_run": sum(record.is_waiting for record in records),
-        **{f"reason/{reason}": number for reason, number in sorted(open_for.items())},
-        "by_source_and_reason": table,
-    }
 
 
 def _raw_asset(inventory: Inventory, each: Format) -> dg.AssetsDefinition:

@@ -82,7 +82,7 @@ def _findings(kind: str, record: dict[str, Any]) -> list[str]:
             _finding(kind, found["type"], found["loc"])
             for found in error.errors(include_input=False, include_url=False, include_context=False)
         ]
-    except Exception:
+    except Exception:  # it breaks in many ways on what is no resource
         return [f"{kind}: cannot be read as FHIR: a part of it has another shape or type"]
     return []
 

@@ -178,27 +178,27 @@ class _Known:
     seen: set[tuple[str, int, int]]
     names: set[tuple[str, str]]
     contents: dict[str, int]
-    promises: dict[int, dict[str, object]]
     last: int
+    promises: dict[int, dict[str, object]]
 
     @classmethod
     def of(cls, connection: Connection, source: str) -> "_Known":
-        rows = connection.execute(
-            "select file, bytes, modified_ns, sha256, received, repeats from ledger_entry"
-            " where source = ? and step = ?",
-            [source, RECEIVED],
-        ).fetchall()
         promised = connection.execute(
             f"select received, {', '.join(_INHERITED)} from ledger_entry"
             " where source = ? and step = ? and kind is not null",
+            [source, RECEIVED],
+        ).fetchall()
+        rows = connection.execute(
+            "select file, bytes, modified_ns, sha256, received, repeats from ledger_entry"
+            " where source = ? and step = ?",
             [source, RECEIVED],
         ).fetchall()
         return cls(
             seen={(file, size, modified) for file, size, modified, *_ in rows},
             names={(file, digest) for file, _, _, digest, *_ in rows},
             contents={digest: number for *_, digest, number, repeats in rows if repeats is None},
-            promises={n: dict(zip(_INHERITED, told, strict=True)) for n, *told in promised},
             last=max((number for *_, number, _ in rows), default=0),
+            promises={n: dict(zip(_INHERITED, told, strict=True)) for n, *told in promised},
         )
 
     def enter(self, landing: Path, delivery: Delivery) -> list[dict[str, object]]:
@@ -212,7 +212,6 @@ class _Known:
                 continue
             self.last += 1
             self.names.add((file, digest))
-            origin = replayed(file)
             rows.append(
                 {
                     "source": delivery.source,
@@ -222,18 +221,20 @@ class _Known:
                     "sha256": digest,
                     "bytes": stat.st_size,
                     "modified_ns": stat.st_mtime_ns,
-                    "repeats": None if origin else self.contents.get(digest),
-                    **(
-                        self.promises.get(origin[1], {})
-                        if origin
-                        else _promise(delivery, path.name)
-                    ),
+                    "repeats": self.contents.get(digest),
+                    **_promise(delivery, path.name),
                     "state": "received",
                     "step": RECEIVED,
+                    **self._again(file),
                 }
             )
             self.contents.setdefault(digest, self.last)
         return rows
+
+    def _again(self, file: str) -> dict[str, object]:
+        """Give what a replay file has from the file it came from; nothing for any other."""
+        origin = replayed(file)
+        return {"repeats": None, **self.promises.get(origin[1], {})} if origin else {}
 
 
 def _promise(delivery: Delivery, name: str) -> dict[str, object]:
@@ -260,7 +261,14 @@ def _append(lake: Lake, rows: list[dict[str, object]]) -> None:
     write(lake, LEDGER_ENTRY, table, mode="append")
 
 
-_INHERITED = ("kind", "promised_type", "transaction_time", "export_group")
+_OF_THE_FILE = {"source", "received", "day", "file", "sha256", "bytes", "modified_ns", "repeats"}
+_OF_ITS_RECORDS = {"promised", "found", "stored", "duplicate", "quarantined", "state", "step"}
+_INHERITED = tuple(
+    column.name
+    for column in LEDGER_ENTRY.columns
+    if column.name not in _OF_THE_FILE | _OF_ITS_RECORDS
+)
+"""What a manifest says of a file, and so of its records when they come again."""
 
 _COUNTS = pa.schema(
     [(f.name, pa.string() if f.name == "state" else pa.int64()) for f in fields(FileCounts)]

@@ -6,7 +6,7 @@ import dagster as dg
 import pyarrow as pa
 
 from lakeward.assets.home import LakewardHome
-from lakeward.assets.raw import quarantine_asset
+from lakeward.assets.quarantine import quarantine_asset
 from lakeward.core.settings import Settings
 from lakeward.lake.tables import Lake, Transaction, arrow_schema
 from lakeward.quarantine.table import QUARANTINE, write_quarantine

@@ -120,7 +120,7 @@ def test_kill_nine_between_the_trail_and_the_files(ward: Ward) -> None:
     _story(ward)
     killed = subprocess.run(
         [sys.executable, "-c", KILLER, str(ward.home.root)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         check=False,
     )
