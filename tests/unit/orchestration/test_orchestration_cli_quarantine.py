@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from lakeward.core.settings import Settings, principal
+from lakeward.lake.lock import sole_writer
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
 from lakeward.landing.deliveries import deliveries, land
@@ -198,3 +199,18 @@ def test_nothing_to_show_is_no_error(settings: Settings, monkeypatch: pytest.Mon
     monkeypatch.setenv("LAKEWARD_HOME", str(settings.home.root))
     cli_quarantine.quarantine_list(json=True)
     assert not settings.home.lake.exists(), "reading makes no table"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("replay", "--all"), ("replay", "--all", "--preview"), ("show", "ID", "--content")],
+)
+def test_while_a_run_writes_the_lake_nothing_is_done(
+    call: Call, home: Settings, arguments: tuple[str, ...]
+) -> None:
+    wanted = ids(call)["missing_id"]
+    with sole_writer(home.home):
+        named = [wanted if word == "ID" else word for word in arguments]
+        code, out, err = call("quarantine", *named)
+    assert (code, out) == (2, "")
+    assert "another run is writing this lake" in err
