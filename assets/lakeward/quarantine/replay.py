@@ -210,12 +210,16 @@ def discard(lake: Lake, records: Sequence[Rejected], by: By) -> int:
 
 def _refused(file: ReplayFile, verdict: Verdict) -> list[tuple[str, str]]:
     """Give the records that would not be loaded, and why."""
-    if not verdict.is_data or verdict.found != len(file.entries):
+    places = {entry.position for entry in file.entries}
+    reasons = verdict.rejected
+    if verdict.found == len(places) == 1:  # whatever place the format calls it by
+        reasons = dict(zip(places, verdict.rejected.values(), strict=False))
+    if not verdict.is_data or verdict.found != len(places) or not reasons.keys() <= places:
         return [(entry.record.quarantine_id, NOT_ONE) for entry in file.entries]
     return [
-        (entry.record.quarantine_id, verdict.rejected[entry.position])
+        (entry.record.quarantine_id, reasons[entry.position])
         for entry in file.entries
-        if entry.position in verdict.rejected
+        if entry.position in reasons
     ]
 
 

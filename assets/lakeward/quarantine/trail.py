@@ -49,7 +49,10 @@ select
     case
         when entry.state is null or entry.state = 'received' then 'waiting'
         when again.quarantine_id is not null then 'rejected'
-        when entry.state = 'loaded' and entry.found = planned.records then 'loaded'
+        when entry.state = 'loaded' and entry.found = planned.records
+            and coalesce(rejected.records, 0)
+                = count(again.quarantine_id) over (partition by deed.source, deed.file)
+            then 'loaded'
         else 'unclear'
     end as outcome,
     again.quarantine_id as rejected_as,
@@ -61,10 +64,14 @@ join (
 left join ledger as entry
     on entry.source = deed.source and entry.file = deed.file and entry.sha256 = deed.file_sha256
 left join quarantine as again
-    on again.source = deed.source and again.file = deed.file and again.position = deed.position
+    on again.source = deed.source and again.file = deed.file
+    and (again.position = deed.position or planned.records = 1)
+left join (
+    select source, file, count(*) as records from quarantine group by source, file
+) as rejected on rejected.source = deed.source and rejected.file = deed.file
 where deed.file is not null
 """
-"""What became of each replay. `unclear`: the file was read as another number of records."""
+"""What became of each replay. `unclear`: the file was read as other records than were put in it."""
 
 _STANDING = """
 create or replace temp view standing as

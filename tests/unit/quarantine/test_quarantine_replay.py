@@ -5,13 +5,16 @@ import json
 from datetime import UTC, date, datetime
 from hashlib import sha256
 
+import pyarrow as pa
 import pytest
 from ward import DAY, Ward, message, patient
 
 from lakeward.core.errors import PermanentError, UsageError
-from lakeward.lake.tables import newest_version
+from lakeward.lake.tables import Transaction, arrow_schema, newest_version
+from lakeward.orchestration.replays import formats
 from lakeward.quarantine.records import Selection, find, trail_of
-from lakeward.quarantine.replay import By, discard
+from lakeward.quarantine.replay import NOT_ONE, By, Verdict, discard, prepare
+from lakeward.quarantine.table import QUARANTINE, write_quarantine
 
 BY = By("tester", datetime(2026, 1, 6, tzinfo=UTC), "why")
 
@@ -97,6 +100,51 @@ def test_one_record_is_open_once_when_its_replay_is_rejected(ward: Ward) -> None
     ward.night()
     assert ward.states() == {"replayed": 1, "discarded": 1}
     assert [d.outcome for d in trail_of(ward.lake, original)] == ["rejected", "loaded"]
+
+
+def test_a_file_that_is_read_as_other_records_is_not_taken_for_loaded(ward: Ward) -> None:
+    ward.land("adt", "a.hl7", message("1", "NEW") + "\r" + message("2", "NEW"))
+    ward.night()
+    ward.accept("NEW")
+    ward.replay(source="adt")
+    odd = ward.rows("select * replace ('odd' as quarantine_id) from quarantine limit 1")
+    names = [column.name for column in QUARANTINE.columns]
+    row = dict(zip(names, odd[0], strict=True)) | {
+        "file": "adt/2026-01-05/replay/000000000001-0001.hl7",
+        "position": 9,
+    }
+    table = pa.Table.from_pylist([row], schema=arrow_schema(QUARANTINE))
+    write_quarantine(ward.lake, table, Transaction("other", 1))
+    ward.night()
+    assert ward.states() == {"open": 3}
+    assert trail_of(ward.lake, ward.ids()[0])[0].outcome == "unclear"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"),
+    [
+        (Verdict(1), []),
+        (Verdict(1, {0: "x"}), ["x"]),
+        (Verdict(1, {1: "x"}), ["x"]),
+        (Verdict(2), [NOT_ONE]),
+        (Verdict(0), [NOT_ONE]),
+        (Verdict(1, is_data=False), [NOT_ONE]),
+    ],
+)
+def test_a_verdict_on_one_record_holds_by_whatever_place(
+    ward: Ward, verdict: Verdict, told: list[str]
+) -> None:
+    ward.land("adt", "a.hl7", message("1", "NEW"))
+    ward.night()
+    prepared = prepare(
+        ward.lake,
+        ward.home.landing,
+        ward.home.work / "out",
+        find(ward.lake, Selection()),
+        shapes={"adt": formats()["hl7v2"].shape},
+        judge=lambda _, files: {file.file: verdict for file in files},
+    )
+    assert list(prepared.refused.values()) == told
 
 
 def test_a_batch_comes_back_as_one_file_in_one_commit_in_order(ward: Ward) -> None:
