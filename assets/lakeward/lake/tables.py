@@ -119,6 +119,8 @@ def open_table(lake: Lake, table: str, version: int | None = None) -> DeltaTable
         opened = _opened(lake.path(table), commit_stamp(lake, table, 0))
         if opened.version() < newest:
             opened.update_incremental()
+        if version not in (None, opened.version()):  # somebody committed since the log was listed
+            return DeltaTable(lake.path(table), version=version)
     except TableNotFoundError:  # a log folder whose first commit was cut off
         return None
     return opened

@@ -2,6 +2,7 @@ import pyarrow as pa
 import pytest
 
 from lakeward.core.errors import SpecError
+from lakeward.lake import tables
 from lakeward.lake.query import connect, snapshot
 from lakeward.lake.tables import (
     Column,
@@ -143,3 +144,15 @@ def test_a_key_that_may_name_somebody_amends_nothing(lake: Lake) -> None:
     write(lake, SPEC, rows(1), mode="append")
     with pytest.raises(SpecError, match="not classed N"):
         amend(lake, SPEC, "name", pa.table({"name": ["x"], "n": [1]}))
+
+
+def test_a_pinned_version_is_that_version_while_another_process_commits(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = write(lake, SPEC, rows(1), mode="append")
+    write(lake, SPEC, rows(2), mode="append")
+    # a reader looked at the log a moment before the second commit, and opens the table after it
+    monkeypatch.setattr(tables, "newest_version", lambda *_: first.version)
+    opened = open_table(lake, "person", first.version)
+    assert opened is not None
+    assert opened.version() == first.version

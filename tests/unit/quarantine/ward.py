@@ -66,7 +66,8 @@ class Ward:
         """Load what is pending, as a run does."""
         finish(self.lake, self.home.landing)
         inventory = load_inventory(self.home)
-        for source in inventory.sources:
+        used = [s for s in inventory.sources if (self.home.landing / s.name).is_dir()]
+        for source in used:
             register(
                 self.lake,
                 self.home.landing,
