@@ -85,7 +85,7 @@ def composed(kind: str, contents: list[bytes], root: Path) -> dict[str, list[tup
     return {file.file: [(e.position, e.sha256) for e in file.entries] for file in files}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(MESSAGES)
 def test_messages_are_read_back_one_by_one(contents: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -99,7 +99,7 @@ def test_messages_are_read_back_one_by_one(contents: list[bytes]) -> None:
             assert [(i, sha256(r).hexdigest()) for i, r in enumerate(read, 1)] == entries
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(LINES)
 def test_lines_are_read_back_on_their_own_lines(contents: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:

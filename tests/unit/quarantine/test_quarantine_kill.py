@@ -99,7 +99,6 @@ def test_a_kill_at_any_step_and_a_second_call(
                 break
         shaken.replay(source="adt")
         shaken.night()
-        shaken.night()
         _check(shaken, f"killed at step {step}")
     assert step >= 6
 
