@@ -12,6 +12,7 @@ from lakeward.lake.query import connect
 from lakeward.landing.deliveries import deliveries, incomplete
 from lakeward.landing.ledger import LEDGER_ENTRY, register
 from lakeward.landing.sources import Inventory, Source
+from lakeward.quarantine.replay import finish
 
 ARRIVED = "delivered"
 _LOOK_BACK = 31
@@ -41,6 +42,7 @@ def delivery_assets(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         landing, lake, through = home.settings().home.landing, home.lake(), home.day_of(context).day
+        finish(lake, landing)
         for source in inventory.sources:
             if delivery_key(source) not in context.selected_asset_keys:
                 continue

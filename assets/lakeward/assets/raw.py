@@ -60,34 +60,6 @@ def raw_assets(inventory: Inventory) -> list[dg.AssetsDefinition]:
     return [_raw_asset(inventory, each) for each in FORMATS]
 
 
-def quarantine_asset() -> dg.AssetsDefinition:
-    """Make the asset `quarantine`: rejected records by reason."""
-
-    @dg.multi_asset(
-        name="quarantine",
-        specs=[
-            table_asset(
-                QUARANTINE,
-                group="raw",
-                kinds={"deltalake"},
-                deps=[dg.AssetKey(each.raw.name) for each in FORMATS],
-            )
-        ],
-    )
-    @told_safely
-    def _quarantine(home: LakewardHome) -> Iterator[dg.MaterializeResult[None]]:
-        lake = home.lake()
-        ensure_table(lake, QUARANTINE)
-        with connect(lake, tables=[QUARANTINE.name]) as connection:
-            reasons = connection.execute(
-                "select reason, count(*) from quarantine where state = 'open' group by 1 order by 1"
-            ).fetchall()
-        counts = {f"reason/{reason}": count for reason, count in reasons}
-        yield table_result(lake, QUARANTINE.name, extra=counts)
-
-    return _quarantine
-
-
 def _raw_asset(inventory: Inventory, each: Format) -> dg.AssetsDefinition:
     sources = [s for s in inventory.sources if s.format == each.name]
     key = dg.AssetKey(each.raw.name)

@@ -94,7 +94,7 @@ class Transaction:
 
 @dataclass(frozen=True)
 class TableWrite:
-    """What one write did: the version it made, rows added, bytes of the table, seconds."""
+    """What one write did: its version, rows added or amended, bytes of the table, seconds."""
 
     table: str
     version: int
@@ -128,6 +128,8 @@ def open_table(lake: Lake, table: str, version: int | None = None) -> DeltaTable
         opened = _opened(lake.path(table), commit_stamp(lake, table, 0))
         if opened.version() < newest:
             opened.update_incremental()
+        if version not in (None, opened.version()):  # somebody committed since the log was listed
+            return DeltaTable(lake.path(table), version=version)
     except TableNotFoundError:  # a log folder whose first commit was cut off
         return None
     return opened
@@ -243,10 +245,52 @@ def write(
             commit_properties=_commit_properties(transaction, content),
         )
     except CommitFailedError as error:
-        raise RetryableError(
-            f"table {spec.name}", "another writer committed first", "one writer", "run again"
-        ) from error
+        raise _overtaken(spec) from error
     return _last_write(lake, spec.name, time.perf_counter() - started)
+
+
+def amend(lake: Lake, spec: TableSpec, key: str, rows: pa.Table) -> TableWrite:
+    """Set columns of rows that stand in a table, in one commit.
+
+    The log gets the comparison of the key columns, and the least and the greatest key.
+
+    Args:
+        lake: Where the table lives.
+        spec: Its columns.
+        key: Column that tells the rows; unique in `rows`, and without PHI.
+        rows: The key and the columns to set.
+
+    Raises:
+        SpecError: The key is not classed N.
+        RetryableError: Another writer committed at the same time.
+    """
+    started = time.perf_counter()
+    if key not in {column.name for column in spec.columns if column.phi is Phi.N}:
+        raise SpecError(f"table {spec.name}", f"key {key} is not classed N", "a key without PHI")
+    ensure_table(lake, spec)
+    types = arrow_schema(spec)
+    source = rows.cast(pa.schema([types.field(name) for name in rows.column_names]))
+    opened = open_table(lake, spec.name) or DeltaTable(lake.path(spec.name))
+    try:
+        opened.merge(
+            source,
+            predicate=f'target."{key}" = source."{key}"',
+            source_alias="source",
+            target_alias="target",
+            streamed_exec=False,
+            writer_properties=_writer_properties(spec),
+        ).when_matched_update(
+            {name: f'source."{name}"' for name in rows.column_names if name != key}
+        ).execute()
+    except CommitFailedError as error:
+        raise _overtaken(spec) from error
+    return _last_write(lake, spec.name, time.perf_counter() - started)
+
+
+def _overtaken(spec: TableSpec) -> RetryableError:
+    return RetryableError(
+        f"table {spec.name}", "another writer committed first", "one writer", "run again"
+    )
 
 
 def transaction_version(lake: Lake, table: str, app_id: str) -> int | None:
@@ -358,5 +402,5 @@ def _last_write(lake: Lake, table: str, seconds: float) -> TableWrite:
     if opened is None:
         raise SpecError(f"table {table}", "vanished while it was written")
     metrics = opened.history(1)[0].get("operationMetrics", {})
-    added = int(metrics.get("num_added_rows", 0))
-    return TableWrite(table, opened.version(), added, _size(opened).bytes, seconds)
+    rows = metrics.get("num_added_rows", metrics.get("num_target_rows_updated", 0))
+    return TableWrite(table, opened.version(), int(rows), _size(opened).bytes, seconds)
