@@ -7,8 +7,8 @@ Files are never changed here, and what they hold is not looked at.
 import json
 import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -24,12 +24,19 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Delivery:
-    """One complete delivery: its source, its day, and its files in order of name."""
+    """One complete delivery: its source, its day, its files in order of name, its manifests.
+
+    A day can hold several exports, each in a folder of its own with a manifest of its own.
+    """
 
     source: str
     day: date
     files: tuple[Path, ...]
-    manifest: Manifest | None = None
+    manifests: Mapping[Path, Manifest] = field(default_factory=dict)
+
+    def manifest_of(self, path: Path) -> Manifest | None:
+        """Give the manifest that speaks of a file: the one nearest to it."""
+        return next((self.manifests[f] for f in path.parents if f in self.manifests), None)
 
 
 def deliveries(landing: Path, source: str, through: date) -> list[Delivery]:
@@ -100,13 +107,12 @@ def _delivery(folder: Path, source: str, day: date) -> Delivery:
         for p in folder.rglob("*")
         if p.is_file() and p.name != MARKER and not p.name.startswith(".")
     )
-    return Delivery(source, day, tuple(files), _manifest(folder / MANIFEST))
+    found = {p.parent: _manifest(p) for p in files if p.name == MANIFEST}
+    return Delivery(source, day, tuple(files), {f: m for f, m in found.items() if m})
 
 
 def _manifest(path: Path) -> Manifest | None:
     """Read the manifest of a bulk export; none from a file that is none."""
-    if not path.is_file():
-        return None
     try:
         return parse_manifest(json.loads(path.read_text(encoding="utf-8")), path.name)
     except (ValueError, OSError, SpecError):

@@ -222,7 +222,7 @@ class _Known:
                     "bytes": stat.st_size,
                     "modified_ns": stat.st_mtime_ns,
                     "repeats": self.contents.get(digest),
-                    **_promise(delivery, path.name),
+                    **_promise(delivery, path),
                     "state": "received",
                     "step": RECEIVED,
                     **self._again(file),
@@ -237,10 +237,10 @@ class _Known:
         return {"repeats": None, **self.promises.get(origin[1], {})} if origin else {}
 
 
-def _promise(delivery: Delivery, name: str) -> dict[str, object]:
+def _promise(delivery: Delivery, path: Path) -> dict[str, object]:
     """Give what the delivery's manifest says of a file."""
-    manifest = delivery.manifest
-    file = manifest.file(name) if manifest else None
+    manifest = delivery.manifest_of(path)
+    file = manifest.file(path.name) if manifest else None
     if manifest is None or file is None:
         return {}
     return {

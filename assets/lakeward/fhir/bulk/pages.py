@@ -7,9 +7,10 @@ which stays when its URL expires and is given anew; its name comes from the firs
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urljoin
 
 from lakeward.fhir.bulk.store import write_text
 from lakeward.fhir.bulk.transport import Answer
@@ -84,9 +85,7 @@ def file_entries(first: Sequence[Page], latest: Sequence[Page]) -> list[FileEntr
         FileEntry(
             key=key,
             name=_unique(safe_name(file), taken),
-            promised=ManifestFile(
-                file.kind, urls.get(key, file.url), file.type, file.count, file.size
-            ),
+            promised=replace(file, url=urls.get(key, file.url)),
             with_token=manifest.requires_access_token,
             is_organized=manifest.organized_by is not None,
         )
@@ -132,7 +131,9 @@ def _placed(pages: Sequence[Page]) -> Iterator[tuple[str, ManifestFile, Manifest
         files = iter(manifest.files)
         for array in _ARRAY_OF:
             for position, _ in enumerate(page.body.get(array) or []):
-                yield f"{number}/{array}/{position}", next(files), manifest
+                file = next(files)
+                absolute = replace(file, url=urljoin(page.url, file.url))
+                yield f"{number}/{array}/{position}", absolute, manifest
 
 
 def _promises(page: Page, kind: str) -> list[tuple[str | None, int | None]]:
