@@ -1,4 +1,4 @@
-"""A FHIR bulk server for tests: real HTTP on 127.0.0.1, with the deviations of real ones as switches.
+"""A FHIR bulk server for tests: real HTTP on 127.0.0.1, the deviations of real ones as switches.
 
 It keeps the guide where no switch says otherwise, checks tokens and assertions like a real server,
 and remembers every request. Two of them are two origins.
@@ -155,6 +155,7 @@ class BulkServer:
         self.assertions: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self.jtis: set[str] = set()
         self.lock = Lock()
+        self.errors: list[Exception] = []
         self.origin = ""
 
     @property
@@ -185,6 +186,7 @@ class BulkServer:
             http.shutdown()
             http.server_close()
             thread.join()
+        assert not self.errors
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -218,8 +220,14 @@ class _Handler(BaseHTTPRequestHandler):
             script = self.bulk.switches.scripts.get(kind)
             if script:
                 self._answer(script.pop(0))
-            else:
+                return
+            try:
                 getattr(self, f"_{kind}")(seen)
+            except ConnectionError:
+                pass  # the client went away
+            except Exception as error:
+                self.bulk.errors.append(error)
+                raise
 
     def _answer(self, answer: Scripted) -> None:
         data = answer.body if isinstance(answer.body, bytes) else b""
@@ -249,8 +257,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _token(self, seen: Seen) -> None:
         form, bulk = dict(parse_qsl(seen.body.decode())), self.bulk
-        keys = KeySet.import_key_set(bulk.jwks or {"keys": []})
         try:
+            keys = KeySet.import_key_set(bulk.jwks or {"keys": []})
             signed = jwt.decode(form["client_assertion"], keys, algorithms=["RS384", "ES384"])
             claims, now = signed.claims, bulk.now().timestamp()
             assert form["grant_type"] == "client_credentials"

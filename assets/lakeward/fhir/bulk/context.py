@@ -1,15 +1,13 @@
 """What every step of an export gets handed: settings, connection, store, log and clock."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from random import SystemRandom
-from time import sleep
+from dataclasses import dataclass
 
 from lakeward.core.errors import UsageError
 from lakeward.core.paths import Home
 from lakeward.fhir.bulk.auth import Tokens
+from lakeward.fhir.bulk.clock import Clock
 from lakeward.fhir.bulk.journal import Journal
 from lakeward.fhir.bulk.keys import key_folder, read_keys
 from lakeward.fhir.bulk.polling import Patience
@@ -18,19 +16,6 @@ from lakeward.fhir.bulk.store import Store, store_of
 from lakeward.fhir.bulk.transport import Answer, Transport, connect
 from lakeward.landing.bulk import BulkExport
 from lakeward.landing.sources import Source
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class Clock:
-    """Time and chance; tests hand in their own."""
-
-    now: Callable[[], datetime] = _now
-    sleep: Callable[[float], None] = sleep
-    chance: Callable[[], float] = field(default=SystemRandom().random)
 
 
 @dataclass(frozen=True)

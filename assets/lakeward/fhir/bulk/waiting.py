@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 
 BACK_OFF = 2.0
 EPOCH_MILLISECONDS, EPOCH_SECONDS = 1e12, 1e9
-_NUMBER = re.compile(r"\s*\d{1,15}(\.\d{1,9})?\s*")
+_NUMBER = re.compile(r"\s*[0-9]{1,15}(\.[0-9]{1,9})?\s*")
 
 
 @dataclass(frozen=True)

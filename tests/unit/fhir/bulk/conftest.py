@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bulk_server import BulkServer, Resource
 
+from bulk_server import BulkServer, Resource
 from lakeward.core.settings import Settings
-from lakeward.fhir.bulk.context import Clock, Context, open_context
+from lakeward.fhir.bulk.clock import Clock
+from lakeward.fhir.bulk.context import Context, open_context
 from lakeward.fhir.bulk.exports import Wish, begin, complete
 from lakeward.fhir.bulk.keys import generate_key, jwks, key_folder, read_keys
 from lakeward.fhir.bulk.state import Export

@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from bulk_server import Scripted, outcome
 
+from bulk_server import Scripted, outcome
 from lakeward.core.errors import UsageError
 from lakeward.fhir.bulk.exports import Wish, begin, complete
 from lakeward.fhir.bulk.state import Export

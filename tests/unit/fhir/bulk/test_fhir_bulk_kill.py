@@ -1,4 +1,4 @@
-"""Case 17: `kill -9` before and after every step, then a second process: one kick-off, one delivery."""
+"""Case 17: `kill -9` before and after every step, then a second process: one kick-off only."""
 
 import json
 import os
@@ -21,14 +21,15 @@ from datetime import date, datetime
 from pathlib import Path
 from lakeward.core.paths import Home
 from lakeward.fhir.bulk import exports, fetching, steps, store
-from lakeward.fhir.bulk.context import Clock, open_context
+from lakeward.fhir.bulk.clock import Clock
+from lakeward.fhir.bulk.context import open_context
 from lakeward.landing.sources import Source
 
 home, source, at = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
 now = datetime.fromisoformat(sys.argv[4])
 die = lambda: os.kill(os.getpid(), signal.SIGKILL)
 action, _, when = at.partition(":")
-name = {"download": "download"}.get(action, action)
+name = action
 
 if when in ("before", "after"):
     inner = steps._ACTIONS[name]

@@ -1,11 +1,10 @@
-"""From the server into the lake: a pulled export is loaded like any delivery (cases 12 to 14, 20)."""
+"""From the server into the lake: an export is loaded like any delivery (cases 12 to 14, 20)."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
 from bulk_server import ndjson, outcome
-
 from lakeward.fhir.ingest import load
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
@@ -101,8 +100,11 @@ def test_14_files_of_deletions_are_landed_as_such(hospital: Make) -> None:
     assert one.pull(day=day).state == "complete"
     (path,) = [p for p in one.landed(day) if "Bundle" in p.name]
     assert path.read_bytes() == ndjson(one.server.switches.deleted)
-    kinds = loaded(one, "select kind, promised from ledger_entry where step = 2 and day = "
-                        f"date '{day}' and kind = 'deleted'")
+    kinds = loaded(
+        one,
+        "select kind, promised from ledger_entry where step = 2 and day = "
+        f"date '{day}' and kind = 'deleted'",
+    )
     assert kinds == [("deleted", 2)]
 
 
