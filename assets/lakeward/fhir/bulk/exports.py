@@ -7,17 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from lakeward.core.errors import UsageError
+from lakeward.core.errors import RetryableError, UsageError
 from lakeward.fhir.bulk.context import Context
 from lakeward.fhir.bulk.fetching import forget_failures
 from lakeward.fhir.bulk.finishing import forget_patients
 from lakeward.fhir.bulk.state import Export, Job, Purpose, due_at
-from lakeward.fhir.bulk.steps import step
+from lakeward.fhir.bulk.steps import STATUS_HEADERS, step
 from lakeward.fhir.bulk.store import Store, read_model
 from lakeward.fhir.bulk.watermark import Watermark, must_be_full, request_hash
 from lakeward.landing.bulk import BulkExport
 
 Told = Callable[[Export], None]
+CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def begin(context: Context, wish: Wish) -> Export:
                 f"let it end, or cancel it: `lakeward bulk cancel {held.source}`",
             )
         return held if held.state == "running" else _resumed(context, held)
+    if held and held.state == "failed":
+        _abandon(context, held)
     mark = read_model(context.store.watermark, Watermark)
     return context.store.save(_plan(context, wish, mark))
 
@@ -85,13 +88,11 @@ def complete(context: Context, export: Export, told: Told = lambda _: None) -> E
 def cancel(context: Context) -> Export | None:
     """Give up the export at hand: the server is told and what was fetched is removed."""
     held = context.store.load()
-    if held is None or held.state in ("complete", "partial"):
+    if held is None or held.state in ("complete", "partial") or held.failure == CANCELLED:
         return None
-    for job in held.jobs:
-        if job.status_url and not job.is_released:
-            context.ask("DELETE", job.status_url, {"Accept": "application/json"})
+    _abandon(context, held)
     forget_patients(context.store.export_folder(held))
-    return context.store.save(held.but(state="failed", failure="cancelled", is_resumable=False))
+    return context.store.save(held.but(state="failed", failure=CANCELLED, is_resumable=False))
 
 
 def is_due(bulk_cadence: str, held: Export | None, day: date, now: datetime) -> bool:
@@ -103,6 +104,16 @@ def is_due(bulk_cadence: str, held: Export | None, day: date, now: datetime) -> 
     if bulk_cadence == "hourly":
         return now - held.started_at >= timedelta(hours=1)
     return day - held.day >= timedelta(days=7 if bulk_cadence == "weekly" else 1)
+
+
+def _abandon(context: Context, held: Export) -> None:
+    """Tell the server that nobody waits for a job: some run one export at a time for a client."""
+    for job in held.jobs:
+        if job.status_url and not job.is_released:
+            try:
+                context.ask("DELETE", job.status_url, STATUS_HEADERS)
+            except RetryableError:
+                continue  # it forgets by itself in time
 
 
 def _plan(context: Context, wish: Wish, mark: Watermark | None) -> Export:

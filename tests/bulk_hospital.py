@@ -1,13 +1,11 @@
-"""A source pulled from the test server, with a clock that only tests move."""
+"""A hospital whose source is pulled from the test server, with a clock that only tests move."""
 
-from collections.abc import Callable, Iterator
+import json
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from bulk_server import BulkServer, Resource
 from lakeward.core.settings import Settings
@@ -63,9 +61,20 @@ class Hospital:
             end_of_support=date(2030, 1, 1),
         )
 
+    @property
+    def clock(self) -> Clock:
+        return Clock(now=self.time.now, sleep=self.time.sleep, chance=lambda: 0.5)
+
+    def write_inventory(self) -> None:
+        """Put a `sources.yaml` with this source into the home."""
+        facility = {"id": "LKWD", "name": "Test", "time_zone": "America/New_York"}
+        source = self.source.model_dump(mode="json")
+        self.settings.home.root.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"facility": facility, "sources": [source]})  # JSON is YAML
+        (self.settings.home.root / "sources.yaml").write_text(text)
+
     def context(self) -> Context:
-        clock = Clock(now=self.time.now, sleep=self.time.sleep, chance=lambda: 0.5)
-        return self.stack.enter_context(open_context(self.settings.home, self.source, clock))
+        return self.stack.enter_context(open_context(self.settings.home, self.source, self.clock))
 
     def pull(self, day: date = DAY, **wish: Any) -> Export:
         """Run an export to its end."""
@@ -114,32 +123,26 @@ def encounter(number: int, of: int, updated: datetime = START - timedelta(days=3
 RESOURCES = [*map(patient, range(1, 6)), *(encounter(n, n % 5 + 1) for n in range(1, 9))]
 
 
-@pytest.fixture
-def time() -> Time:
-    """A clock that stands still."""
-    return Time()
-
-
-@pytest.fixture
-def hospital(settings: Settings, time: Time) -> Iterator[Callable[..., Hospital]]:
+def make_hospital(
+    settings: Settings,
+    stack: ExitStack,
+    resources: list[Resource] | None = None,
+    *,
+    auth: bool = False,
+    **given: Any,
+) -> Hospital:
     """Make a server and a source: `bulk_` arguments are settings, the others switches."""
-    with ExitStack() as stack:
-
-        def make(
-            resources: list[Resource] | None = None, *, auth: bool = False, **given: Any
-        ) -> Hospital:
-            own = {k.removeprefix("bulk_"): v for k, v in given.items() if k.startswith("bulk_")}
-            switches = {k: v for k, v in given.items() if not k.startswith("bulk_")}
-            held = list(RESOURCES if resources is None else resources)
-            switches.setdefault("needs_token", auth)
-            server = stack.enter_context(BulkServer(time.now, held, **switches).running())
-            bulk = {"level": "system", "types": ("Patient", "Encounter"), **own}
-            made = Hospital(settings, time, server, bulk, stack)
-            if auth:
-                made.bulk.setdefault("client_id", "lakeward-test")
-                folder = key_folder(settings.home, made.source)
-                generate_key(folder, "ES384", time.now())
-                server.jwks = jwks(read_keys(folder))
-            return made
-
-        yield make
+    time = Time()
+    own = {k.removeprefix("bulk_"): v for k, v in given.items() if k.startswith("bulk_")}
+    switches = {k: v for k, v in given.items() if not k.startswith("bulk_")}
+    held = list(RESOURCES if resources is None else resources)
+    switches.setdefault("needs_token", auth)
+    server = stack.enter_context(BulkServer(time.now, held, **switches).running())
+    bulk = {"level": "system", "types": ("Patient", "Encounter"), **own}
+    made = Hospital(settings, time, server, bulk, stack)
+    if auth:
+        made.bulk.setdefault("client_id", "lakeward-test")
+        folder = key_folder(settings.home, made.source)
+        generate_key(folder, "ES384", time.now())
+        server.jwks = jwks(read_keys(folder))
+    return made
