@@ -81,4 +81,6 @@ def _metadata(export: Export) -> dict[str, str | int]:
         "files": sum(job.files for job in export.jobs),
         "jobs": len(export.jobs),
         "losses_told_by_the_server": sum(job.losses for job in export.jobs),
+        "older_than_since": sum(job.older for job in export.jobs),
+        "outside_type_filters": sum(job.unwanted for job in export.jobs),
     }

@@ -151,6 +151,9 @@ def _conclude(export: "Export") -> int:
         return 0
     files = sum(job.files for job in export.jobs)
     say(f"Landed {files} file(s) of {export.source} for {export.day}.")
+    older, unwanted = (sum(getattr(j, n) for j in export.jobs) for n in ("older", "unwanted"))
+    if older or unwanted:
+        say(f"Not asked for: {older} resource(s) older than _since, {unwanted} by no _typeFilter.")
     if export.state == "partial":
         say(f"{export.failure}: the next export asks for the same time again.")
         return 1

@@ -18,7 +18,7 @@ from lakeward.fhir.bulk.store import store_of
 from lakeward.landing.sources import Facility, Inventory, Source
 
 EXPORT = "bulk_export"
-LIGHT = (Action.kick_off, Action.poll)
+LIGHT = (Action.intend, Action.kick_off, Action.poll)
 """What a sensor may do itself: one request. The rest is a run's business."""
 
 
@@ -111,8 +111,11 @@ def _tick(
     with open_context(settings.home, source, clock) as context, store.locked():
         # by now another process may have gone on
         moved = step(context, store.load() or held)
+        if action is Action.intend:
+            moved = step(context, moved)
     if moved.state == "failed":
         return None, f"failed: {moved.failure}"
+    action = Action.kick_off if action is Action.intend else action
     return None, f"{action.value} done, goes on {due_at(moved):%Y-%m-%d %H:%M:%S} UTC"
 
 

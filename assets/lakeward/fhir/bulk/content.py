@@ -20,14 +20,25 @@ _UPDATED = re.compile(rb'"lastUpdated"\s*:\s*"([^"]{1,40})"')
 
 @dataclass
 class Findings:
-    """What was counted; `entries` are those of Bundles, `older` are lines older than `since`."""
+    """What was counted.
+
+    Attributes:
+        lines: Lines that are not blank.
+        entries: Entries of Bundles.
+        older: Lines whose lastUpdated is older than `since`.
+        unwanted: Lines that match no type filter.
+        size: Bytes, unpacked.
+        stored_size: Bytes as written.
+        first: First byte that is not blank.
+        tail: What stands after the last line end.
+    """
 
     lines: int = 0
     entries: int = 0
     older: int = 0
+    unwanted: int = 0
     size: int = 0
     stored_size: int = 0
-    longest: int = 0
     first: bytes = b""
     tail: bytes = field(default=b"", repr=False)
 
@@ -53,13 +64,13 @@ class Wanted:
         limit: Longest line in bytes.
         count_entries: Count the entries of Bundles too.
         since: Count the lines whose lastUpdated is older.
-        check: Called with each line.
+        is_unwanted: Says of a line whether it matches no filter; these are counted.
     """
 
     limit: int
     count_entries: bool = False
     since: datetime | None = None
-    check: Callable[[bytes], None] | None = None
+    is_unwanted: Callable[[bytes], bool] | None = None
 
 
 class LineTooLongError(ValueError):
@@ -115,13 +126,12 @@ def _count(line: bytes, found: Findings, wanted: Wanted) -> None:
         raise LineTooLongError
     found.first = found.first or text[:1]
     found.lines += 1
-    found.longest = max(found.longest, len(line))
     if wanted.count_entries:
         found.entries += _entries(text)
     if wanted.since and _is_older(text, wanted.since):
         found.older += 1
-    if wanted.check:
-        wanted.check(text)
+    if wanted.is_unwanted and wanted.is_unwanted(text):
+        found.unwanted += 1
 
 
 def _entries(text: bytes) -> int:

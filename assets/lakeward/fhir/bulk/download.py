@@ -14,12 +14,15 @@ import httpx
 from lakeward.core.errors import PermanentError, RetryableError, UsageError
 from lakeward.fhir.bulk.auth import Tokens
 from lakeward.fhir.bulk.content import Findings, LineTooLongError, Wanted, store
+from lakeward.fhir.bulk.filters import verifier
 from lakeward.fhir.bulk.outcome import is_transient, issue_codes
 from lakeward.fhir.bulk.pages import FileEntry
 from lakeward.fhir.bulk.store import sync_folder
 from lakeward.fhir.bulk.transport import Answer, Transport
 from lakeward.fhir.bulk.unpacking import TruncatedError, unpacked
 from lakeward.landing.bulk import BulkExport
+
+MAX_REFUSAL = 1 << 20
 
 
 class Fate(StrEnum):
@@ -46,7 +49,7 @@ class Fetched:
     bytes: int = 0
     sha256: str = ""
     older: int = 0
-    unmatched: int = 0
+    unwanted: int = 0
 
 
 @dataclass(frozen=True)
@@ -116,15 +119,18 @@ def _kept(fetching: Fetching, entry: FileEntry, response: httpx.Response) -> Fet
         bytes=found.stored_size,
         sha256=digest,
         older=found.older,
+        unwanted=found.unwanted,
     )
 
 
 def _wanted(fetching: Fetching, entry: FileEntry) -> Wanted:
     kind = entry.promised.kind
+    judge = verifier(entry.promised.type, fetching.bulk.type_filters) if kind == "output" else None
     return Wanted(
         limit=fetching.bulk.max_line_bytes,
         count_entries=kind == "deleted",
         since=fetching.since if kind == "output" else None,
+        is_unwanted=judge.is_unwanted if judge else None,
     )
 
 
@@ -147,7 +153,7 @@ def _mismatch(entry: FileEntry, found: Findings, sent: int) -> str:
 
 
 def _refused(entry: FileEntry, response: httpx.Response) -> Fetched:
-    body = response.read() if _is_small(response) else b""
+    body = next(unpacked(response.iter_raw(MAX_REFUSAL), None), b"")
     headers = {name.lower(): value for name, value in response.headers.items()}
     answer = Answer(response.status_code, headers, body)
     status, told = answer.status, answer.json()
@@ -159,11 +165,6 @@ def _refused(entry: FileEntry, response: httpx.Response) -> Fetched:
     else:
         fate = Fate.again if status >= 500 or is_transient(told) else Fate.failed
     return Fetched(entry.key, entry.name, fate, codes, status, answer)
-
-
-def _is_small(response: httpx.Response) -> bool:
-    encoded = response.headers.get("content-encoding")
-    return not encoded and int(response.headers.get("content-length") or 0) < 1 << 20
 
 
 def _problem(entry: FileEntry, fate: Fate, problem: str) -> Fetched:

@@ -100,7 +100,7 @@ def is_due(bulk_cadence: str, held: Export | None, day: date, now: datetime) -> 
     if held is None:
         return True
     if held.state == "failed":
-        return now - held.started_at >= timedelta(hours=1)
+        return now >= held.next_at
     if bulk_cadence == "hourly":
         return now - held.started_at >= timedelta(hours=1)
     return day - held.day >= timedelta(days=7 if bulk_cadence == "weekly" else 1)

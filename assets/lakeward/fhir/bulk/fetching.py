@@ -22,7 +22,7 @@ from lakeward.fhir.bulk.store import append_line, read_lines
 from lakeward.fhir.bulk.transport import Answer, place
 from lakeward.fhir.bulk.unpacking import gunzipped
 
-FILES_PER_STEP = 40
+FILES_PER_STEP = 100
 MAX_REFRESHES = 3
 _NOTHING = Answer(503, {}, b"")
 
@@ -36,6 +36,8 @@ class Progress:
     losses: int
     lines: int
     bytes: int
+    older: int
+    unwanted: int
 
 
 def read_progress(folder: Path) -> Progress:
@@ -49,7 +51,8 @@ def read_progress(folder: Path) -> Progress:
             tries.clear()
         else:
             tries[record["key"]] += 1
-    total = {n: sum(r[n] for r in done.values()) for n in ("losses", "lines", "bytes")}
+    names = ("losses", "lines", "bytes", "older", "unwanted")
+    total = {n: sum(r[n] for r in done.values()) for n in names}
     return Progress(frozenset(done), tries, **total)
 
 
@@ -81,7 +84,14 @@ def download(context: Context, export: Export) -> Export:
         if troubles:
             break
     after = read_progress(folder)
-    moved = export.with_job(job.but(done=len(after.done), losses=after.losses))
+    moved = export.with_job(
+        job.but(
+            done=len(after.done),
+            losses=after.losses,
+            older=after.older,
+            unwanted=after.unwanted,
+        )
+    )
     return _judge(context, moved, after, troubles)
 
 
@@ -103,6 +113,8 @@ def _fetch_wave(
             journal.tell("download_complete", job.status_url, **each, **told)
             if result.older:
                 journal.tell("since_ignored", job.status_url, **each, count=result.older)
+            if result.unwanted:
+                journal.tell("filter_ignored", job.status_url, **each, count=result.unwanted)
         else:
             journal.tell(
                 "download_error",
@@ -152,6 +164,7 @@ def _record(entry: FileEntry, result: Fetched, folder: Path) -> dict[str, Any]:
         "lines": result.lines,
         "bytes": result.bytes,
         "older": result.older,
+        "unwanted": result.unwanted,
         "losses": losses,
     }
 

@@ -23,6 +23,7 @@ class Purpose(StrEnum):
 class Action(StrEnum):
     """What a step does; in the order in which a job meets them."""
 
+    intend = "intend"
     kick_off = "kick_off"
     poll = "poll"
     download = "download"
@@ -65,6 +66,8 @@ class Job(_Frozen):
         files: Files that the manifest names so far.
         done: Files that are durable.
         losses: Lines of outcome files that tell of a loss.
+        older: Resources older than asked for: the server may ignore `_since`.
+        unwanted: Resources that match no type filter: the server ignores them.
         members_compared: New members are known.
         is_released: The server was told that it may forget the job.
     """
@@ -90,6 +93,8 @@ class Job(_Frozen):
     files: int = 0
     done: int = 0
     losses: int = 0
+    older: int = 0
+    unwanted: int = 0
     members_compared: bool = False
     is_released: bool = False
 
@@ -150,7 +155,7 @@ def next_action(export: Export, now: datetime) -> Action | None:
         return None
     job = export.job
     if job.status_url is None:
-        return Action.kick_off
+        return Action.kick_off if job.intended_at else Action.intend
     if job.is_stale:
         return Action.refresh
     if not job.is_complete and (job.poll_at is None or job.poll_at <= now):

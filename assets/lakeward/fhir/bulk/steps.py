@@ -22,6 +22,9 @@ from lakeward.fhir.bulk.transport import Answer, place
 
 STATUS_HEADERS = {"Accept": "application/json", "Cache-Control": "no-cache"}
 MAX_PAGES = 10_000
+RETRY_AFTER_FAILURE = timedelta(hours=1)
+"""When automation tries again; a person may at once."""
+
 Step = Callable[[Context, Export], Export]
 
 
@@ -47,15 +50,24 @@ def step(context: Context, export: Export) -> Export:
         moved = _later(context, export, pause, error.what)
     except PermanentError as error:
         moved = _failed(export, f"{error.where}: {error.what}", resumable=False)
+    if moved.state == "failed":
+        moved = moved.but(next_at=now + RETRY_AFTER_FAILURE)
     return context.store.save(moved)
+
+
+def _intend(context: Context, export: Export) -> Export:
+    """Keep that a kick-off is about to be sent.
+
+    Between sending it and keeping its answer lies the one window that cannot be closed: a kill
+    there loses the status URL. The kick-off is then sent again; a server that runs one export at a
+    time answers 429 until it has forgotten the lost one, and that is waited for.
+    """
+    return _well(export, export.job.but(intended_at=context.clock.now()))
 
 
 def _kick_off(context: Context, export: Export) -> Export:
     job, log = export.job, context.journal(export)
     request = kick_off(context.bulk, job, patients_of(context, export))
-    if job.intended_at is None:
-        job = job.but(intended_at=context.clock.now(), request_url=request.url)
-        export = context.store.save(export.with_job(job))
     sent_at = context.clock.now()
     answer = context.ask(request.method, request.url, dict(request.headers), request.content)
     verdict = judge_kick_off(answer, context.patience(export))
@@ -68,11 +80,14 @@ def _kick_off(context: Context, export: Export) -> Export:
     )
     if verdict.meaning is Meaning.later and not _given_up(context, export, verdict):
         return _later(context, export, verdict.wait, "kick-off refused for now", verdict.codes)
+    if verdict.meaning is Meaning.refused:
+        raise _unauthorized(request.url)
     if verdict.meaning is not Meaning.accepted:
         return _failed(export, f"kick-off refused: {verdict.codes}", resumable=False)
     url = urljoin(request.url, answer.headers["content-location"])
     wait = timedelta(seconds=context.patience(export).wait(answer, running=True))
     started = job.but(
+        request_url=request.url,
         status_url=url,
         tail_url=url,
         kicked_off_at=answer.clock(sent_at),
@@ -88,7 +103,9 @@ def _poll(context: Context, export: Export) -> Export:
     verdict = judge_status(answer, context.patience(export))
     if verdict.meaning is Meaning.later and not _given_up(context, export, verdict):
         return _later(context, export, verdict.wait, "status refused for now", verdict.codes)
-    if verdict.meaning in (Meaning.later, Meaning.failed, Meaning.refused, Meaning.gone):
+    if verdict.meaning is Meaning.refused:
+        raise _unauthorized(url)
+    if verdict.meaning in (Meaning.later, Meaning.failed, Meaning.gone):
         _keep_refusal(context, export, answer)
         return _failed(export, f"export failed at the server: {verdict.codes}", resumable=False)
     poll_at = context.clock.now() + timedelta(seconds=verdict.wait)
@@ -139,6 +156,8 @@ def _refresh(context: Context, export: Export) -> Export:
         verdict = judge_status(answer, context.patience(export))
         if verdict.meaning in (Meaning.later, Meaning.running):
             return _later(context, export, verdict.wait, "status refused for now", verdict.codes)
+        if verdict.meaning is Meaning.refused:
+            raise _unauthorized(url)
         if verdict.meaning is not Meaning.manifest:
             return _failed(export, f"files have expired: {verdict.codes}", resumable=False)
         page = Page(url, answer.json())
@@ -187,6 +206,16 @@ def _failed(export: Export, why: str, *, resumable: bool) -> Export:
     return export.but(state="failed", failure=why, is_resumable=resumable)
 
 
+def _unauthorized(url: str) -> UsageError:
+    # the job lives on at the server: rights are to be mended, then the export goes on
+    return UsageError(
+        place(url),
+        "answers 401 to a new token",
+        "a client with rights",
+        "check client_id and scopes, then run the export again",
+    )
+
+
 def _keep_refusal(context: Context, export: Export, answer: Answer) -> None:
     text = answer.body.decode("utf-8", "backslashreplace")
     write_text(context.store.job_folder(export) / "refusal.txt", text)
@@ -197,9 +226,10 @@ def _next_url(page: Page) -> str | None:
     return urljoin(page.url, following) if following else None
 
 
-_AT_THE_SERVER = (Action.kick_off, Action.poll, Action.download, Action.refresh)
+_AT_THE_SERVER = (Action.intend, Action.kick_off, Action.poll, Action.download, Action.refresh)
 
 _ACTIONS: Mapping[Action, Step] = {
+    Action.intend: _intend,
     Action.kick_off: _kick_off,
     Action.poll: _poll,
     Action.download: download,

@@ -117,15 +117,17 @@ def write_text(path: Path, text: str) -> None:
 
 
 def append_line(path: Path, record: Mapping[str, Any]) -> None:
-    """Append a record to a journal and have it on disk."""
+    """Append a record to a journal.
+
+    It may be lost with the power, not with the process: a file whose record is lost is fetched again,
+    and no record stands for a file that is not on disk.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as file:
         size = file.tell()
         torn = size and os.pread(descriptor, 1, size - 1) != b"\n"  # a kill cut the last line
         file.write((b"\n" if torn else b"") + json.dumps(record).encode() + b"\n")
-        file.flush()
-        os.fsync(descriptor)
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -62,6 +62,7 @@ with open_context(Home(Path(home)), Source.model_validate(source), clock) as con
 """
 
 MOMENTS = [
+    "intend:kept",
     "kick_off:before",
     "kick_off:kept",
     "poll:before",
