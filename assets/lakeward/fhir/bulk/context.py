@@ -39,6 +39,7 @@ class Context:
         return Patience(
             now=self.clock.now(),
             attempt=export.attempts,
+            polls=export.job.polls,
             chance=self.clock.chance(),
             running_cap=self.bulk.max_wait_seconds,
             back_off_cap=self.bulk.max_back_off_seconds,

@@ -60,10 +60,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Patience:
-    """The caps of a source, and what varies from request to request."""
+    """The caps of a source, and what varies from request to request.
+
+    `polls` are the status requests so far: a server that does not say when to come back is asked
+    more and more rarely.
+    """
 
     now: datetime
     attempt: int
+    polls: int
     chance: float
     running_cap: float
     back_off_cap: float
@@ -72,9 +77,9 @@ class Patience:
         """Give the pause that an answer asks for, within the caps."""
         cap = self.running_cap if running else self.back_off_cap
         clock = answer.clock(self.now)
-        return seconds(
-            Wait(answer.headers.get("retry-after"), clock, self.attempt, cap, self.chance)
-        )
+        count = self.polls if running else self.attempt
+        asked = answer.headers.get("retry-after")
+        return seconds(Wait(asked, clock, count, cap, self.chance))
 
 
 def judge_status(answer: Answer, patience: Patience) -> Verdict:

@@ -54,6 +54,7 @@ class Job(_Frozen):
         kicked_off_at: The server's time of its answer.
         request_url: The kick-off URL.
         status_url: Where the job's status is asked; none before the kick-off was answered.
+        polls: How often the status was asked.
         poll_at: Not asked again before.
         progress: The server's own words, under 100 characters.
         pages: Manifest pages held.
@@ -81,6 +82,7 @@ class Job(_Frozen):
     kicked_off_at: datetime | None = None
     request_url: str | None = None
     status_url: str | None = None
+    polls: int = 0
     poll_at: datetime | None = None
     progress: str | None = None
     pages: int = 0

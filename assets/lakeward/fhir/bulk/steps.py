@@ -109,7 +109,7 @@ def _poll(context: Context, export: Export) -> Export:
         _keep_refusal(context, export, answer)
         return _failed(export, f"export failed at the server: {verdict.codes}", resumable=False)
     poll_at = context.clock.now() + timedelta(seconds=verdict.wait)
-    job = job.but(poll_at=poll_at, progress=verdict.progress or job.progress)
+    job = job.but(polls=job.polls + 1, poll_at=poll_at, progress=verdict.progress or job.progress)
     if verdict.expires_at:
         job = job.but(expires_at=verdict.expires_at)
     if verdict.manifest is None:

@@ -119,8 +119,8 @@ def write_text(path: Path, text: str) -> None:
 def append_line(path: Path, record: Mapping[str, Any]) -> None:
     """Append a record to a journal.
 
-    It may be lost with the power, not with the process: a file whose record is lost is fetched again,
-    and no record stands for a file that is not on disk.
+    It may be lost with the power, not with the process: a file whose record is lost is fetched
+    again, and no record stands for a file that is not on disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)

@@ -69,7 +69,7 @@ def answer(status: int, body: Any = None, **headers: str) -> Answer:
     return Answer(status, named, b"" if body is None else json.dumps(body).encode())
 
 
-PATIENCE = Patience(NOW, 0, 0.5, 300, 900)
+PATIENCE = Patience(NOW, 0, 0, 0.5, 300, 900)
 MANIFEST = {"output": [], "transactionTime": "2026-01-05T00:00:00Z"}
 
 
@@ -188,6 +188,7 @@ def test_an_export_that_never_ends_is_given_up(hospital: Make) -> None:
     export = one.pull()
     assert (export.state, export.failure) == ("failed", "older than max_age_hours")
     assert sum(one.time.slept) <= 2 * 3600 + 300
+    assert len(one.server.of("status")) < 40  # asked more and more rarely
     one.server.switches.busy = 0
     one.server.switches.one_at_a_time = True
     assert one.pull().state == "complete"  # the slot was given back
