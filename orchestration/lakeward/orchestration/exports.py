@@ -109,8 +109,9 @@ def _tick(
     if action not in LIGHT:
         return held, f"{action.value} is a run's business"
     with open_context(settings.home, source, clock) as context, store.locked():
-        # by now another process may have gone on
-        moved = step(context, store.load() or held)
+        if store.load() != held:
+            return None, "another process went on with it"
+        moved = step(context, held)
         if action is Action.intend:
             moved = step(context, moved)
     if moved.state == "failed":

@@ -97,8 +97,8 @@ def _endpoint(tokens: Tokens) -> tuple[str, list[str] | None]:
         return tokens.bulk.token_url, None
     url = f"{tokens.bulk.base_url}/.well-known/smart-configuration"
     answer = tokens.transport.send("GET", url, headers=_JSON)
+    _raise_unless_ok(answer, url, "set `token_url` if the server has no discovery")
     data = answer.json()
-    _raise_unless_ok(answer, url)
     endpoint = data.get("token_endpoint") if isinstance(data, dict) else None
     if not isinstance(endpoint, str):
         raise UsageError(place(url), "names no token endpoint", "`token_endpoint`", "set token_url")
@@ -111,7 +111,9 @@ def _endpoint(tokens: Tokens) -> tuple[str, list[str] | None]:
 
 
 def _token(answer: Answer, url: str, bulk: BulkExport, now: datetime) -> Token:
-    _raise_unless_ok(answer, url)
+    _raise_unless_ok(
+        answer, url, "check client_id, the registered keys (`lakeward bulk jwks`) and the scopes"
+    )
     data = answer.json()
     text = data.get("access_token") if isinstance(data, dict) else None
     if not isinstance(text, str) or not text:
@@ -130,7 +132,7 @@ def _token(answer: Answer, url: str, bulk: BulkExport, now: datetime) -> Token:
     return Token(text, now.timestamp() + seconds)
 
 
-def _raise_unless_ok(answer: Answer, url: str) -> None:
+def _raise_unless_ok(answer: Answer, url: str, remedy: str) -> None:
     if answer.status == 200:
         return
     if answer.status == 429 or answer.status >= 500:
@@ -142,7 +144,7 @@ def _raise_unless_ok(answer: Answer, url: str) -> None:
         place(url),
         f"answers {answer.status}{told}",
         "200",
-        "check client_id, the registered keys (`lakeward bulk jwks`) and the scopes",
+        remedy,
     )
 
 

@@ -56,7 +56,8 @@ def keep_page(folder: Path, number: int, page: Page, answer: Answer, refresh: in
     """
     page.manifest  # noqa: B018  what cannot be read is not kept
     headers = {name: value for name, value in answer.headers.items() if name in KEPT_HEADERS}
-    record = {"url": page.url, "status": answer.status, "headers": headers, "body": page.body}
+    text = answer.body.decode(json.detect_encoding(answer.body))
+    record = {"url": page.url, "status": answer.status, "headers": headers, "body": text}
     write_text(folder / _page_name(number, refresh), json.dumps(record, indent=1))
 
 
@@ -65,7 +66,7 @@ def read_pages(folder: Path, count: int, refresh: int = 0) -> list[Page]:
     found = []
     for number in range(1, count + 1):
         record = json.loads((folder / _page_name(number, refresh)).read_text(encoding="utf-8"))
-        found.append(Page(record["url"], record["body"]))
+        found.append(Page(record["url"], json.loads(record["body"])))
     return found
 
 

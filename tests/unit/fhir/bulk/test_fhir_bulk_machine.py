@@ -28,6 +28,7 @@ from lakeward.fhir.bulk.unpacking import TruncatedError, gunzipped, unpacked
 from lakeward.fhir.bulk.watermark import Watermark
 from lakeward.landing.bulk import BulkExport
 from lakeward.landing.manifest import ManifestFile, parse_manifest
+from lakeward.landing.sources import Source
 
 Make = Callable[..., Any]
 GOOD = {"base_url": "https://ehr.example.org/fhir", "group": "g", "types": ("Patient", "Encounter")}
@@ -59,6 +60,12 @@ def test_wrong_settings_are_refused(wrong: dict[str, Any]) -> None:
     assert BulkExport.model_validate(GOOD)
     with pytest.raises(ValidationError):
         BulkExport.model_validate({**GOOD, **wrong})
+
+
+def test_only_fhir_sources_are_pulled(hospital: Make) -> None:
+    source = hospital().source.model_dump()
+    with pytest.raises(ValidationError, match="`bulk` is for format fhir"):
+        Source.model_validate({**source, "format": "hl7v2"})
 
 
 # answers
@@ -244,6 +251,18 @@ def test_names_are_unique_and_the_manifest_knows_each(urls: list[str]) -> None:
     merged = parse_manifest(merged_manifest(pages, entries, "https://h/$export"), "it")
     assert [file.name for file in merged.files] == names
     assert all(merged.file(name) for name in names)
+
+
+def test_a_manifest_is_kept_to_the_letter(hospital: Make) -> None:
+    text = b'{"output" :[],  "transactionTime":"2026-01-05T06:00:00Z","n":1.50,"link":[]}'
+    one = hospital(scripts={"status": [Scripted(200, {"Set-Cookie": "s=SECRET"}, text)]})
+    export = one.pull()
+    folder = store_of(one.settings.home, "ehr_fhir").job_folder(export)
+    kept = json.loads((folder / "page-1.json").read_text())
+    assert kept["body"].encode() == text
+    assert kept["status"] == 200
+    assert "date" in kept["headers"]
+    assert "SECRET" not in json.dumps(kept)
 
 
 # bytes
