@@ -143,7 +143,7 @@ def _conclude(export: "Export") -> int:
             str(export.failure),
             "all files as promised",
             f"what was fetched is kept: `{resume}` goes on"
-            if export.is_resumable
+            if export.is_at_hand
             else f"`{resume}` starts anew",
         )
     if export.state == "running":

@@ -4,7 +4,7 @@ Only there when a source is pulled. A tick makes at most one request a source an
 """
 
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -16,6 +16,9 @@ from lakeward.fhir.bulk.clock import Clock
 from lakeward.fhir.bulk.state import Action, Export, due_at, next_action
 from lakeward.fhir.bulk.store import store_of
 from lakeward.landing.sources import Facility, Inventory, Source
+
+if TYPE_CHECKING:
+    from lakeward.fhir.bulk.context import Context
 
 EXPORT = "bulk_export"
 LIGHT = (Action.intend, Action.kick_off, Action.poll)
@@ -93,31 +96,34 @@ def _tick(
     # HTTP and signing are loaded when they are needed: a night without exports does without
     from lakeward.fhir.bulk.context import open_context
     from lakeward.fhir.bulk.exports import Wish, begin, is_due
-    from lakeward.fhir.bulk.steps import step
 
     store, now = store_of(settings.home, source.name), clock.now()
     held = store.load()
-    if held is None or held.state != "running":
-        day = day_to_export(facility, source, now)
-        if not is_due(source.cadence, held, day, now):
-            return None, f"{held.state if held else 'none'}, next day not due yet"
-        with open_context(settings.home, source, clock) as context, store.locked():
-            held = begin(context, Wish(day))
-    action = next_action(held, now)
-    if action is None:
+    running = held is not None and held.state == "running"
+    day = day_to_export(facility, source, now)
+    if not running and not is_due(source.cadence, held, day, now):
+        return None, f"{held.state if held else 'none'}, next day not due yet"
+    if held and running and next_action(held, now) is None:
         return None, f"waits until {due_at(held):%Y-%m-%d %H:%M:%S} UTC"
-    if action not in LIGHT:
-        return held, f"{action.value} is a run's business"
+    # the lock also keeps a run from being asked for while one is at work
     with open_context(settings.home, source, clock) as context, store.locked():
-        if store.load() != held:
-            return None, "another process went on with it"
-        moved = step(context, held)
-        if action is Action.intend:
-            moved = step(context, moved)
+        return _light_step(context, begin(context, Wish(day)))
+
+
+def _light_step(context: "Context", export: Export) -> tuple[Export | None, str]:
+    from lakeward.fhir.bulk.steps import step
+
+    moved, taken = export, None
+    while (action := next_action(moved, context.clock.now())) in LIGHT and taken is None:
+        taken = None if action is Action.intend else action
+        moved = step(context, moved)
     if moved.state == "failed":
         return None, f"failed: {moved.failure}"
-    action = Action.kick_off if action is Action.intend else action
-    return None, f"{action.value} done, goes on {due_at(moved):%Y-%m-%d %H:%M:%S} UTC"
+    if taken:
+        return None, f"{taken.value} done, goes on {due_at(moved):%Y-%m-%d %H:%M:%S} UTC"
+    if action is None:
+        return None, f"waits until {due_at(moved):%Y-%m-%d %H:%M:%S} UTC"
+    return moved, f"{action.value} is a run's business"
 
 
 def _request(source: Source, export: Export, now: datetime) -> dg.RunRequest:

@@ -102,6 +102,30 @@ def test_one_process_at_a_time(hospital: Make) -> None:
     assert isinstance(skipped, dg.SkipReason)
     assert "is being advanced by another process" in str(skipped.skip_message)
     assert not one.server.of("kickoff")
+    tick(one)
+    tick(one)
+    with one.context().store.locked():  # as while a run fetches
+        assert isinstance(tick(one), dg.SkipReason)
+    assert isinstance(tick(one), dg.SensorResult)
+
+
+def test_a_failed_export_is_tried_again_after_an_hour_not_each_minute(hospital: Make) -> None:
+    one = hospital(damage=lambda _: b"<html>")
+    one.bulk["retries"] = 1
+    one.write_inventory()
+    tick(one)
+    tick(one)
+    assert not run(one, "2026-01-04").success
+    one.server.switches.damage = None
+    skipped = tick(one)
+    assert isinstance(skipped, dg.SkipReason)
+    assert "failed, next day not due yet" in str(skipped.skip_message)
+    one.time.sleep(3600)
+    again = tick(one)
+    assert isinstance(again, dg.SensorResult)
+    assert run(one, "2026-01-04").success
+    assert one.is_landed()
+    assert len(one.server.of("kickoff")) == 1
 
 
 @pytest.mark.parametrize(

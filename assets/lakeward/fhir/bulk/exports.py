@@ -52,7 +52,7 @@ def begin(context: Context, wish: Wish) -> Export:
         UsageError: An export is at hand and something else is wanted.
     """
     held = context.store.load()
-    if held and (held.state == "running" or (held.state == "failed" and held.is_resumable)):
+    if held and held.is_at_hand:
         if wish.is_special:
             raise UsageError(
                 f"export of {held.source}",
@@ -151,7 +151,7 @@ def _resumed(context: Context, held: Export) -> Export:
     forget_failures(context.store.job_folder(held))
     now = context.clock.now()
     again = held.but(state="running", failure=None, is_resumable=False, attempts=0, next_at=now)
-    return context.store.save(again)
+    return context.store.save(again.but(resumes=held.resumes + 1))
 
 
 def _export_id(store: Store, now: datetime) -> str:

@@ -10,6 +10,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+MAX_RESUMES = 3
+"""A file that stays wrong is not asked for for ever: after that a new export may do better."""
+
 
 class Purpose(StrEnum):
     """What a job is for."""
@@ -116,6 +119,7 @@ class Export(_Frozen):
         state: `partial` when files tell of losses: landed, and asked for again next time.
         failure: Why it failed, in our words.
         is_resumable: Whether trying again can go on where it stopped.
+        resumes: How often it was tried again after a failure.
         revision: Counts the steps.
     """
 
@@ -133,6 +137,7 @@ class Export(_Frozen):
     state: Literal["running", "complete", "partial", "failed"] = "running"
     failure: str | None = None
     is_resumable: bool = False
+    resumes: int = 0
     revision: int = 0
 
     @property
@@ -144,6 +149,12 @@ class Export(_Frozen):
     def is_last(self) -> bool:
         """Say whether no job comes after the one at hand."""
         return self.current == len(self.jobs) - 1
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Say whether to go on with it: it runs, or failed in a way that trying again may mend."""
+        again = self.state == "failed" and self.is_resumable and self.resumes < MAX_RESUMES
+        return self.state == "running" or again
 
     def with_job(self, job: Job, **changes: object) -> "Export":
         """Give a copy in which the job at hand is another one."""

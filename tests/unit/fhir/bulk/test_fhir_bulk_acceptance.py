@@ -284,6 +284,13 @@ def test_12_counts_that_are_wrong_fail_the_export(hospital: Make) -> None:
     one = hospital(count_error=1)
     assert one.pull().state == "failed"
     assert len(one.server.of("file")) == 10  # five attempts each
+    for _ in range(3):
+        assert one.pull().state == "failed"
+    assert len(one.server.of("kickoff")) == 1
+    assert not one.server.of("delete")
+    one.server.switches.count_error = 0
+    assert one.pull().state == "complete"  # given up and begun anew
+    assert len(one.server.of("kickoff")) == 2
 
 
 def test_12_blank_lines_and_a_bom_are_no_lines(hospital: Make) -> None:
