@@ -23,6 +23,9 @@ from lakeward.fhir.bulk.transport import Answer, place
 from lakeward.fhir.bulk.unpacking import gunzipped
 
 FILES_PER_STEP = 100
+STEPS = 20
+"""A step reads the whole list again: with 20,000 files, small steps would do little else."""
+
 MAX_REFRESHES = 3
 _NOTHING = Answer(503, {}, b"")
 
@@ -71,7 +74,7 @@ def entries_of(context: Context, export: Export, position: int | None = None) ->
 
 
 def download(context: Context, export: Export) -> Export:
-    """Fetch the next files of the job at hand, up to `FILES_PER_STEP`."""
+    """Fetch the next files of the job at hand: a share of all, `FILES_PER_STEP` at least."""
     job, folder = export.job, context.store.job_folder(export)
     before = read_progress(folder)
     waiting = [e for e in entries_of(context, export) if e.key not in before.done]
@@ -79,7 +82,8 @@ def download(context: Context, export: Export) -> Export:
         context.bulk, context.transport, context.tokens, folder / "files", job.since
     )
     troubles: list[Fetched] = []
-    for wave in _waves(waiting[:FILES_PER_STEP], context.bulk.concurrency):
+    share = max(FILES_PER_STEP, job.files // STEPS)
+    for wave in _waves(waiting[:share], context.bulk.concurrency):
         troubles += _fetch_wave(context, export, fetching, wave)
         if troubles:
             break
