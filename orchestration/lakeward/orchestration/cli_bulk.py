@@ -157,6 +157,8 @@ def _conclude(export: "Export") -> int:
     if export.state == "partial":
         say(f"{export.failure}: the next export asks for the same time again.")
         return 1
+    if not export.advances:
+        say("The watermark stays where it is: this window leaves a gap behind it.")
     say(f"Next: lakeward run --day {export.day}")
     return 0
 
@@ -170,7 +172,7 @@ def _progress() -> "Iterator[Callable[[Export], None]]":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("kick-off", total=None)
 

@@ -113,13 +113,13 @@ def _running(answer: Answer, body: Any, patience: Patience, *, final: bool) -> V
     manifest = body if isinstance(body, dict) and isinstance(body.get("output"), list) else None
     if final and manifest is None:
         return Verdict(Meaning.failed, codes=f"{answer.status} without a manifest")
-    progress = answer.headers.get("x-progress")
+    progress = answer.headers.get("x-progress", "")
     return Verdict(
         Meaning.manifest if manifest is not None else Meaning.running,
         wait=patience.wait(answer, running=True),
         manifest=manifest,
         is_final=final,
-        progress=progress[:PROGRESS_LENGTH] if progress else None,
+        progress=_printable(progress)[:PROGRESS_LENGTH] or None,
         expires_at=http_date(answer.headers.get("expires")),
     )
 
@@ -139,6 +139,11 @@ def _error(answer: Answer, patience: Patience) -> Verdict:
 
 def _codes(status: int, body: Any) -> str:
     return " ".join([str(status), *issue_codes(body)])
+
+
+def _printable(text: str) -> str:
+    """Leave out what could steer a terminal: the words are the server's."""
+    return "".join(char for char in text if char.isprintable())
 
 
 def _number(text: str | None) -> int | None:

@@ -135,3 +135,22 @@ def test_17_an_answer_lost_before_it_was_kept_waits_for_the_server(hospital: Mak
     assert len(one.server.of("kickoff")) == 5
     assert len(one.server.exports) == 2
     assert one.is_landed()
+
+
+@pytest.mark.parametrize(
+    "moment", ["compare_members:after", "compare_members:kept", "release:after", "release:kept"]
+)
+def test_17_a_chain_of_jobs_is_resumed_where_it_was(hospital: Make, moment: str) -> None:
+    one = hospital(bulk_level="group", bulk_group="ops", members=["p1", "p2"])
+    one.pull()
+    one.server.switches.members = ["p2", "p3"]
+    one.server.switches.one_at_a_time = True
+    one.time.sleep(86400)
+    kill_at(one, moment)
+    export = one.pull()
+    assert export.state == "complete"
+    assert [job.purpose.value for job in export.jobs] == ["membership", "new_members", "changes"]
+    assert len(one.server.of("kickoff")) == 2 + 3
+    assert all(job.is_deleted for job in one.server.exports)
+    mark = json.loads(store_of(one.settings.home, "ehr_fhir").watermark.read_text())
+    assert [m["patient"] for m in mark["members"] if not m["valid_to"]] == ["p2", "p3"]

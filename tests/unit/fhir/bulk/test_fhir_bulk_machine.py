@@ -5,17 +5,21 @@ import io
 import json
 import random
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from bulk_hospital import RESOURCES, make_hospital
 from bulk_server import Scripted, outcome
 from lakeward.core.errors import PermanentError, SpecError, UsageError
+from lakeward.core.settings import load_settings
 from lakeward.fhir.bulk.content import LineTooLongError, Wanted, store
 from lakeward.fhir.bulk.exports import cancel
 from lakeward.fhir.bulk.filters import verifier
@@ -215,6 +219,51 @@ def test_many_small_files_are_fetched_with_one_kick_off(hospital: Make) -> None:
     assert export.state == "complete"
     assert len(one.landed()) == 250
     assert export.revision < 20  # steps take many files
+
+
+LATER = [
+    Scripted(429, {"Retry-After": "7"}),
+    Scripted(503),
+    Scripted(500, body=outcome("transient")),
+    Scripted(409, body=outcome("lock-error")),
+    Scripted(502, body=b"<html>"),
+]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {
+            "kickoff": st.lists(st.sampled_from(LATER), max_size=3),
+            "status": st.lists(st.sampled_from([*LATER, Scripted(202)]), max_size=4),
+            "page": st.lists(st.sampled_from([*LATER, Scripted(202)]), max_size=3),
+            "file": st.lists(
+                st.sampled_from([*LATER, Scripted(200, body=b"<html>"), Scripted(410)]), max_size=5
+            ),
+            "delete": st.lists(st.sampled_from(LATER), max_size=3),
+            "token": st.lists(st.sampled_from(LATER[:2]), max_size=2),
+        }
+    ),
+    st.integers(0, 2),
+)
+def test_whatever_passes_by_itself_the_export_ends_the_same(
+    scripts: dict[str, list[Scripted]], cut: int
+) -> None:
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        one = make_hospital(
+            load_settings(Path(folder)),
+            stack,
+            auth=True,
+            rows=3,
+            pages=2,
+            cut=cut,
+            scripts={kind: list(answers) for kind, answers in scripts.items()},
+            bulk_retries=20,
+        )
+        assert one.pull().state == "complete"
+        assert len(one.server.exports) == 1
+        landed = [json.loads(line)["id"] for p in one.landed() for line in p.open()]
+        assert sorted(landed) == sorted(r["id"] for r in RESOURCES)
 
 
 # pages and names
