@@ -161,6 +161,16 @@ def test_exports_stand_before_their_delivery_and_outside_the_night(hospital: Mak
     assert pulled == {dg.AssetKey("export__ehr_fhir")}
 
 
+@pytest.mark.parametrize("automation", [True, False])
+def test_the_sensor_runs_only_with_automation(hospital: Make, automation: bool) -> None:
+    one = hospital()
+    one.write_inventory()
+    defs = build_defs(one.settings.model_copy(update={"automation": automation}))
+    (sensor,) = [s for s in defs.sensors or [] if s.name == "bulk_export_step"]
+    status = dg.DefaultSensorStatus
+    assert sensor.default_status is (status.RUNNING if automation else status.STOPPED)
+
+
 def test_nothing_is_added_when_no_source_is_pulled(settings: Settings) -> None:
     defs = build_defs(settings)
     assert not [k for k in defs.resolve_asset_graph().get_all_asset_keys() if "export" in str(k)]

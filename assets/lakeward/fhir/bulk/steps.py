@@ -46,8 +46,7 @@ def step(context: Context, export: Export) -> Export:
     except UsageError:
         raise
     except RetryableError as error:
-        pause = min(2.0 * 2 ** min(export.attempts, 30), context.bulk.max_back_off_seconds)
-        moved = _later(context, export, pause, error.what)
+        moved = _unreachable(context, export, action, error)
     except PermanentError as error:
         moved = _failed(export, f"{error.where}: {error.what}", resumable=False)
     if moved.state == "failed":
@@ -194,6 +193,14 @@ def _given_up(context: Context, export: Export, verdict: Verdict) -> bool:
 
 def _well(export: Export, job: Job) -> Export:
     return export.with_job(job, attempts=0, failure=None)
+
+
+def _unreachable(context: Context, export: Export, action: Action, error: RetryableError) -> Export:
+    """Try again later; a kick-off only so often, since each may have started an export unheard."""
+    if action is Action.kick_off and export.attempts >= context.bulk.retries:
+        return _failed(export, f"{error.where}: {error.what}", resumable=False)
+    pause = min(2.0 * 2 ** min(export.attempts, 30), context.bulk.max_back_off_seconds)
+    return _later(context, export, pause, error.what)
 
 
 def _later(context: Context, export: Export, seconds: float, why: str, codes: str = "") -> Export:

@@ -136,7 +136,7 @@ def connect(bulk: BulkExport) -> Iterator[Transport]:
         verify=context,
         trust_env=False,
         proxy=bulk.proxy,
-        timeout=httpx.Timeout(60.0, connect=15.0),
+        timeout=httpx.Timeout(120.0, connect=15.0),
         headers={"User-Agent": "lakeward", "Accept-Encoding": "gzip"},
     ) as client:
         hosts = {_with_port(host) for host in bulk.allow_hosts}

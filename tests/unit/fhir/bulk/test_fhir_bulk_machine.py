@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from bulk_server import Scripted, outcome
 from lakeward.core.errors import PermanentError, SpecError, UsageError
 from lakeward.core.settings import load_settings
 from lakeward.fhir.bulk.content import LineTooLongError, Wanted, store
-from lakeward.fhir.bulk.exports import cancel
+from lakeward.fhir.bulk.exports import Wish, begin, cancel, complete
 from lakeward.fhir.bulk.filters import verifier
 from lakeward.fhir.bulk.outcome import count_bad
 from lakeward.fhir.bulk.pages import Page, file_entries, merged_manifest, safe_name
@@ -210,6 +211,32 @@ def test_a_server_error_that_says_nothing_is_not_believed_for_ever(hospital: Mak
     export = one.pull()
     assert (export.state, export.failure) == ("failed", "export failed at the server: 502")
     assert len(one.server.of("status")) == 6
+
+
+def test_a_kick_off_that_nobody_answers_is_not_sent_for_ever(hospital: Make) -> None:
+    one = hospital()
+    one.bulk["base_url"] = "http://127.0.0.1:9/fhir"
+    export = one.pull()
+    assert (export.state, export.is_resumable) == ("failed", False)
+    assert "127.0.0.1:9/fhir/$export: cannot be reached (ConnectError)" in str(export.failure)
+    assert one.time.slept == [2, 4, 8, 16, 32]
+
+
+def test_a_server_that_is_away_for_a_while_is_waited_for(hospital: Make) -> None:
+    one = hospital(busy=1)
+    context = one.context()
+
+    def sleep(seconds: float) -> None:
+        one.time.sleep(seconds)
+        away = len(one.time.slept) < 9
+        object.__setattr__(context.transport, "client", dead if away else alive)
+
+    alive, dead = context.transport.client, httpx.Client(proxy="http://127.0.0.1:9")
+    object.__setattr__(context.clock, "sleep", sleep)
+    with dead:
+        assert complete(context, begin(context, Wish(one.time.now().date()))).state == "complete"
+    assert len(one.server.of("kickoff")) == 1
+    assert len(one.time.slept) == 9
 
 
 def test_many_small_files_are_fetched_with_one_kick_off(hospital: Make) -> None:
