@@ -5,14 +5,23 @@ from importlib import import_module
 import pytest
 
 from lakeward.core.errors import SpecError
-from lakeward.hl7v2.segments import flat_tables, parse_spec, segment_specs, spec_sha
+from lakeward.hl7v2.segments import (
+    flat_tables,
+    parse_spec,
+    segment_specs,
+    spec_sha,
+)
 from lakeward.lake.tables import Phi, arrow_schema
 
-SPINE = {"MSH", "EVN", "PID", "PV1", "PV2", "MRG", "SCH", "AIS", "AIL", "AIP", "ORC", "OBR", "RF1",
-         "PRD", "NPU"}  # fmt: skip
-MEANING = {"AIG", "OBX", "NTE", "AL1", "DG1", "IN1", "IN3", "NK1", "GT1", "ROL", "PD1", "CON", "ARV",
-           "STF", "PRA", "ORG", "LOC", "LCH", "LDP", "TXA", "FT1", "MFI", "MFE", "MSA", "ERR", "RGS",
-           "TQ1", "AUT"}  # fmt: skip
+SPINE = {
+    "MSH", "EVN", "PID", "PV1", "PV2", "MRG", "SCH", "AIS", "AIL", "AIP", "ORC", "OBR", "RF1",
+    "PRD", "NPU",
+}  # fmt: skip
+MEANING = {
+    "AIG", "OBX", "NTE", "AL1", "DG1", "IN1", "IN3", "NK1", "GT1", "ROL", "PD1", "CON", "ARV",
+    "STF", "PRA", "ORG", "LOC", "LCH", "LDP", "TXA", "FT1", "MFI", "MFE", "MSA", "ERR", "RGS",
+    "TQ1", "AUT",
+}  # fmt: skip
 SPEC = "segment: ZPI\nabout: Local\ncolumns:\n  - [{}]\n"
 
 
