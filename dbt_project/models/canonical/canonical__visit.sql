@@ -35,7 +35,7 @@ attributes as (
         {{ decided('f.reason_code', 'a.clinical_rank') }} as reason_code,
         {{ decided_at('f.expected_discharge_at', 'a.clinical_rank') }} as expected_discharge_at,
         {{ earliest_by('f.duration_minutes', 'a.schedule_rank') }} as duration_minutes,
-        {{ earliest_by('f.practitioner_key', 'a.schedule_rank') }} as practitioner_key,
+        {{ decided('f.practitioner_key', 'a.schedule_rank') }} as practitioner_key,
         {{ earliest_by('f.location_key', 'a.schedule_rank') }} as planned_location_key,
         {{ earliest_by('f.patient_key', 'a.movement_rank') }} as patient_key,
         count(distinct f.patient_key) as patients,
@@ -60,7 +60,8 @@ events as (
         not e.is_cancelled
             and not {{ has_flag('e.quality_flags', 'confirmed_by_other_source') }}
             and not {{ has_flag('e.quality_flags', 'outranked') }}
-            and not {{ has_flag('e.quality_flags', 'superseded') }} as is_standing
+            and not {{ has_flag('e.quality_flags', 'superseded') }}
+            and not {{ is_waiting_cancel('e') }} as is_standing
     from {{ ref('canonical__visit_event') }} as e
     inner join {{ ref('event_type') }} as k on k.event_type = e.event_type
     where e.visit_key is not null

@@ -1,4 +1,7 @@
 -- Grain: one row per event_id. What does not count stays, marked in quality_flags, without a state.
+-- A cancel without its original is pending for a while (the feed may be out of order), then unmatched.
+{% set unmatched = 'is_effective and cancels is not null and cancels_event_id is null' %}
+{% set is_waiting = '(' ~ plus_minutes('coalesce(recorded_at, occurred_at)', 60 * var('cancel_waits_hours') | int) ~ ' > ' ~ as_of() ~ ')' %}
 select
     event_id,
     visit_key,
@@ -24,7 +27,8 @@ select
         ['outranked', 'is_outranked'],
         ['superseded', 'is_superseded'],
         ['illegal_transition', 'is_illegal'],
-        ['unmatched_cancel', 'is_effective and cancels is not null and cancels_event_id is null'],
+        ['pending_cancel', unmatched ~ ' and ' ~ is_waiting],
+        ['unmatched_cancel', unmatched ~ ' and not ' ~ is_waiting],
         ['no_time', 'occurred_at is null'],
     ]) }} as quality_flags
 from {{ ref('int__visit_event') }}

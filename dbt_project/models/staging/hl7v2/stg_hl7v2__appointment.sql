@@ -6,6 +6,7 @@
     'places': source('lake', 'hl7v2__ail'),
     'patients': source('lake', 'hl7v2__pid'),
     'headers': source('lake', 'hl7v2__sch'),
+    'timings': source('lake', 'hl7v2__tq1'),
 } %}
 with
 {% for name, relation in first_segments.items() %}
@@ -28,7 +29,6 @@ select
     e.message_at,
     e.recorded_at,
     e.event_type,
-    e.to_state,
     e.effect,
     n.patient_group,
     coalesce(
@@ -41,15 +41,16 @@ select
     coalesce({{ held('s.filler_id') }}, {{ held('s.placer_id') }}) as appointment_id,
     {{ mapped('status', 's.filler_status_code') }} as appointment_status,
     s.filler_status_code as status_code,
-    coalesce(s.start_at, a.start_at, p.start_at) as scheduled_start_at,
+    coalesce(s.start_at, q.start_at, a.start_at, p.start_at) as scheduled_start_at,
     coalesce(
         s.end_at,
-        {{ plus_minutes('coalesce(s.start_at, a.start_at, p.start_at)', 'coalesce(' ~ duration_in_minutes('s.duration', 's.duration_units') ~ ', ' ~ duration_in_minutes('a.duration', 'a.duration_units') ~ ')') }}
+        q.end_at,
+        {{ plus_minutes('coalesce(s.start_at, q.start_at, a.start_at, p.start_at)', 'coalesce(' ~ duration_in_minutes('s.duration', 's.duration_units') ~ ', ' ~ duration_in_minutes('a.duration', 'a.duration_units') ~ ')') }}
     ) as scheduled_end_at,
     coalesce(
         {{ duration_in_minutes('s.duration', 's.duration_units') }},
         {{ duration_in_minutes('a.duration', 'a.duration_units') }},
-        {{ minutes_between('coalesce(s.start_at, a.start_at)', 's.end_at') }}
+        {{ minutes_between('coalesce(s.start_at, q.start_at, a.start_at)', 'coalesce(s.end_at, q.end_at)') }}
     ) as duration_minutes,
     a.service_code as service_type,
     s.appointment_type_code as appointment_type,
@@ -67,6 +68,7 @@ select
     {{ held('s.filler_order_id') }} as filler_order_number
 from {{ ref('stg_hl7v2__event') }} as e
 inner join headers as s on {{ same_message('e', 's') }}
+left join timings as q on {{ same_message('e', 'q') }}
 left join services as a on {{ same_message('e', 'a') }}
 left join persons as p on {{ same_message('e', 'p') }}
 left join places as l on {{ same_message('e', 'l') }}
