@@ -1,7 +1,7 @@
 """The code maps and the trigger table hold what the HL7 v2-to-FHIR guide says, save `local` rows.
 
-A row of ours has one of three origins: `guide` (it is a row of the guide's map), `standard` (a code of
-FHIR or of another published list, mapped as published) or `local` (ours, with its reason).
+A row of ours has one of three origins: `guide` (it is a row of the guide's map), `standard` (a code
+of FHIR or of another published list, mapped as published) or `local` (ours, with its reason).
 """
 
 import csv

@@ -1,6 +1,8 @@
-"""`docs/reference/triggers.md` says what the trigger table says. To write it anew:
+"""`docs/reference/triggers.md` says what the trigger table says.
 
-.venv/bin/python tests/repo/test_repo_triggers.py
+To write it anew:
+
+    .venv/bin/python tests/repo/test_repo_triggers.py
 """
 
 import csv

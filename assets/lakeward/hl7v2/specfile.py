@@ -61,8 +61,9 @@ def read_spec_file(text: str, where: str) -> SpecFile:
         ) from error
     except ValidationError as error:
         first = error.errors()[0]
+        what = first["msg"].removeprefix("Value error, ")
         place = ".".join(str(part) for part in first["loc"]) or "file"
-        raise spec_error(text, where, first["loc"], f"{place}: {first['msg']}") from error
+        raise spec_error(text, where, first["loc"], f"{place}: {what}") from error
 
 
 def spec_error(text: str, where: str, path: Path, what: str) -> SpecError:
