@@ -152,20 +152,40 @@ rows as (
 
 def build_cases(home: Path) -> Connection:
     """Deliver each case as a file of the source that its messages come from."""
-    landing = load_settings(home).home.landing
     for path in FILES:
-        for source, messages in _by_source(path.read_text(encoding="utf-8")).items():
-            folder = landing / source / DAY
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / path.name).write_text("\n".join(messages), encoding="utf-8")
-            (folder / "_COMPLETE").touch()
+        put(home, path.name, path.read_text(encoding="utf-8").split("\n\n"), DAY)
     load_landed(home, date.fromisoformat(DAY))
     return build_canonical(home, VARIABLES)
 
 
-def _by_source(text: str) -> dict[str, list[str]]:
+def build_backwards(home: Path) -> Connection:
+    """Deliver each message in a file of its own, the last of a case on the first night."""
+    told = {
+        path.stem: path.read_text(encoding="utf-8").split("\n\n")[::-1]
+        for path in FILES
+        if path.stem in CASES
+    }
+    nights = max(len(messages) for messages in told.values())
+    for night in range(nights):
+        day = f"2026-01-{10 - nights + night:02}"
+        for case, messages in told.items():
+            put(home, f"{case}.hl7", messages[night : night + 1], day)
+        load_landed(home, date.fromisoformat(day))
+    return build_canonical(home, VARIABLES)
+
+
+def put(home: Path, name: str, messages: list[str], day: str) -> None:
+    """Lay messages into the landing folders of the sources they come from."""
+    for source, told in _by_source(messages).items():
+        folder = load_settings(home).home.landing / source / day
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("\n".join(told), encoding="utf-8")
+        (folder / "_COMPLETE").touch()
+
+
+def _by_source(messages: list[str]) -> dict[str, list[str]]:
     sources: dict[str, list[str]] = {}
-    for message in text.split("\n\n"):
+    for message in messages:
         kind = message.split("|")[8].split("^")[0]
         sources.setdefault(SOURCE.get(kind, "orders_hl7"), []).append(message)
     return sources
@@ -190,10 +210,28 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Connection:
     return connection
 
 
+@pytest.fixture(scope="module")
+def backwards(tmp_path_factory: pytest.TempPathFactory) -> Connection:
+    """The cases of one file each, delivered in the wrong order."""
+    connection = build_backwards(tmp_path_factory.mktemp("backwards") / "home")
+    connection.execute("set TimeZone = 'America/New_York'")
+    return connection
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_trigger_has_the_golden_effect(cases: Connection, case: str) -> None:
     with (GOLDEN / "expected" / f"{case}.csv").open(encoding="utf-8", newline="") as file:
         assert effects(cases, case) == list(csv.reader(file))
+
+
+def test_order_of_arrival_changes_no_effect(cases: Connection, backwards: Connection) -> None:
+    several = {path.name.split(".")[0] for path in FILES if path.stem not in CASES}
+    differ = [
+        case
+        for case in CASES
+        if case not in several and effects(cases, case) != effects(backwards, case)
+    ]
+    assert not differ
 
 
 def test_every_trigger_that_does_something_has_a_case() -> None:

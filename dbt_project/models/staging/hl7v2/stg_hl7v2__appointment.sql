@@ -1,21 +1,23 @@
 {{ config(materialized='table', database='scratch') }}
--- Grain: one row per scheduling message: its SCH with the first service, person and place.
-{% set first_segments = {
-    'services': source('lake', 'hl7v2__ais'),
-    'persons': source('lake', 'hl7v2__aip'),
-    'places': source('lake', 'hl7v2__ail'),
-    'patients': source('lake', 'hl7v2__pid'),
-    'headers': source('lake', 'hl7v2__sch'),
-    'timings': source('lake', 'hl7v2__tq1'),
-} %}
+-- Grain: one row per scheduling message: its SCH with the first service, person and place that it does
+-- not delete (action code D, table 0206); where it deletes the only one, that is cleared.
+{% set standing = "case action_code when 'D' then 1 else 0 end, segment" %}
+{% set first_segments = [
+    ('services', source('lake', 'hl7v2__ais'), standing),
+    ('persons', source('lake', 'hl7v2__aip'), standing),
+    ('places', source('lake', 'hl7v2__ail'), standing),
+    ('patients', source('lake', 'hl7v2__pid'), 'segment'),
+    ('headers', source('lake', 'hl7v2__sch'), 'segment'),
+    ('timings', source('lake', 'hl7v2__tq1'), 'segment'),
+] %}
 with
-{% for name, relation in first_segments.items() %}
+{% for name, relation, order in first_segments %}
 {{ name }} as (
     select *
     from (
         select
             *,
-            row_number() over (partition by source, received, message order by segment) as segment_rank
+            row_number() over (partition by source, received, message order by {{ order }}) as segment_rank
         from {{ relation }}
     )
     where segment_rank = 1
@@ -52,11 +54,14 @@ select
         {{ duration_in_minutes('a.duration', 'a.duration_units') }},
         {{ minutes_between('coalesce(s.start_at, q.start_at, a.start_at)', 'coalesce(s.end_at, q.end_at)') }}
     ) as duration_minutes,
-    a.service_code as service_type,
+    case when a.action_code = 'D' then '""' else a.service_code end as service_type,
     s.appointment_type_code as appointment_type,
     s.appointment_reason_code as reason_code,
     s.event_reason_code,
-    {{ person_key('p.personnel', 'e.sender') }} as practitioner_key,
+    case
+        when p.action_code = 'D' or p.personnel_id = '""' then '""'
+        else {{ person_key('p.personnel', 'e.sender') }}
+    end as practitioner_key,
     {{ place_facility('l.location', 'e.sender') }} as location_facility,
     {{ held('l.location_unit') }} as location_unit,
     {{ held('l.location_room') }} as location_room,
@@ -71,7 +76,7 @@ inner join headers as s on {{ same_message('e', 's') }}
 left join timings as q on {{ same_message('e', 'q') }}
 left join services as a on {{ same_message('e', 'a') }}
 left join persons as p on {{ same_message('e', 'p') }}
-left join places as l on {{ same_message('e', 'l') }}
+left join places as l on {{ same_message('e', 'l') }} and coalesce(l.action_code, 'A') <> 'D'
 left join patients as n on {{ same_message('e', 'n') }}
 {{ join_code_map(ref('code_map_appointment_status'), 'status', 'e.source_system', 's.filler_status_code') }}
 where e.feed = 'siu'
