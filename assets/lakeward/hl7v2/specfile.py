@@ -16,13 +16,17 @@ Path = tuple[str | int, ...]
 """Where something stands in a file: the keys and indices that lead there."""
 
 
-def _never_plain(row: tuple[str, str, Kind, Phi, str]) -> tuple[str, str, Kind, Phi, str]:
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+"""Name of a column or table."""
+
+
+def _never_plain(row: tuple[Name, str, Kind, Phi, str]) -> tuple[Name, str, Kind, Phi, str]:
     if row[3] is Phi.N:
         raise ValueError("text of a message cannot be classed N")
     return row
 
 
-ColumnLine = Annotated[tuple[str, str, Kind, Phi, str], AfterValidator(_never_plain)]
+ColumnLine = Annotated[tuple[Name, str, Kind, Phi, str], AfterValidator(_never_plain)]
 """One line: column, place, kind, PHI class, what it is about."""
 
 
@@ -30,7 +34,7 @@ class ChildFile(BaseModel):
     """A child table as written."""
 
     model_config = ConfigDict(extra="forbid")
-    table: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    table: Name
     about: str
     fields: dict[str, str | None]
     columns: list[ColumnLine]
@@ -54,11 +58,10 @@ def read_spec_file(text: str, where: str) -> SpecFile:
     """
     try:
         return SpecFile.model_validate(yaml.safe_load(text))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SpecError(
-            f"segment spec {where} line {line}", f"not YAML: {error.problem}"
-        ) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        raise SpecError(f"segment spec {where} line {line}", "not YAML", "YAML") from error
     except ValidationError as error:
         first = error.errors()[0]
         what = first["msg"].removeprefix("Value error, ")

@@ -1,9 +1,12 @@
 """Specs of a deployment: what a home may add, and that a wrong file names its line."""
 
+import re
 from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lakeward.core.errors import SpecError
 from lakeward.hl7v2.ingest import flatten, load
@@ -38,6 +41,21 @@ SOURCE = Source.model_validate(
 def test_an_error_names_the_line(line, place):
     with pytest.raises(SpecError, match=rf"^segment spec ZPI\.yaml line {place}: "):
         parse_spec(SPEC.format(line), "ZPI.yaml", packaged_specs())
+
+
+@given(
+    st.text(max_size=60),
+    st.integers(0, len(SPEC)),
+    st.integers(0, 12),
+)
+def test_any_text_is_a_spec_or_an_error_with_a_line(noise, at, cut):
+    text = SPEC.format("pet, ZPI-2, text, DI, x")
+    failure = None
+    try:
+        parse_spec(text[:at] + noise + text[at + cut :], "ZPI.yaml", packaged_specs())
+    except SpecError as error:
+        failure = str(error)
+    assert failure is None or re.match(r"segment spec ZPI\.yaml line \d+: ", failure)
 
 
 def test_a_home_adds_segments_and_columns_and_a_broken_file_takes_nothing_away(tmp_path):
