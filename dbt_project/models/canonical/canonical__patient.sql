@@ -111,7 +111,9 @@ select
     {{ flags([
         ['birth_date_conflict', 'd.birth_dates > 1'],
         ['sex_conflict', 'd.sexes > 1'],
+        ['merge_conflict', "d.birth_date <> s.birth_date or (d.administrative_sex <> s.administrative_sex and 'unknown' not in (d.administrative_sex, s.administrative_sex))"],
         ['no_medical_record_number', "d.own_type <> 'MR'"],
     ]) }} as quality_flags
 from person as d
+left join decided as s on s.own_patient_key = d.merged_into_patient_key
 left join links as l on l.patient_key = d.own_patient_key

@@ -106,7 +106,9 @@ rows as (
             'name=' || concat_ws(' ', given_names, family_name), 'born=' || birth_date,
             'sex=' || administrative_sex, 'mobile=' || phone_mobile, 'home=' || phone_home,
             'address=' || nullif(concat_ws(', ', address_line, city, state, postal_code), ''),
-            'language=' || preferred_language), null
+            'language=' || preferred_language,
+            case when list_contains(p.quality_flags, 'merge_conflict') then '[merge_conflict]' end),
+        null
     from canonical__patient p left join patients s on s.patient_key = p.merged_into_patient_key
     union all
     select p.unit, 5, 'slot', strftime(a.start_at, '%d %H:%M'),
