@@ -1,6 +1,8 @@
 {{ config(materialized='table', database='scratch') }}
 -- Grain: one row per scheduling message: its SCH with the first service, person and place that it does
--- not delete (action code D, table 0206); where it deletes the only one, that is cleared.
+-- not delete (action code D, table 0206); where it deletes the only one, that is cleared. A cancelled
+-- appointment deletes all of them and still was with that person.
+{% set goes_on = "e.event_type not in ('appointment_cancelled', 'appointment_deleted', 'appointment_no_show')" %}
 {% set standing = "case action_code when 'D' then 1 else 0 end, segment" %}
 {% set first_segments = [
     ('services', source('lake', 'hl7v2__ais'), standing),
@@ -54,12 +56,12 @@ select
         {{ duration_in_minutes('a.duration', 'a.duration_units') }},
         {{ minutes_between('coalesce(s.start_at, q.start_at, a.start_at)', 'coalesce(s.end_at, q.end_at)') }}
     ) as duration_minutes,
-    case when a.action_code = 'D' then '""' else a.service_code end as service_type,
+    case when a.action_code = 'D' and {{ goes_on }} then '""' else a.service_code end as service_type,
     s.appointment_type_code as appointment_type,
     s.appointment_reason_code as reason_code,
     s.event_reason_code,
     case
-        when p.action_code = 'D' or p.personnel_id = '""' then '""'
+        when (p.action_code = 'D' and {{ goes_on }}) or p.personnel_id = '""' then '""'
         else {{ person_key('p.personnel', 'e.sender') }}
     end as practitioner_key,
     {{ place_facility('l.location', 'e.sender') }} as location_facility,
@@ -76,7 +78,7 @@ inner join headers as s on {{ same_message('e', 's') }}
 left join timings as q on {{ same_message('e', 'q') }}
 left join services as a on {{ same_message('e', 'a') }}
 left join persons as p on {{ same_message('e', 'p') }}
-left join places as l on {{ same_message('e', 'l') }} and coalesce(l.action_code, 'A') <> 'D'
+left join places as l on {{ same_message('e', 'l') }} and (coalesce(l.action_code, 'A') <> 'D' or not {{ goes_on }})
 left join patients as n on {{ same_message('e', 'n') }}
 {{ join_code_map(ref('code_map_appointment_status'), 'status', 'e.source_system', 's.filler_status_code') }}
 where e.feed = 'siu'
