@@ -11,10 +11,10 @@ from uuid import NAMESPACE_URL, uuid5
 
 import pyarrow as pa
 
-from lakeward.fhir import records
-from lakeward.fhir.flat import flat_tables, flatten
+from lakeward.fhir import records, retold
 from lakeward.fhir.lines import Part
 from lakeward.fhir.records import Examined
+from lakeward.fhir.tables import flat_tables, flatten
 from lakeward.lake.query import Connection, connect, register_table
 from lakeward.lake.tables import (
     Column,
@@ -60,52 +60,6 @@ RAW = TableSpec(
     ),
 )
 
-# Where neither lastUpdated nor versionId orders versions, the last delivery tells the truth: a
-# consent told as A, B and A again must end as A. So there only a repeat of what was told last is a
-# duplicate; elsewhere the order of versions decides, and any content stored before is one.
-_JUDGE = """
-create or replace table judged as
-select
-    *,
-    reason is null and case
-        when last_updated_text is null and version_id is null
-            then coalesce(content_sha256 = coalesce(told_before, stored_last), false)
-        else is_repeated
-            or (resource_type, id, content_sha256)
-            in (select (resource_type, id, content_sha256) from stored)
-    end as is_duplicate
-from (
-    select
-        r.*,
-        row_number() over (
-            partition by reason is null, resource_type, id, content_sha256
-            order by received, line
-        ) > 1 as is_repeated,
-        lag(content_sha256) over (
-            partition by reason is null, resource_type, id order by received, line
-        ) as told_before,
-        stored_last
-    from record as r
-    left join (
-        select resource_type, id, content_sha256 as stored_last from stored where is_last
-    ) as s using (resource_type, id)
-)
-"""
-
-_STORED = """
-create or replace table stored as
-select
-    resource_type, id, content_sha256,
-    row_number() over (
-        partition by resource_type, id order by received desc, line desc
-    ) = 1 as is_last
-from raw_fhir__resource
-where source = $source and received < $first
-    and (resource_type, id) in (
-        select (resource_type, id) from record where reason is null
-    )
-"""
-
 _RAW_ROWS = """
 select
     f.source, j.received, f.day, f.file, j.line, j.byte_offset, j.resource_type, j.id,
@@ -127,7 +81,7 @@ from block as b
 join judged as j on b.received = j.received and b.line = j.line
 join incoming as f on f.received = j.received
 join reasons as r on r.reason = j.reason
-where j.received between $first and $last and j.reason is not null
+where j.received between $first and $last and j.reason is not null and f.repeats is null
 order by j.received, j.line
 """
 
@@ -141,6 +95,7 @@ _INCOMING = pa.schema(
         ("kind", pa.string()),
         ("promised_type", pa.string()),
         ("transaction_time", pa.timestamp("us", "UTC")),
+        ("repeats", pa.int64()),
     ]
 )
 
@@ -210,8 +165,7 @@ def _judge(connection: Connection, loading: _Loading) -> None:
     connection.register("incoming", pa.Table.from_pylist(rows, schema=_INCOMING))
     reasons = [{"reason": code, "detail": text} for code, text in records.REASONS.items()]
     connection.register("reasons", pa.Table.from_pylist(reasons))
-    connection.execute(_STORED, {"source": loading.source, "first": loading.files[0].received})
-    connection.execute(_JUDGE)
+    retold.judge(connection, loading.lake, loading.source, loading.files[0].received)
 
 
 def _store(connection: Connection, loading: _Loading) -> None:
@@ -230,6 +184,7 @@ def _store(connection: Connection, loading: _Loading) -> None:
         )
         reader = pa.RecordBatchReader.from_batches(schema, batches)
         write(loading.lake, RAW, reader, mode="append", transaction=transaction)
+    retold.remember(connection, loading.lake, loading.source, loading.last)
 
 
 def _count(connection: Connection, condition: str, after: int) -> int:

@@ -51,7 +51,11 @@ read as (
         * exclude (found, content),
         found is null as is_broken,
         case when json_type(found[1]) = 'VARCHAR' then found[1] ->> '$' end as resource_type,
-        case when json_type(found[2]) = 'VARCHAR' then found[2] ->> '$' end as id,
+        case
+            when json_type(found[2]) = 'VARCHAR' then found[2] ->> '$'
+            -- deletions and documents come in Bundles without an id; their content names them
+            when found[2] is null and found[1] ->> '$' = 'Bundle' then content_sha256
+        end as id,
         found[3] ->> '$' as version_id,
         found[4] ->> '$' as last_updated_text,
         coalesce(contains(found[5], '"SUBSETTED"'), false) as is_subsetted

@@ -20,6 +20,7 @@ _ARRAYS: tuple[tuple[str, FileKind], ...] = (
     ("error", "outcome"),  # STU1 to STU3
     ("outcome", "outcome"),  # STU4
 )
+_BASE = re.compile(r"(https?://[^?#]+?)(?:/Group/[^/?#]+|/Patient)?/\$export")
 _GROUP = re.compile(r"/(Group/[A-Za-z0-9\-.]{1,64}|Patient)/\$export")
 
 
@@ -80,6 +81,14 @@ class Manifest:
             return None
         found = _GROUP.search(urlsplit(self.request_url).path)
         return found.group(1) if found else "system"
+
+    @property
+    def server_base(self) -> str | None:
+        """Give the base URL of the server that was asked, from the request."""
+        if self.request_url is None:
+            return None
+        found = _BASE.match(self.request_url)
+        return found.group(1) if found else None
 
     def file(self, name: str) -> ManifestFile | None:
         """Find a file by the name under which it lies in a delivery."""
