@@ -74,26 +74,33 @@ left join retold as p using (resource_type, id, received, line)
 
 # Only records without lastUpdated and versionId need the order of tellings: by transactionTime,
 # one that lacks it as the newest told before. A content told just before, or at a later
-# transactionTime already, adds nothing.
+# transactionTime already, adds nothing; nor does one of several that a delivery tells under one id
+# when an earlier delivery told it.
 _TELLING = """
 create or replace table telling as
 with event as (
-    select resource_type, id, content_sha256, received, line, transaction_time, false as is_new
+    select resource_type, id, content_sha256, received, line, transaction_time,
+        '' as delivery, false as is_new
     from stored where is_unversioned
     union all
     select resource_type, id, content_sha256, told_received, told_line,
-        coalesce(told_transaction_time, transaction_time), false
+        coalesce(told_transaction_time, transaction_time), '', false
     from stored where is_unversioned and told_received is not null
     union all
-    select r.resource_type, r.id, r.content_sha256, r.received, r.line, i.transaction_time, true
+    select r.resource_type, r.id, r.content_sha256, r.received, r.line, i.transaction_time,
+        concat_ws('|', i.day, regexp_extract(i.file, '^(.*)/', 1), i.transaction_time), true
     from record as r
     join incoming as i using (received)
     where r.reason is null and r.last_updated_text is null and r.version_id is null
 ),
 timed as (
-    select *, coalesce(transaction_time, max(transaction_time) over (
-        partition by resource_type, id order by received, line
-    )) as told_at
+    select *,
+        coalesce(transaction_time, max(transaction_time) over (
+            partition by resource_type, id order by received, line
+        )) as told_at,
+        min(content_sha256) over (partition by resource_type, id, delivery)
+            <> max(content_sha256) over (partition by resource_type, id, delivery)
+            as is_beside_another
     from event
 ),
 compared as (
@@ -101,15 +108,20 @@ compared as (
         lag(content_sha256) over (
             partition by resource_type, id order by told_at nulls first, received, line
         ) as told_before,
-        max(told_at) over (
-            partition by resource_type, id, content_sha256 order by received, line
+        max(told_at) over earlier as told_until,
+        count(*) over earlier > count(*) over (
+            partition by resource_type, id, content_sha256, delivery order by received, line
             rows between unbounded preceding and 1 preceding
-        ) as told_until
+        ) as is_told_elsewhere
     from timed
+    window earlier as (
+        partition by resource_type, id, content_sha256 order by received, line
+        rows between unbounded preceding and 1 preceding
+    )
 )
-select received, line, resource_type, id,
+select received, line, resource_type, id, is_beside_another,
     coalesce(told_before = content_sha256, false) or coalesce(told_until > told_at, false)
-        as is_duplicate
+        or (is_beside_another and is_told_elsewhere) as is_duplicate
 from compared where is_new
 """
 
@@ -136,28 +148,19 @@ with kept as (
     union all
     select resource_type, id, content_sha256, received, line from judged
     where reason is null and not is_duplicate
-),
-beside as (
-    select r.received, r.line, count(distinct r.content_sha256) over (
-        partition by r.resource_type, r.id, i.day, regexp_extract(i.file, '^(.*)/', 1),
-            i.transaction_time
-    ) > 1 as is_beside_another
-    from judged as r
-    join incoming as i using (received)
-    where r.reason is null and r.last_updated_text is null and r.version_id is null
 )
 select
     $source as source, j.resource_type, j.id, k.place[1] as received, k.place[2] as line,
     max((j.received, j.line))[1] as repeat_received, max((j.received, j.line))[2] as repeat_line,
     max(i.transaction_time) as transaction_time,
-    coalesce(bool_or(b.is_beside_another), false) as is_beside_another
+    coalesce(bool_or(t.is_beside_another), false) as is_beside_another
 from judged as j
 join (
     select resource_type, id, content_sha256, max((received, line)) as place
     from kept group by all
 ) as k using (resource_type, id, content_sha256)
 join incoming as i using (received)
-left join beside as b using (received, line)
+left join telling as t using (received, line, resource_type, id)
 where j.is_duplicate and j.received > $done
 group by all
 """

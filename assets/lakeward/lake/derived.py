@@ -75,6 +75,19 @@ RELATIONS: Mapping[str, Relation] = {
     "fhir_current": Relation(("fhir_version", _RAW)),
     "fhir_collision": Relation(("fhir_version", _RAW), {**_REPEAT, **_DELETION}),
     "ledger": Relation(("ledger_entry",)),
+    "load_completeness": Relation(
+        ("ledger", _RAW),
+        {
+            **_REPEAT,
+            "export_file": {
+                **dict.fromkeys(("source", "manifest", "export_group"), "varchar"),
+                **dict.fromkeys(("kind", "resource_type", "file"), "varchar"),
+                **dict.fromkeys(("revision", "promised"), "bigint"),
+                "day": "date",
+                "transaction_time": "timestamptz",
+            },
+        },
+    ),
 }
 """In an order in which each comes after those it needs."""
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import Column, Lake, Phi, TableSpec, arrow_schema, ensure_table, write
 from lakeward.landing.deliveries import Delivery, hash_file
+from lakeward.landing.promises import register_promises
 
 RECEIVED, SETTLED = 1, 2
 """Steps of an entry: the file was registered; what became of it is known."""
@@ -97,6 +98,7 @@ def register(lake: Lake, landing: Path, arrived: Sequence[Delivery]) -> int:
     is entered as a repeat.
     """
     ensure_table(lake, LEDGER_ENTRY)
+    register_promises(lake, landing, arrived)
     rows: list[dict[str, object]] = []
     with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
         for source in dict.fromkeys(delivery.source for delivery in arrived):
@@ -224,7 +226,7 @@ class _Known:
                     "bytes": stat.st_size,
                     "modified_ns": stat.st_mtime_ns,
                     "repeats": self.contents.get(digest),
-                    **_promise(delivery, path.name),
+                    **_promise(delivery, path),
                     "state": "received",
                     "step": RECEIVED,
                 }
@@ -233,10 +235,10 @@ class _Known:
         return rows
 
 
-def _promise(delivery: Delivery, name: str) -> dict[str, object]:
+def _promise(delivery: Delivery, path: Path) -> dict[str, object]:
     """Give what the delivery's manifest says of a file."""
-    manifest = delivery.manifest
-    file = manifest.file(name) if manifest else None
+    manifest = delivery.manifest_of(path)
+    file = manifest.file(path.name) if manifest else None
     if manifest is None or file is None:
         return {}
     return {
