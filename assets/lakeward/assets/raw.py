@@ -24,16 +24,21 @@ from lakeward.quarantine.table import QUARANTINE
 class Format:
     """One input format: its raw table, how it is loaded, and what else its asset tells.
 
-    `facts` gives counts by name, over all that is stored.
+    `facts` gives counts by name, over all that is stored; `also` are tables that loading writes
+    beside the raw one.
     """
 
     name: str
     raw: TableSpec
     load: Load
     facts: Callable[[Lake], Mapping[str, Any]] = lambda _lake: {}
+    also: tuple[TableSpec, ...] = ()
 
 
-FORMATS = (Format("fhir", fhir.RAW, fhir.load), Format("hl7v2", hl7v2.RAW, hl7v2.load))
+FORMATS = (
+    Format("fhir", fhir.RAW, fhir.load, also=(fhir.REPEAT,)),
+    Format("hl7v2", hl7v2.RAW, hl7v2.load),
+)
 
 ADD_UP = "counts_add_up"
 PROMISED = "promised_is_found"
@@ -80,11 +85,12 @@ def _raw_asset(inventory: Inventory, each: Format) -> dg.AssetsDefinition:
         name=each.raw.name,
         specs=[
             table_asset(
-                each.raw,
+                table,
                 group="raw",
                 kinds={"deltalake", each.name},
                 deps=[delivery_key(source) for source in sources],
             )
+            for table in (each.raw, *each.also)
         ],
         check_specs=_check_specs(key),
         pool=WRITER_POOL,
@@ -98,6 +104,8 @@ def _raw_asset(inventory: Inventory, each: Format) -> dg.AssetsDefinition:
             count for source in sources for count in load_pending(lake, landing, source, each.load)
         ]
         yield table_result(lake, each.raw.name, extra={**_totals(counts), **each.facts(lake)})
+        for table in each.also:
+            yield table_result(lake, table.name)
         yield _adds_up(counts, key)
         yield _keeps_promises(lake, [s.name for s in sources], key)
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 from lakeward.fhir import records, retold
 from lakeward.fhir.lines import Part
 from lakeward.fhir.records import Examined
+from lakeward.fhir.retold import REPEAT
 from lakeward.fhir.tables import flat_tables, flatten
 from lakeward.lake.query import Connection, connect, register_table
 from lakeward.lake.tables import (
@@ -232,4 +233,4 @@ def _counts(connection: Connection, loading: _Loading) -> list[FileCounts]:
     ]
 
 
-__all__ = ["RAW", "flat_tables", "flatten", "load"]
+__all__ = ["RAW", "REPEAT", "flat_tables", "flatten", "load"]

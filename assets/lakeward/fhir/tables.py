@@ -13,7 +13,7 @@ from lakeward.fhir.reference_index import (
     reference_index,
 )
 from lakeward.lake.query import connect
-from lakeward.lake.tables import Lake, TableSpec, TableWrite
+from lakeward.lake.tables import Lake, TableSpec, TableWrite, newest_version
 
 INDEXES = (DISCRIMINATOR, REFERENCE, IDENTIFIER)
 
@@ -30,23 +30,22 @@ where exists (
 """Types that a reference names by identifier; one that tells no type may mean any."""
 
 
-def flat_tables(folder: Path | None = None, **more: Any) -> tuple[TableSpec, ...]:
+def flat_tables(folder: Path | None = None, *more: Any) -> tuple[TableSpec, ...]:
     """Give the specs of all derived tables; arguments as for `flat.flat_tables`."""
-    return (*flat.flat_tables(folder, **more), *INDEXES)
+    return (*flat.flat_tables(folder, *more), *INDEXES)
 
 
-def flatten(lake: Lake, folder: Path | None = None, **more: Any) -> list[TableWrite]:
+def flatten(lake: Lake, folder: Path | None = None, *more: Any) -> list[TableWrite]:
     """Bring every derived table up to the raw resources; arguments as for `flat.flatten`."""
-    writes = flat.flatten(lake, folder, **more)
-    with connect(lake, tables=[flat.RAW_NAME]) as connection:
-        query = f"select distinct resource_type from {flat.RAW_NAME}"
-        kinds = [k for (k,) in connection.execute(query).fetchall()] if _is_there(lake) else []
-    writes += bring_up(lake, discriminator_index(flat.all_views(folder, **more)))
+    writes = flat.flatten(lake, folder, *more)
+    writes += bring_up(lake, discriminator_index(flat.all_views(folder)))
+    kinds = _types(lake, f"select distinct resource_type from {flat.RAW_NAME}")
     writes += bring_up(lake, reference_index(kinds))
+    return writes + bring_up(lake, identifier_index(_types(lake, _NAMED)))
+
+
+def _types(lake: Lake, query: str) -> list[str]:
     with connect(lake, tables=[flat.RAW_NAME, REFERENCE.name]) as connection:
-        named = [k for (k,) in connection.execute(_NAMED).fetchall()] if kinds else []
-    return writes + bring_up(lake, identifier_index(named))
-
-
-def _is_there(lake: Lake) -> bool:
-    return lake.path(flat.RAW_NAME).is_dir()
+        if newest_version(lake, flat.RAW_NAME) is None:
+            return []
+        return [kind for (kind,) in connection.execute(query).fetchall()]

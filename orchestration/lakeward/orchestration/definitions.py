@@ -11,6 +11,7 @@ from lakeward.assets.home import LakewardHome
 from lakeward.assets.landing import delivery_assets, ledger_asset
 from lakeward.assets.outbox import outbox_assets, site_asset
 from lakeward.assets.raw import FORMATS, quarantine_asset, raw_assets
+from lakeward.assets.truth import truth_asset
 from lakeward.assets.units import unit_assets
 from lakeward.core.settings import Settings, load_settings
 from lakeward.landing.sources import load_inventory
@@ -37,6 +38,7 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
             ledger_asset([dg.AssetKey(each.raw.name) for each in FORMATS]),
             quarantine_asset(),
             *flat_assets(settings.home),
+            truth_asset(),
             *unit_assets(days),
             *outbox_assets(days),
             site_asset(days),

@@ -1,12 +1,12 @@
--- Every reference of the current FHIR resources and what it names, over the keys of fhir_current;
--- one row per reference. `is_resolved` says that the resource it names is current.
-with current_version as (
-    select source, resource_type, id, received, line
+-- Every reference of stored FHIR resources that are not deleted and what it names, over the keys of
+-- fhir_current; one row per reference of a version. `is_resolved`: what it names is current.
+with standing as (
+    select source, resource_type, id, received, line, is_current
     from {schema}.fhir_version
-    where is_current
+    where not is_deleted
 ),
 target as (
-    select distinct source, resource_type, id from current_version
+    select distinct source, resource_type, id from standing where is_current
 ),
 -- Where no export tells the server of a source, every absolute reference is taken for its own.
 own_server as (
@@ -14,13 +14,13 @@ own_server as (
 ),
 reference as (
     select
-        r.*,
+        r.*, v.is_current,
         r.kind in ('absolute', 'versioned') and r.server_base is not null
         and r.source in (select source from own_server)
         and (r.source, r.server_base) not in (select (source, server_base) from own_server)
             as is_foreign
     from {fhir_reference} as r
-    semi join current_version using (source, resource_type, id, received, line)
+    join standing as v using (source, resource_type, id, received, line)
 ),
 -- What an identifier names, if it is one thing; a reference without a type may mean any type.
 named as (
@@ -35,7 +35,8 @@ named as (
     join (
         select source, resource_type, id, identifier_system, identifier_value
         from {fhir_identifier}
-        semi join current_version using (source, resource_type, id, received, line)
+        semi join (select * from standing where is_current) as v
+            using (source, resource_type, id, received, line)
     ) as i
         on i.source = r.source
         and i.identifier_value = r.identifier_value
@@ -62,7 +63,7 @@ resolved as (
             when r.kind = 'urn' then e.id
             else coalesce(n.id, r.target_id)
         end as target_id,
-        r.is_contained
+        r.is_contained, r.is_current
     from reference as r
     left join named as n
         on r.kind in ('conditional', 'logical')
@@ -74,7 +75,7 @@ resolved as (
 )
 select
     r.source, r.resource_type, r.id, r.received, r.line, r.element, r.ordinal, r.kind,
-    r.target_type, r.target_id, r.is_contained or t.id is not null as is_resolved
+    r.target_type, r.target_id, r.is_current, r.is_contained or t.id is not null as is_resolved
 from resolved as r
 left join target as t
     on t.source = r.source and t.resource_type = r.target_type and t.id = r.target_id

@@ -3,7 +3,7 @@
 -- resources, and a display or a foreign server names nothing here at all.
 select
     source, resource_type as from_type, element, kind, target_type,
-    count(*) as "references", count(distinct id) as resources
+    count(*) as count, count(distinct id) as resources
 from {schema}.resolved_reference
-where not is_resolved
+where is_current and not is_resolved
 group by source, resource_type, element, kind, target_type
