@@ -23,8 +23,6 @@ REPEAT = TableSpec(
     grain="At least one row per stored resource told again; the latest counts",
     columns=(
         Column("source", "VARCHAR", Phi.N, "Interface that delivered the resource"),
-        Column("resource_type", "VARCHAR", Phi.N, "resourceType"),
-        Column("id", "VARCHAR", Phi.LK, "Resource id"),
         Column("received", "BIGINT", Phi.N, "File that holds the stored resource"),
         Column("line", "BIGINT", Phi.N, "Its line in that file"),
         Column("repeat_received", "BIGINT", Phi.N, "File that told it again"),
@@ -59,17 +57,18 @@ with touched as (
         )
 ),
 retold as (
-    select resource_type, id, received, line,
+    select received, line,
         max((repeat_received, repeat_line)) as place, max(transaction_time) as transaction_time
     from raw_fhir__repeat
-    where source = $source and (resource_type, id) in (select (resource_type, id) from touched)
+    semi join touched using (received, line)
+    where source = $source
     group by all
 )
 select
     t.*, p.place[1] as told_received, p.place[2] as told_line,
     p.transaction_time as told_transaction_time
 from touched as t
-left join retold as p using (resource_type, id, received, line)
+left join retold as p using (received, line)
 """
 
 # Only records without lastUpdated and versionId need the order of tellings: by transactionTime,
@@ -150,7 +149,7 @@ with kept as (
     where reason is null and not is_duplicate
 )
 select
-    $source as source, j.resource_type, j.id, k.place[1] as received, k.place[2] as line,
+    $source as source, k.place[1] as received, k.place[2] as line,
     max((j.received, j.line))[1] as repeat_received, max((j.received, j.line))[2] as repeat_line,
     max(i.transaction_time) as transaction_time,
     coalesce(bool_or(t.is_beside_another), false) as is_beside_another
@@ -166,12 +165,12 @@ group by all
 """
 
 _MERGED = """
-select source, resource_type, id, received, line,
+select source, received, line,
     max((repeat_received, repeat_line))[1] as repeat_received,
     max((repeat_received, repeat_line))[2] as repeat_line,
     max(transaction_time) as transaction_time, bool_or(is_beside_another) as is_beside_another
 from (select * from raw_fhir__repeat union all select * from repeats)
-group by source, resource_type, id, received, line
+group by source, received, line
 """
 
 

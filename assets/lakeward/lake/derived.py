@@ -34,7 +34,7 @@ class Relation:
 
 _REPEAT = {
     "raw_fhir__repeat": {
-        **_IDENTITY,
+        **_PLACE,
         "repeat_received": "bigint",
         "repeat_line": "bigint",
         "transaction_time": "timestamptz",

@@ -25,13 +25,16 @@ wanted as (
 -- A content that came again counts as told at the latest export, and in the latest delivery, that told it.
 retold as (
     select
-        source, resource_type, id, received, line,
+        source, received, line,
         max(transaction_time) as transaction_time,
         max(repeat_received::hugeint * 1099511627776 + repeat_line) as place,
         bool_or(is_beside_another) as is_beside_another
     from {raw_fhir__repeat}
-    where (source, resource_type, id) in (select (source, resource_type, id) from wanted)
-    group by source, resource_type, id, received, line
+    semi join (
+        select source, received, line from {schema}.raw_fhir__resource
+        where (source, resource_type, id) in (select (source, resource_type, id) from wanted)
+    ) as w using (source, received, line)
+    group by source, received, line
 ),
 telling as (
     select
@@ -59,7 +62,7 @@ telling as (
         from {schema}.raw_fhir__resource
         where (source, resource_type, id) in (select (source, resource_type, id) from wanted)
     ) as r
-    left join retold as t using (source, resource_type, id, received, line)
+    left join retold as t using (source, received, line)
 ),
 -- An id stands for different things where one delivery tells it, unversioned, with several values
 -- of the discriminator.

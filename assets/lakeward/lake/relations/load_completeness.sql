@@ -26,8 +26,8 @@ harmless as (
         union all
         select r.source, r.repeat_received as received, o.resource
         from {raw_fhir__repeat} as r
-        join {schema}.raw_fhir__resource as o using (source, resource_type, id, received, line)
-        where r.resource_type = 'OperationOutcome'
+        join {schema}.raw_fhir__resource as o using (source, received, line)
+        where o.resource_type = 'OperationOutcome'
     )
     where not list_has_any(
         coalesce(json_extract_string(resource, '$.issue[*].severity'), []), ['error', 'fatal']
