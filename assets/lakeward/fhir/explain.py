@@ -71,8 +71,9 @@ def _identity(kind: str, record: Mapping[str, Any]) -> list[str]:
 
 
 def _findings(kind: str, record: dict[str, Any]) -> list[str]:
-    from fhir.resources.R4B import get_fhir_model_class
     from pydantic import ValidationError
+
+    from fhir.resources.R4B import get_fhir_model_class
 
     try:
         get_fhir_model_class(kind).model_validate(record)
@@ -81,7 +82,7 @@ def _findings(kind: str, record: dict[str, Any]) -> list[str]:
             _finding(kind, found["type"], found["loc"])
             for found in error.errors(include_input=False, include_url=False, include_context=False)
         ]
-    except Exception:  # noqa: BLE001  it breaks in many ways on what is no resource
+    except Exception:  # it breaks in many ways on what is no resource
         return [f"{kind}: cannot be read as FHIR: a part of it has another shape or type"]
     return []
 
