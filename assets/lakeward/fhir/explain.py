@@ -10,10 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from lakeward.fhir.schema import is_primitive, is_resource, properties
+from lakeward.fhir.schema import WITHOUT_ID, is_primitive, is_resource, properties
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _NAME = re.compile(r"_?[a-z][A-Za-z0-9]{0,63}")
+
+_NOT_JSON = "record: is nested too deeply or holds what JSON does not have"
 
 _WORDING = {
     "missing": "is required",
@@ -44,12 +46,15 @@ def explain(content: bytes) -> list[str]:
     """
     try:
         record = json.loads(content.decode("utf-8"), parse_constant=_refuse)
+        json.dumps(record, ensure_ascii=False).encode("utf-8")  # half a surrogate pair fails here
+    except UnicodeEncodeError:
+        return [_NOT_JSON]
     except UnicodeDecodeError as error:
         return [f"record: is not UTF-8, from byte {error.start}"]
     except json.JSONDecodeError as error:
         return [f"record: is not one JSON value, from character {error.pos}: {error.msg}"]
     except (RecursionError, ValueError):
-        return ["record: is nested too deeply or holds a number that JSON does not have"]
+        return [_NOT_JSON]
     if not isinstance(record, dict):
         return ["record: is not an object"]
     kind = record.get("resourceType")
@@ -65,7 +70,7 @@ def _refuse(_name: str) -> NoReturn:
 def _identity(kind: str, record: Mapping[str, Any]) -> list[str]:
     found = record.get("id")
     if found is None:
-        return [f"{kind}.id: is missing"]
+        return [] if kind in WITHOUT_ID else [f"{kind}.id: is missing"]
     legal = isinstance(found, str) and _ID.fullmatch(found)
     return [] if legal else [f"{kind}.id: is not 1 to 64 letters, digits, hyphens and dots"]
 

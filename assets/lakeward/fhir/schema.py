@@ -26,6 +26,10 @@ PRIMITIVES = {
 }
 """FHIR primitive types and how their JSON value is read; decimals and times keep their text."""
 
+WITHOUT_ID = ("Bundle", "OperationOutcome", "Parameters")
+"""Types that stand without an id in an export: `deleted` and `error` files, and the headers of
+organized files."""
+
 
 @dataclass(frozen=True)
 class Element:
