@@ -5,6 +5,12 @@ told as A, B and A again it is A. So each repeat is remembered by its place and 
 `transactionTime`. Reading the lines is in `records`, the order of versions in `fhir_version`.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
 from lakeward.lake.query import Connection, register_table
 from lakeward.lake.tables import (
     Column,
@@ -16,6 +22,7 @@ from lakeward.lake.tables import (
     transaction_version,
     write,
 )
+from lakeward.landing.ledger import LedgerFile
 
 REPEAT = TableSpec(
     name="raw_fhir__repeat",
@@ -45,16 +52,25 @@ REPEAT = TableSpec(
 _COMPACT_AT = 4
 """Rows are merged when a load adds at least one for this many that the table holds."""
 
+_AGAIN = """
+create or replace temp table again as
+select key from record where reason is null group by key having count(*) > 1
+union
+select hash(resource_type, id) as key
+from raw_fhir__resource
+where source = $source and received < $first
+    and hash(resource_type, id) in (select key from record where reason is null)
+"""
+"""Resources, by the hash of their name, of which this load holds not the only version."""
+
 _STORED = """
-create or replace table stored as
+create or replace temp table stored as
 with touched as (
     select r.resource_type, r.id, r.content_sha256, r.received, r.line, r.transaction_time,
         r.last_updated_text is null and r.version_id is null as is_unversioned
     from raw_fhir__resource as r
     where r.source = $source and r.received < $first
-        and (r.resource_type, r.id) in (
-            select (resource_type, id) from record where reason is null
-        )
+        and hash(r.resource_type, r.id) in (select key from again)
 ),
 retold as (
     select received, line,
@@ -76,7 +92,7 @@ left join retold as p using (received, line)
 # transactionTime already, adds nothing; nor does one of several that a delivery tells under one id
 # when an earlier delivery told it.
 _TELLING = """
-create or replace table telling as
+create or replace temp table telling as
 with event as (
     select resource_type, id, content_sha256, received, line, transaction_time,
         '' as delivery, false as is_new
@@ -91,6 +107,7 @@ with event as (
     from record as r
     join incoming as i using (received)
     where r.reason is null and r.last_updated_text is null and r.version_id is null
+        and r.key in (select key from again)
 ),
 timed as (
     select *,
@@ -125,19 +142,19 @@ from compared where is_new
 """
 
 _JUDGE = """
-create or replace table judged as
+create or replace temp table judged as
 select
     r.*,
-    r.reason is null and case
+    case
         when r.last_updated_text is null and r.version_id is null then t.is_duplicate
         else row_number() over (
-            partition by r.reason is null, r.resource_type, r.id, r.content_sha256
-            order by r.received, r.line
+            partition by r.resource_type, r.id, r.content_sha256 order by r.received, r.line
         ) > 1 or (r.resource_type, r.id, r.content_sha256)
             in (select (resource_type, id, content_sha256) from stored)
     end as is_duplicate
 from record as r
 left join telling as t using (received, line, resource_type, id)
+where r.reason is null and r.key in (select key from again)
 """
 
 # The stored resource that a duplicate repeats: the latest before it, in the lake or in this load.
@@ -146,7 +163,7 @@ with kept as (
     select resource_type, id, content_sha256, received, line from stored
     union all
     select resource_type, id, content_sha256, received, line from judged
-    where reason is null and not is_duplicate
+    where not is_duplicate
 )
 select
     $source as source, k.place[1] as received, k.place[2] as line,
@@ -174,26 +191,62 @@ group by source, received, line
 """
 
 
-def judge(connection: Connection, lake: Lake, source: str, first: int) -> None:
-    """Find out which records are duplicates; makes `judged` from `record` and `incoming`.
+_COLUMNS = [
+    "received",
+    "line",
+    "content_sha256",
+    "resource_type",
+    "id",
+    "version_id",
+    "last_updated_text",
+    "reason",
+    "key",
+]
+
+_INCOMING = pa.schema(
+    [
+        ("received", pa.int64()),
+        ("day", pa.date32()),
+        ("file", pa.string()),
+        ("transaction_time", pa.timestamp("us", "UTC")),
+    ]
+)
+
+
+def find_duplicates(
+    connection: Connection, lake: Lake, records: pa.Table, files: Sequence[LedgerFile]
+) -> npt.NDArray[np.bool_]:
+    """Tell for each record whether it is a duplicate; leaves what `remember` needs.
 
     Args:
-        connection: Has `record`, `incoming` and `raw_fhir__resource`.
+        connection: Shows `raw_fhir__resource`.
         lake: Where repeats are kept.
-        source: The interface.
-        first: Number of the first file of this load.
+        records: Envelopes in the order of arrival.
+        files: The files of one source that they stand in; what is stored of later ones does not
+            count.
     """
     ensure_table(lake, REPEAT)
     register_table(connection, lake, REPEAT.name, None)
-    connection.execute(_STORED, {"source": source, "first": first})
+    incoming = pa.Table.from_pylist([vars(file) for file in files], schema=_INCOMING)
+    numbered = records.select(_COLUMNS).append_column("number", pa.array(np.arange(len(records))))
+    connection.register("record", numbered)
+    connection.register("incoming", incoming)
+    place = {"source": files[0].source, "first": files[0].received}
+    connection.execute(_AGAIN, place)
+    connection.execute(_STORED, place)
     connection.execute(_TELLING)
     connection.execute(_JUDGE)
+    found = connection.sql("select number from judged where is_duplicate").to_arrow_table()
+    connection.unregister("record")
+    duplicate = np.zeros(len(records), np.bool_)
+    duplicate[found.column("number").to_numpy()] = True
+    return duplicate
 
 
 def remember(connection: Connection, lake: Lake, source: str, last: int) -> None:
-    """Remember, once, which stored resources `judged` tells again; `last` is its last file."""
+    """Remember, once, which stored resources the duplicates repeat; `last` is the last file."""
     done = transaction_version(lake, REPEAT.name, source) or 0
-    query = f"create or replace table repeats as {_REPEATS}"
+    query = f"create or replace temp table repeats as {_REPEATS}"
     connection.execute(query, {"source": source, "done": done})
     new, held = (
         connection.execute(f"select count(*) from {table}").fetchall()[0][0]

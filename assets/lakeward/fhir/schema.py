@@ -26,6 +26,10 @@ PRIMITIVES = {
 }
 """FHIR primitive types and how their JSON value is read; decimals and times keep their text."""
 
+WITHOUT_ID = ("Bundle", "OperationOutcome", "Parameters")
+"""Types that stand without an id in an export: `deleted` and `error` files, and the headers of
+organized files."""
+
 
 @dataclass(frozen=True)
 class Element:
@@ -52,6 +56,27 @@ def is_primitive(kind: str) -> bool:
 def is_type(name: str) -> bool:
     """Tell whether FHIR has a type or resource of that name."""
     return is_primitive(name) or bool(elements(name))
+
+
+@lru_cache(maxsize=512)
+def is_resource(name: str) -> bool:
+    """Tell whether FHIR has a resource type of that name; abstract ones are none."""
+    from fhir.resources.R4B.resource import Resource
+
+    model = _model(name)
+    return bool(model) and issubclass(model, Resource) and not name.endswith("Resource")
+
+
+@lru_cache(maxsize=512)
+def properties(kind: str) -> Mapping[str, Element]:
+    """Give all JSON properties of a FHIR type by name; a choice is one property for each type."""
+    found: dict[str, Element] = {}
+    for each in elements(kind).values():
+        if not each.choices:
+            found[each.name] = each
+        for type_, name in each.choices.items():
+            found[name] = Element(name, type_)
+    return found
 
 
 def element(kind: str, name: str) -> Element | None:
