@@ -14,6 +14,7 @@ from lakeward.lake.query import DatabaseError, connect
 
 SUITE = Path(os.environ.get("LAKEWARD_SHARED", "../shared/data")) / "sql-on-fhir" / "tests"
 PASSING = 134
+REPORT = Path(__file__).resolve().parents[2] / "build" / "test_report.json"
 
 pytestmark = pytest.mark.skipif(not SUITE.is_dir(), reason=f"no SQL-on-FHIR suite at {SUITE}")
 
@@ -58,12 +59,44 @@ def passes(case: Row, resources: list[Row]) -> bool:
     return comparable(rows, view) == comparable(case["expect"], view)
 
 
-def test_the_suite_passes_whole() -> None:
-    outcome: dict[str, bool] = {}
-    for path in sorted(SUITE.glob("*.json")):
-        suite = json.loads(path.read_text("utf-8"))
-        for case in suite["tests"]:
-            outcome[f"{path.name}: {case['title']}"] = passes(case, suite["resources"])
-    failed = [name for name, passed in outcome.items() if not passed]
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    """The outcome of the whole suite, in the shape in which implementations publish theirs."""
+    return {
+        path.name: {"tests": [outcome(case, suite["resources"]) for case in suite["tests"]]}
+        for path in sorted(SUITE.glob("*.json"))
+        if (suite := json.loads(path.read_text("utf-8")))
+    }
+
+
+def outcome(case: Row, resources: list[Row]) -> Row:
+    return {"name": case["title"], "result": {"passed": passes(case, resources)}}
+
+
+def test_the_suite_passes_whole(report: dict[str, Any]) -> None:
+    tests = [(file, test) for file, entry in report.items() for test in entry["tests"]]
+    failed = [f"{file}: {t['name']}" for file, t in tests if not t["result"]["passed"]]
     assert not failed
-    assert len(outcome) == PASSING
+    assert len(tests) == PASSING
+
+
+def test_the_report_is_written_as_the_suite_publishes_it(report: dict[str, Any]) -> None:
+    """`build/test_report.json` can be handed to the suite's page of implementations as it is."""
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    written = json.loads(REPORT.read_text("utf-8"))
+    assert set(written) == {path.name for path in SUITE.glob("*.json")}
+    entries = [test for file in written.values() for test in file["tests"]]
+    assert [set(test) for test in entries] == [{"name", "result"}] * PASSING
+    assert [test["result"] for test in entries] == [{"passed": True}] * PASSING
+    titles = {c["title"] for p in SUITE.glob("*.json") for c in json.loads(p.read_text())["tests"]}
+    assert {test["name"] for test in entries} == titles
+
+
+def test_a_wrong_result_is_reported_as_one() -> None:
+    view = {"resource": "Patient", "select": [{"column": [{"name": "id", "path": "id"}]}]}
+    patients = [{"resourceType": "Patient", "id": "p"}]
+    case = {"title": "t", "view": view, "expect": [{"id": "another"}]}
+    assert outcome(case, patients) == {"name": "t", "result": {"passed": False}}
+    assert passes({**case, "expect": [{"id": "p"}]}, patients)
+    assert not passes({"title": "t", "view": view, "expectError": True}, patients)

@@ -1,6 +1,7 @@
 """Assets of landing: one delivery per interface and day, and the ledger of files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 
 import dagster as dg
 
@@ -12,6 +13,11 @@ from lakeward.landing.deliveries import deliveries, incomplete
 from lakeward.landing.ledger import LEDGER_ENTRY, register
 from lakeward.landing.promises import EXPORT_FILE
 from lakeward.landing.sources import Inventory, Source
+from lakeward.quarantine.replay import finish
+
+ARRIVED = "delivered"
+_LOOK_BACK = 31
+"""For how many days holes are listed."""
 
 
 def delivery_key(source: Source) -> dg.AssetKey:
@@ -26,17 +32,8 @@ def delivery_assets(
 
     @dg.multi_asset(
         name="deliveries",
-        specs=[
-            dg.AssetSpec(
-                delivery_key(source),
-                group_name="landing",
-                kinds={source.format, "file"},
-                owners=[source.owner],
-                description=f"{source.system}: {source.purpose}. {source.transport}.",
-                tags={"source": source.name},
-            )
-            for source in inventory.sources
-        ],
+        specs=[_delivery_spec(source) for source in inventory.sources],
+        check_specs=[_arrival_check(source) for source in inventory.sources],
         partitions_def=days,
         can_subset=True,
         pool=WRITER_POOL,
@@ -44,8 +41,9 @@ def delivery_assets(
     @told_safely
     def _deliveries(
         context: dg.AssetExecutionContext, home: LakewardHome
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         landing, lake, through = home.settings().home.landing, home.lake(), home.day_of(context).day
+        finish(lake, landing)
         for source in inventory.sources:
             if delivery_key(source) not in context.selected_asset_keys:
                 continue
@@ -53,8 +51,10 @@ def delivery_assets(
             added = register(lake, landing, arrived)
             today = [d for d in arrived if d.day == through]
             files = [f for d in today for f in d.files]
+            key = delivery_key(source)
+            yield _arrived(source, [d.day for d in arrived], through)
             yield dg.MaterializeResult(
-                asset_key=delivery_key(source),
+                asset_key=key,
                 metadata={
                     "files": len(files),
                     "bytes": sum(f.stat().st_size for f in files),
@@ -67,6 +67,49 @@ def delivery_assets(
             )
 
     return _deliveries
+
+
+def _delivery_spec(source: Source) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        delivery_key(source),
+        group_name="landing",
+        kinds={source.format, "file"},
+        owners=[source.owner],
+        description=f"{source.system}: {source.purpose}. {source.transport}.",
+        tags={"source": source.name},
+    )
+
+
+def _arrival_check(source: Source) -> dg.AssetCheckSpec:
+    about = "A delivery arrived for the day; an empty one counts, a hole does not"
+    return dg.AssetCheckSpec(ARRIVED, asset=delivery_key(source), description=about)
+
+
+def _arrived(source: Source, arrived: Sequence[date], through: date) -> dg.AssetCheckResult:
+    """Say whether a source delivered when its cadence asks for it, and which days are holes.
+
+    An empty file is a delivery of volume 0; no delivery at all is a hole. Weekly feeds have a hole
+    when seven days have none.
+    """
+    every = 7 if source.cadence == "weekly" else 1
+    asked = [through - timedelta(days=n) for n in range(_LOOK_BACK)]
+    holes = [
+        day
+        for day in asked
+        if arrived
+        and day >= arrived[0]
+        and not any(day - timedelta(days=every) < at <= day for at in arrived)
+    ]
+    return dg.AssetCheckResult(
+        check_name=ARRIVED,
+        asset_key=delivery_key(source),
+        passed=bool(arrived) and through not in holes,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "days_without_delivery": [day.isoformat() for day in sorted(holes)],
+            "last_delivery": arrived[-1].isoformat() if arrived else "never",
+        },
+    )
 
 
 def ledger_asset(upstream: list[dg.AssetKey]) -> dg.AssetsDefinition:

@@ -13,6 +13,7 @@ from lakeward.assets.landing import delivery_key
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
 from lakeward.fhir import ingest as fhir
 from lakeward.fhir.facts import unknown_elements
+from lakeward.hl7v2 import envelopes
 from lakeward.hl7v2 import ingest as hl7v2
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake, TableSpec, ensure_table
@@ -26,15 +27,16 @@ from lakeward.quarantine.table import QUARANTINE
 class Format:
     """One input format: its raw table, how it is loaded, and what else its asset tells.
 
-    `facts` gives counts by name, over all that is stored; `also` are tables that loading writes
-    beside the raw one.
+    `facts` gives counts by name, over all that is stored; `broken_promises` says where the content
+    itself promises another count; `beside` are tables that loading writes besides raw.
     """
 
     name: str
     raw: TableSpec
     load: Load
     facts: Callable[[Lake], Mapping[str, Any]] = lambda _lake: {}
-    also: tuple[TableSpec, ...] = ()
+    broken_promises: Callable[[Lake], Sequence[str]] = lambda _lake: ()
+    beside: tuple[TableSpec, ...] = ()
 
 
 def _load_fhir(
@@ -45,45 +47,26 @@ def _load_fhir(
 
 
 FORMATS = (
-    Format("fhir", fhir.RAW, _load_fhir, unknown_elements, also=(fhir.REPEAT,)),
-    Format("hl7v2", hl7v2.RAW, hl7v2.load),
+    Format("fhir", fhir.RAW, _load_fhir, unknown_elements, beside=(fhir.REPEAT,)),
+    Format(
+        "hl7v2",
+        hl7v2.RAW,
+        hl7v2.load,
+        envelopes.facts,
+        envelopes.broken_promises,
+        (envelopes.ENVELOPES,),
+    ),
 )
 
 ADD_UP = "counts_add_up"
 PROMISED = "promised_is_found"
+_SHOWN = 100
+"""How many broken promises a check lists; the tables have all."""
 
 
 def raw_assets(inventory: Inventory) -> list[dg.AssetsDefinition]:
     """Make one raw asset per format."""
     return [_raw_asset(inventory, each) for each in FORMATS]
-
-
-def quarantine_asset() -> dg.AssetsDefinition:
-    """Make the asset `quarantine`: rejected records by reason."""
-
-    @dg.multi_asset(
-        name="quarantine",
-        specs=[
-            table_asset(
-                QUARANTINE,
-                group="raw",
-                kinds={"deltalake"},
-                deps=[dg.AssetKey(each.raw.name) for each in FORMATS],
-            )
-        ],
-    )
-    @told_safely
-    def _quarantine(home: LakewardHome) -> Iterator[dg.MaterializeResult[None]]:
-        lake = home.lake()
-        ensure_table(lake, QUARANTINE)
-        with connect(lake, tables=[QUARANTINE.name]) as connection:
-            reasons = connection.execute(
-                "select reason, count(*) from quarantine where state = 'open' group by 1 order by 1"
-            ).fetchall()
-        counts = {f"reason/{reason}": count for reason, count in reasons}
-        yield table_result(lake, QUARANTINE.name, extra=counts)
-
-    return _quarantine
 
 
 def _raw_asset(inventory: Inventory, each: Format) -> dg.AssetsDefinition:
@@ -99,7 +82,7 @@ def _raw_asset(inventory: Inventory, each: Format) -> dg.AssetsDefinition:
                 kinds={"deltalake", each.name},
                 deps=[delivery_key(source) for source in sources],
             )
-            for table in (each.raw, *each.also)
+            for table in (each.raw, *each.beside)
         ],
         check_specs=_check_specs(key),
         pool=WRITER_POOL,
@@ -112,11 +95,13 @@ def _raw_asset(inventory: Inventory, each: Format) -> dg.AssetsDefinition:
         counts = [
             count for source in sources for count in load_pending(lake, landing, source, each.load)
         ]
-        yield table_result(lake, each.raw.name, extra={**_totals(counts), **each.facts(lake)})
-        for table in each.also:
-            yield table_result(lake, table.name)
+        facts = each.facts(lake)
+        yield table_result(lake, each.raw.name, extra={**_totals(counts), **facts})
+        for table in each.beside:
+            ensure_table(lake, table)
+            yield table_result(lake, table.name, extra=facts)
         yield _adds_up(counts, key)
-        yield _keeps_promises(lake, [s.name for s in sources], key)
+        yield _keeps_promises(lake, each, [s.name for s in sources], key)
 
     return _raw
 
@@ -130,19 +115,24 @@ def _check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def _keeps_promises(lake: Lake, sources: list[str], key: dg.AssetKey) -> dg.AssetCheckResult:
+def _keeps_promises(
+    lake: Lake, each: Format, sources: list[str], key: dg.AssetKey
+) -> dg.AssetCheckResult:
     with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
-        broken = connection.execute(
-            "select count(*) from ledger where promised <> found and state <> 'ignored'"
-            " and list_contains(?, source)",
+        files = connection.execute(
+            "select source, received, promised, found from ledger"
+            " where promised <> found and state <> 'ignored' and list_contains(?, source)"
+            " order by source, received",
             [sources],
-        ).fetchall()[0][0]
+        ).fetchall()
+    places = [f"{s} #{n}: promised {promised}, found {found}" for s, n, promised, found in files]
+    places += each.broken_promises(lake)
     return dg.AssetCheckResult(
         check_name=PROMISED,
         asset_key=key,
-        passed=broken == 0,
+        passed=not places,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"files_with_other_counts": broken},
+        metadata={"files_with_other_counts": len(files), "where": places[:_SHOWN]},
     )
 
 

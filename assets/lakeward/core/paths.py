@@ -3,11 +3,16 @@
 No other module composes these paths by hand.
 """
 
+import re
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+_REPLAY = re.compile(r"([^/]+)/[^/]+/replay/(\d{12})-(\d{4,})\.\w+")
 
 
 @dataclass(frozen=True)
@@ -56,3 +61,18 @@ def project_path(name: str) -> Path:
     """Find a folder that ships with the project: the checkout first, then the packaged copy."""
     checkout = _CHECKOUT / name
     return checkout if checkout.exists() else _PACKAGE / name
+
+
+def replay_file(source: str, day: date, received: int, number: int, suffix: str) -> str:
+    """Name the file, below landing, that brings records of an earlier file of a source again.
+
+    It stands in the delivery of that file and carries its `received`, so that the records keep
+    their place in the order of deliveries; `number` counts the replays of that file.
+    """
+    return f"{source}/{day.isoformat()}/replay/{received:012}-{number:04}{suffix}"
+
+
+def replayed(file: str) -> tuple[str, int, int] | None:
+    """Read source, `received` and number from the name of a replay file; None for any other."""
+    found = _REPLAY.fullmatch(file)
+    return (found[1], int(found[2]), int(found[3])) if found else None

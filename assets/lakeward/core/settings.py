@@ -5,6 +5,7 @@ handed down; nothing below reads `os.environ`, and nothing here is read at impor
 """
 
 import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,17 @@ def load_settings(home: Path | None = None) -> Settings:
         key_secret=os.environ.get("LAKEWARD_KEY_SECRET") or DEMO_SECRET,
         automation=os.environ.get("LAKEWARD_AUTOMATION") == "1",
     )
+
+
+def principal() -> str:
+    """Name who runs this process, for trail and audit: the account of the operating system.
+
+    Not from `USER` or `LOGNAME`, which anybody can set.
+    """
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
 
 
 def silence_telemetry() -> None:

@@ -5,6 +5,7 @@ names view, path and position.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from lakeward.fhir import expressions as sql
 from lakeward.fhir import operators as op
@@ -143,5 +144,6 @@ def _operation(node: Operation, context: Context) -> Value:
         case "contains":
             return op.membership(right, left, context, position)
         case "|":
+            left, right = (replace(v, sql=sql.with_repeats(v.sql)) for v in (left, right))
             return distinct(combine(left, right, context, position), context)
     raise context.error(f"operator `{operator}` is not supported", position)

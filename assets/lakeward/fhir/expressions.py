@@ -11,7 +11,7 @@ from typing import Any
 from sqlglot import exp
 
 Sql = Any
-"""A sqlglot expression; every verb copies its operands, so they may be used again."""
+"""A sqlglot expression; verbs copy operands that stand elsewhere, so they may be used again."""
 
 
 class Names:
@@ -25,9 +25,14 @@ class Names:
         return f"x{next(self._numbers)}"
 
 
+def _own(value: Sql) -> Sql:
+    """Give an expression that may be put into another: itself when it stands nowhere yet."""
+    return value if value.parent is None else value.copy()
+
+
 def call(name: str, *args: Sql) -> Sql:
     """Call a function by its DuckDB name."""
-    return exp.Anonymous(this=name, expressions=[a.copy() for a in args])
+    return exp.Anonymous(this=name, expressions=[_own(a) for a in args])
 
 
 def name(text: str) -> Sql:
@@ -63,7 +68,7 @@ def nothing() -> Sql:
 def cast(value: Sql, kind: str, *, attempt: bool = False) -> Sql:
     """Cast to a DuckDB type; `attempt` gives NULL where the cast fails."""
     node = exp.TryCast if attempt else exp.Cast
-    return node(this=value.copy(), to=exp.DataType.build(kind, dialect="duckdb"))
+    return node(this=_own(value), to=exp.DataType.build(kind, dialect="duckdb"))
 
 
 def field(struct: Sql, key: str) -> Sql:
@@ -75,7 +80,7 @@ def pack(fields: Mapping[str, Sql]) -> Sql:
     """Make a struct."""
     return exp.Struct(
         expressions=[
-            exp.PropertyEQ(this=exp.to_identifier(key, quoted=True), expression=value.copy())
+            exp.PropertyEQ(this=exp.to_identifier(key, quoted=True), expression=_own(value))
             for key, value in fields.items()
         ]
     )
@@ -102,20 +107,38 @@ def keep(items: Sql, names: Names, condition: Callable[[Sql, Sql], Sql]) -> Sql:
     return each(items, names, condition, "list_filter")
 
 
-def fold(items: Sql, names: Names, body: Callable[[Sql, Sql], Sql]) -> Sql:
-    """Reduce a list; the body gets (accumulator, index), where the first step has index 2."""
+def fold(items: Sql, names: Names, body: Callable[[Sql, Sql, Sql], Sql]) -> Sql:
+    """Reduce a list; the body gets (accumulator, item, index), where the first step has index 2."""
     total, item, index = names.fresh(), names.fresh(), names.fresh()
-    return call("list_reduce", items, _lambda([total, item, index], body(name(total), name(index))))
+    step = body(name(total), name(item), name(index))
+    return call("list_reduce", items, _lambda([total, item, index], step))
 
 
 def _lambda(parameters: Sequence[str], body: Sql) -> Sql:
     identifiers = [exp.to_identifier(p, quoted=True) for p in parameters]
-    return exp.Lambda(this=body.copy(), expressions=identifiers, colon=True)
+    return exp.Lambda(this=_own(body), expressions=identifiers, colon=True)
 
 
 def present(items: Sql, names: Names) -> Sql:
     """Drop the NULLs of a list."""
     return keep(items, names, lambda item, _: not_null(item))
+
+
+_REPEATED = "repeated"
+"""Note on an expression of distinct items: the items that it was made of."""
+
+
+def distinct(items: Sql, names: Names) -> Sql:
+    """Drop repeated items, keeping the first of each; compares each with all before it."""
+    first = lambda item, index: binary("=", call("list_position", items, item), index)  # noqa: E731
+    kept = keep(items, names, first)
+    kept.meta[_REPEATED] = items
+    return kept
+
+
+def with_repeats(items: Sql) -> Sql:
+    """Undo `distinct` where repeats do not matter, which a long list pays dearly for."""
+    return items.meta.get(_REPEATED, items)
 
 
 def flatten(items: Sql) -> Sql:
@@ -130,7 +153,7 @@ def size(items: Sql) -> Sql:
 
 def coalesce(value: Sql, default: Sql) -> Sql:
     """Take another value where the first is NULL."""
-    return exp.Coalesce(this=value.copy(), expressions=[default.copy()])
+    return exp.Coalesce(this=_own(value), expressions=[_own(default)])
 
 
 def at(items: Sql, position: int) -> Sql:
@@ -146,8 +169,8 @@ def only(items: Sql, message: str) -> Sql:
 def case(*branches: tuple[Sql, Sql], default: Sql | None = None) -> Sql:
     """CASE WHEN … THEN … ELSE … END."""
     return exp.Case(
-        ifs=[exp.If(this=when.copy(), true=then.copy()) for when, then in branches],
-        default=default.copy() if default is not None else None,
+        ifs=[exp.If(this=_own(when), true=_own(then)) for when, then in branches],
+        default=_own(default) if default is not None else None,
     )
 
 
@@ -158,19 +181,20 @@ def not_null(value: Sql) -> Sql:
 
 def negate(condition: Sql) -> Sql:
     """NOT a condition."""
-    return exp.Not(this=exp.paren(condition, copy=True))
+    return exp.Not(this=exp.paren(_own(condition), copy=False))
 
 
 def is_null(value: Sql) -> Sql:
     """Value IS NULL."""
-    return exp.Is(this=exp.paren(value, copy=True), expression=exp.Null())
+    return exp.Is(this=exp.paren(_own(value), copy=False), expression=exp.Null())
 
 
 def binary(operator: str, left: Sql, right: Sql) -> Sql:
     """An infix operation with both sides in parentheses."""
     node = _OPERATORS[operator]
     return exp.paren(
-        node(this=exp.paren(left, copy=True), expression=exp.paren(right, copy=True)), copy=False
+        node(this=exp.paren(_own(left), copy=False), expression=exp.paren(_own(right), copy=False)),
+        copy=False,
     )
 
 

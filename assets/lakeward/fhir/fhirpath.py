@@ -110,13 +110,22 @@ def problem(where: str, what: str, expected: str = "", position: int = 0) -> Spe
     return SpecError(f"{where} at character {position + 1}", what, expected)
 
 
-@lru_cache(maxsize=4096)
 def parse(text: str, where: str) -> Expr:
-    """Parse a FHIRPath expression.
+    """Parse a FHIRPath expression; `where` names view and path.
 
     Raises:
         SpecError: It is not FHIRPath.
     """
+    try:
+        return _parsed(text)
+    except SpecError as error:
+        raise SpecError(f"{where}{error.where}", error.what, error.expected) from None
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Expr:
+    """Parse a text once, however many views have it: most of what compiling costs."""
+    where = ""
     from antlr4 import CommonTokenStream, InputStream, Token
     from fhirpathpy.parser.generated.FHIRPathLexer import FHIRPathLexer
     from fhirpathpy.parser.generated.FHIRPathParser import FHIRPathParser

@@ -1,38 +1,38 @@
 """Flat tables `fhir__<view>`: what the ViewDefinitions make of the raw resources.
 
 All versions of a resource are flattened; which is current is decided by `fhir_current`. A table
-follows its view: when the view changes, the table is derived again from raw.
+follows its view: when the view changes, the table is derived again from raw. How rows are
+made is in `derive`.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Container, Sequence
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
-from typing import Literal
-
-import pyarrow as pa
 
 from lakeward.core.errors import SpecError
+from lakeward.fhir.derive import OnFailure, Target, derive, missing_of
 from lakeward.fhir.rows import TYPED, compile_view
 from lakeward.fhir.viewdefinition import ViewDefinition, packaged_views, read_view
-from lakeward.lake.query import Connection, Snapshot, connect, snapshot
+from lakeward.lake.files import DataFile, data_files
+from lakeward.lake.query import connect, snapshot
 from lakeward.lake.tables import (
     Column,
     Lake,
     Phi,
     TableSpec,
     TableWrite,
+    arrow_schema,
     content_of,
     ensure_table,
+    newest_version,
     write,
 )
 
 PREFIX = "fhir__"
 RAW_NAME = "raw_fhir__resource"
-COMPILER_VERSION = 1
+COMPILER_VERSION = 2
 """Raise it when the same view compiles to other rows, so that tables are derived again."""
 
 ENVELOPE = (
@@ -49,118 +49,163 @@ ENVELOPE = (
 _NAMES = [column.name for column in ENVELOPE]
 
 
-def all_views(folder: Path | None = None) -> tuple[ViewDefinition, ...]:
+def _raise(_table: str, error: SpecError) -> None:
+    raise error
+
+
+def all_views(
+    folder: Path | None = None, on_failure: OnFailure = _raise
+) -> tuple[ViewDefinition, ...]:
     """Give the packaged views and those of a folder of the deployment.
+
+    Args:
+        folder: Where the deployment keeps views of its own.
+        on_failure: Told of each of those that is wrong, which is then left out; default: raise.
 
     Raises:
         SpecError: A view is wrong, or bears the name of another or of an envelope column.
     """
-    own = [read_view(path) for path in sorted(folder.glob("*.json"))] if folder else []
-    views = (*packaged_views(), *own)
-    names = [view.name for view in views]
-    for view in own:
-        if names.count(view.name) > 1:
-            raise SpecError(f"view {view.name}", "bears a name that another view has")
-    return views
+    views = {view.name: view for view in packaged_views()}
+    for path in sorted(folder.glob("*.json")) if folder else ():
+        try:
+            view = _own_view(path, views)
+        except SpecError as error:
+            on_failure(table_name(path.stem), error)
+        else:
+            views[view.name] = view
+    return tuple(views.values())
 
 
-def flat_tables(folder: Path | None = None) -> tuple[TableSpec, ...]:
-    """Give the specs of all flat tables."""
-    return tuple(table_of(view) for view in all_views(folder))
+def _own_view(path: Path, others: Container[str]) -> ViewDefinition:
+    """Read a view of a deployment and try whether it gives a table of its own."""
+    view = read_view(path)
+    if view.name in others:
+        raise SpecError(
+            f"view {path.name}",
+            f"bears the name {view.name}, which another view has",
+            "a name of its own",
+        )
+    compile_view(view)
+    table_of(view)
+    return view
 
 
-@lru_cache(maxsize=256)
+def flat_tables(
+    folder: Path | None = None, on_failure: OnFailure = _raise
+) -> tuple[TableSpec, ...]:
+    """Give the specs of all flat tables; arguments as for `all_views`."""
+    return tuple(table_of(view) for view in all_views(folder, on_failure))
+
+
+def table_name(view: str) -> str:
+    """Give the name of the table of a view."""
+    return PREFIX + "".join(c if c.isalnum() and c.isascii() else "_" for c in view.lower())
+
+
+@lru_cache(maxsize=512)
 def table_of(view: ViewDefinition) -> TableSpec:
     """Give the table of a view: the envelope, then its columns.
 
     Raises:
-        SpecError: A column has the name of an envelope column.
+        SpecError: A column has the name of an envelope column, or the view's cannot be a table's.
     """
+    if table_name(view.name) != PREFIX + view.name:
+        what = "has a name that a table cannot have"
+        raise SpecError(f"view {view.name}", what, "lower-case letters, digits and _")
     columns = []
     for column in view.columns():
-        if column.name in _NAMES:
-            raise SpecError(f"view {view.name} column {column.name}", "has an envelope's name")
+        if column.name.lower() in _NAMES:
+            raise SpecError(
+                f"view {view.name} column {column.name}",
+                "has the name of an envelope column",
+                f"none of {', '.join(_NAMES)}",
+            )
         kind = TYPED.get(column.type or "string", "VARCHAR")
         type_ = f"{kind}[]" if column.collection else kind
         columns.append(Column(column.name, type_, column.phi, column.description or column.path))
     return TableSpec(
-        name=f"{PREFIX}{view.name}",
+        name=PREFIX + view.name,
         columns=(*ENVELOPE, *columns),
-        description=view.description or view.title,
+        description=view.title or view.description,
         grain=view.description or f"Rows of {view.resource}",
     )
 
 
-def flatten(lake: Lake, folder: Path | None = None) -> list[TableWrite]:
+def flatten(
+    lake: Lake, folder: Path | None = None, on_failure: OnFailure = _raise
+) -> list[TableWrite]:
     """Bring every flat table up to the raw resources; give the writes that were needed.
 
-    A table holds, for each source, all rows up to its largest `received`, because each write is
-    one commit; so what is missing is told from the table itself and a repeat adds nothing.
+    What is new is told from the log of the raw table and what is done from the newest commit of
+    each flat table, so types without anything new cost no query.
 
     Args:
         lake: Where the tables live.
         folder: Folder with views of the deployment.
+        on_failure: Told of each of those that is wrong or cannot be run, whose table then stays
+            as it is; default: raise.
     """
-    raw = snapshot(lake, RAW_NAME)
+    packaged = {table_of(view).name for view in packaged_views()}
+
+    def failed(table: str, error: SpecError) -> None:
+        """Never leave a packaged table behind without a word: other models read it."""
+        (_raise if table in packaged else on_failure)(table, error)
+
+    targets: dict[str, list[Target]] = {}
+    for view in all_views(folder, on_failure):
+        targets.setdefault(view.resource, []).append(_target(lake, view))
+    version = newest_version(lake, RAW_NAME)
+    files = data_files(lake, RAW_NAME, version) if version is not None else ()
     writes = []
-    with connect() as connection:
-        newest = _newest(connection, raw) if raw else {}
-        for view in all_views(folder):
-            ensure_table(lake, table_of(view))
-            missing, changed = _missing(lake, connection, view, newest.get(view.resource, {}))
-            if raw and missing:
-                relation = _relation(raw, view.resource, missing)
-                writes += _derive(lake, connection, view, relation, changed=changed)
+    for kind, members in targets.items():
+        of_type = [file for file in files if file.partition["resource_type"] == kind]
+        writes += _of_type(lake, of_type, members, failed)
     return writes
 
 
-def _newest(connection: Connection, raw: Snapshot) -> dict[str, dict[str, int]]:
-    """Give the last `received` per resource type and source."""
-    newest: dict[str, dict[str, int]] = {}
-    query = f"select resource_type, source, max(received) from ({raw.select()}) group by 1, 2"
-    for kind, source, received in connection.execute(query).fetchall():
-        newest.setdefault(kind, {})[source] = received
-    return newest
-
-
-def _missing(
-    lake: Lake, connection: Connection, view: ViewDefinition, newest: Mapping[str, int]
-) -> tuple[dict[str, int], bool]:
-    """Give from where on each source is missing, and whether the table is of another view."""
-    table = table_of(view).name
-    flat = snapshot(lake, table)
-    if flat is None or not flat.files:
-        return dict.fromkeys(newest, 0), False
-    query = f"select source, max(received) from ({flat.select()}) group by 1"
-    changed = content_of(lake, table) != spec_digest(view)
-    held = {} if changed else dict(connection.execute(query).fetchall())
-    return {s: held.get(s, 0) for s, last in newest.items() if last > held.get(s, 0)}, changed
-
-
-def _relation(raw: Snapshot, kind: str, after: Mapping[str, int]) -> str:
-    """Give the raw resources of a type that are missing; only that partition's files are named."""
-    files = tuple(file for file in raw.files if f"/resource_type={kind}/" in file)
-    wanted = " or ".join(f"(source = '{s}' and received > {last})" for s, last in after.items())
-    names = ", ".join(f'"{name}"' for name in _NAMES)
-    return f"(select {names}, resource from ({replace(raw, files=files).select()}) where {wanted})"
-
-
-def _derive(
-    lake: Lake, connection: Connection, view: ViewDefinition, relation: str, *, changed: bool
+def _of_type(
+    lake: Lake, files: Sequence[DataFile], targets: Sequence[Target], on_failure: OnFailure
 ) -> list[TableWrite]:
-    query = compile_view(view).over(relation, _NAMES)
-    reader = connection.sql(query).to_arrow_reader(16_384)
-    first = next((batch for batch in reader if batch.num_rows), None)
-    if first is None and not changed:
+    if not files:
+        return [_emptied(lake, target) for target in targets if target.anew]
+    raw = snapshot(lake, RAW_NAME)
+    missing = missing_of(raw, files, _NAMES, targets) if raw else None
+    if missing is None:
         return []
-    batches = chain([first] if first is not None else [], reader)
-    rows = pa.RecordBatchReader.from_batches(reader.schema, batches)
-    mode: Literal["append", "overwrite"] = "overwrite" if changed else "append"
-    return [write(lake, table_of(view), rows, mode=mode, content=spec_digest(view))]
+    with connect() as connection:
+        return list(derive(lake, connection, missing, targets, on_failure))
 
 
+def _emptied(lake: Lake, target: Target) -> TableWrite:
+    """Give a table the columns of its changed view, there being nothing to fill it with."""
+    empty = arrow_schema(target.spec).empty_table()
+    return write(lake, target.spec, empty, mode="overwrite", content=target.state())
+
+
+def _target(lake: Lake, view: ViewDefinition) -> Target:
+    """Find out how far the table of a view is; create it when it does not exist."""
+    spec, digest = table_of(view), spec_digest(view)
+    fresh = Target(view, spec, digest, {}, anew=True)
+    if newest_version(lake, spec.name) is None:
+        ensure_table(lake, spec, content=fresh.state())
+    through = progress_of(content_of(lake, spec.name), digest)
+    if through is None:
+        return fresh
+    return Target(view, spec, digest, through, anew=False)
+
+
+def progress_of(content: str | None, digest: str) -> dict[str, int] | None:
+    """Read how far a table is for each source; None when another version of its view filled it."""
+    try:
+        state = json.loads(content or "")
+        return dict(state["through"]) if state["view"] == digest else None
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+@lru_cache(maxsize=512)
 def spec_digest(view: ViewDefinition) -> str:
-    """Give a hash of everything in a view that decides its rows."""
+    """Give a hash of everything in a view that decides its table."""
     parts: Sequence[object] = [
         COMPILER_VERSION,
         view.resource,

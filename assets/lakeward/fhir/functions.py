@@ -10,7 +10,9 @@ from lakeward.fhir import boundary
 from lakeward.fhir import expressions as sql
 from lakeward.fhir.fhirpath import Call, Expr, Literal, Name, Path
 from lakeward.fhir.references import reference_key
+from lakeward.fhir.schema import PRIMITIVES, is_primitive
 from lakeward.fhir.values import (
+    NUMBERS,
     Context,
     Value,
     as_list,
@@ -39,16 +41,8 @@ def combine(left: Value, right: Value, context: Context, position: int) -> Value
 
 def distinct(value: Value, context: Context) -> Value:
     """Drop repeated items, keeping the first of each."""
-    items = as_list(value)
-    return replace(
-        value,
-        many=True,
-        sql=sql.keep(
-            items,
-            context.build.names,
-            lambda item, index: sql.binary("=", sql.call("list_position", items, item), index),
-        ),
-    )
+    items = sql.distinct(as_list(value), context.build.names)
+    return replace(value, many=True, sql=items)
 
 
 def where(value: Value, call: Call, context: Context, evaluate: Evaluate) -> Value:
@@ -110,7 +104,10 @@ def count(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Va
 def _at(position: int) -> Function:
     def take(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
         _args(call, context, 0)
-        return replace(value, sql=sql.at(value.sql, position), many=False) if value.many else value
+        if not value.many:
+            return value
+        items = sql.with_repeats(value.sql) if position == 0 else value.sql
+        return replace(value, sql=sql.at(items, position), many=False)
 
     return take
 
@@ -135,11 +132,13 @@ def extension(value: Value, call: Call, context: Context, evaluate: Evaluate) ->
     """The extensions with a URL."""
     (url,) = _args(call, context, 1)
     found = member(value, "extension", context, call.position)
-    wanted = evaluate(url, context)
+    wanted = _text_of(url, call, context, evaluate)
+    if not found.type:
+        return found
 
     def matches(item: sql.Sql, _index: sql.Sql) -> sql.Sql:
         got = member(item_of(found, item), "url", context, call.position)
-        return sql.binary("=", got.sql, wanted.sql)
+        return sql.binary("=", got.sql, wanted)
 
     return replace(found, sql=sql.keep(found.sql, context.build.names, matches))
 
@@ -161,10 +160,16 @@ def reference_key_(value: Value, call: Call, context: Context, _evaluate: Evalua
     return Value(sql.present(keys, names), "string", many=True)
 
 
-def join(value: Value, call: Call, context: Context, evaluate: Evaluate) -> Value:
+def join(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
     """The items as one string."""
-    separator = evaluate(call.args[0], context).sql if call.args else sql.text("")
-    return Value(sql.call("array_to_string", as_list(value), separator), "string")
+    separator = ""
+    if call.args:
+        (arg,) = _args(call, context, 1)
+        if not (isinstance(arg, Literal) and isinstance(arg.value, str)):
+            raise context.error("`join()` takes a text", call.position, "a constant")
+        separator = arg.value
+    _primitive(value, call, context)
+    return Value(sql.call("array_to_string", as_list(value), sql.text(separator)), "string")
 
 
 def not_(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
@@ -175,13 +180,22 @@ def not_(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Val
 
 def iif(_value: Value, call: Call, context: Context, evaluate: Evaluate) -> Value:
     """One of two expressions, by a condition."""
+    if len(call.args) not in (2, 3):
+        raise context.error("`iif()` takes 2 or 3 argument(s)", call.position)
     condition, *rest = call.args
     yes = evaluate(rest[0], context)
-    no = evaluate(rest[1], context) if len(rest) > 1 else empty(yes.type)
+    no = evaluate(rest[1], context) if len(rest) > 1 else empty()
+    yes, no = (v if v.type or v.choices else Value(sql.nothing(), "") for v in (yes, no))
+    if yes.choices or no.choices:
+        raise context.error("`iif()` gives a choice element", call.position, "ofType()")
+    if yes.type and no.type and PRIMITIVES.get(yes.type) != PRIMITIVES.get(no.type):
+        raise context.error("`iif()` gives values of different types", call.position)
     test = truth(evaluate(condition, context), context, call.position)
     if yes.many or no.many:
-        return replace(yes, sql=sql.case((test, as_list(yes)), default=as_list(no)), many=True)
-    return replace(yes, sql=sql.case((test, yes.sql), default=no.sql), sibling=None)
+        both = sql.case((test, as_list(yes)), default=as_list(no))
+        return replace(yes if yes.type else no, sql=both, many=True)
+    both = sql.case((test, yes.sql), default=no.sql)
+    return replace(yes if yes.type else no, sql=both, sibling=None)
 
 
 def combine_(value: Value, call: Call, context: Context, evaluate: Evaluate) -> Value:
@@ -196,13 +210,29 @@ def distinct_(value: Value, call: Call, context: Context, _evaluate: Evaluate) -
     return distinct(value, context)
 
 
-def _text(name: str, kind: str) -> Function:
+def _text(name: str, kind: str, takes: int = 0) -> Function:
+    """Make a function of one text and so many more."""
+
     def apply(value: Value, call: Call, context: Context, evaluate: Evaluate) -> Value:
-        one = single(value, context, call.position)
-        args = [evaluate(arg, context).sql for arg in call.args]
+        args = [_text_of(arg, call, context, evaluate) for arg in _args(call, context, takes)]
+        one = single(_primitive(value, call, context), context, call.position)
         return Value(sql.call(name, sql.cast(one.sql, "VARCHAR"), *args), kind)
 
     return apply
+
+
+def _text_of(arg: Expr, call: Call, context: Context, evaluate: Evaluate) -> sql.Sql:
+    """Evaluate an argument that must be one text."""
+    value = evaluate(arg, context)
+    if value.many or value.type in NUMBERS or PRIMITIVES.get(value.type) != "VARCHAR":
+        raise context.error(f"`{call.name}()` takes a text", call.position)
+    return value.sql
+
+
+def _primitive(value: Value, call: Call, context: Context) -> Value:
+    if value.choices or (value.type and not is_primitive(value.type)):
+        raise context.error(f"`{call.name}()` needs a value without elements", call.position)
+    return value
 
 
 def _boundary(*, high: bool) -> Function:
@@ -256,11 +286,11 @@ FUNCTIONS: dict[str, Function] = {
     "distinct": distinct_,
     "lowBoundary": _boundary(high=False),
     "highBoundary": _boundary(high=True),
-    "contains": _text("contains", "boolean"),
-    "startsWith": _text("starts_with", "boolean"),
-    "endsWith": _text("ends_with", "boolean"),
-    "matches": _text("regexp_matches", "boolean"),
-    "replace": _text("replace", "string"),
+    "contains": _text("contains", "boolean", 1),
+    "startsWith": _text("starts_with", "boolean", 1),
+    "endsWith": _text("ends_with", "boolean", 1),
+    "matches": _text("regexp_matches", "boolean", 1),
+    "replace": _text("replace", "string", 2),
     "upper": _text("upper", "string"),
     "lower": _text("lower", "string"),
     "trim": _text("trim", "string"),

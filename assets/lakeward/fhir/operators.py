@@ -83,8 +83,14 @@ def concatenate(left: Value, right: Value, context: Context, position: int) -> V
 
 def membership(item: Value, items: Value, context: Context, position: int) -> Value:
     """`item in items`."""
+    if not item.type:
+        return empty("boolean")
     one = single(item, context, position)
-    found = sql.call("list_contains", as_list(items), one.sql)
+    found = sql.boolean(False)  # noqa: FBT003  nothing is in the empty collection
+    if items.type:
+        kind = _common(item, items, context, position)
+        listed = sql.each(as_list(items), context.build.names, lambda i, _: _one(i, items, kind))
+        found = sql.call("list_contains", listed, _one(one.sql, item, kind))
     return Value(sql.case((sql.not_null(one.sql), found)), "boolean")
 
 

@@ -12,6 +12,8 @@ from lakeward.fhir.expressions import Names, Sql
 from lakeward.fhir.values import Context, NoElementError, Value, as_list, empty
 
 _STEPS = "STRUCT(p BIGINT[], v JSON)[]"
+_LEVELS = "STRUCT(now BIGINT, most BIGINT)[]"
+_STRINGS = r'"(?:[^"\\]|\\.)*"'
 
 
 def recursion(paths: Sequence[str], context: Context) -> Value:
@@ -53,7 +55,7 @@ def recursion(paths: Sequence[str], context: Context) -> Value:
 def _closure(start: Sql, below: Callable[[Sql], Sql], names: Names) -> Sql:
     """Add level after level; a round finds the items of the last level by the length of place."""
 
-    def deeper(total: Sql, index: Sql) -> Sql:
+    def deeper(total: Sql, _round: Sql, index: Sql) -> Sql:
         level = sql.binary("-", index, sql.number(1))
         on_level = lambda e, _: sql.binary("=", sql.call("len", sql.field(e, "p")), level)  # noqa: E731
         more = sql.each(sql.keep(total, names, on_level), names, lambda e, _: below(e))
@@ -84,11 +86,33 @@ def _found(path: str, context: Context) -> Value | None:
 
 
 def _depth(start: Sql, names: Names) -> Sql:
-    """A list at least as long as the recursion is deep: objects cannot nest deeper than braces."""
+    """A list as long as the deepest nesting of objects: so many levels there can be, and no more.
 
-    def braces(step: Sql, _index: Sql) -> Sql:
+    A plain count of braces is an upper bound too, but a form of two thousand answers then took two
+    thousand rounds.
+    """
+
+    def depth(step: Sql, _index: Sql) -> Sql:
         text = sql.cast(sql.field(step, "v"), "VARCHAR")
-        return sql.call("len", sql.call("string_split", text, sql.text("{")))
+        for pattern in (_STRINGS, "[^{}]+"):
+            text = sql.call("regexp_replace", text, sql.text(pattern), sql.text(""), sql.text("g"))
+        runs = sql.call("string_split", text, sql.text("{"))
+        opened = sql.call("list_slice", runs, sql.number(2), sql.number(-1))
+        closing = lambda run, _: sql.pack(  # noqa: E731
+            {"now": sql.binary("-", sql.number(1), sql.call("len", run)), "most": sql.number(1)}
+        )
+        none = sql.pack({"now": sql.number(0), "most": sql.number(0)})
+        levels = sql.cast(sql.each(opened, names, closing), _LEVELS)
+        listed = sql.call("list_concat", sql.cast(sql.array(none), _LEVELS), levels)
+        return sql.field(sql.fold(listed, names, _deeper_of), "most")
 
-    deepest = sql.call("list_max", sql.each(start, names, braces))
+    deepest = sql.call("list_max", sql.each(start, names, depth))
     return sql.call("range", sql.coalesce(deepest, sql.number(0)))
+
+
+def _deeper_of(total: Sql, item: Sql, _index: Sql) -> Sql:
+    """Open one more object, note how deep that is, and close those that end before the next."""
+    now = sql.field(total, "now")
+    level = sql.binary("+", now, sql.number(1))
+    most = sql.call("greatest", sql.field(total, "most"), level)
+    return sql.pack({"now": sql.binary("+", now, sql.field(item, "now")), "most": most})

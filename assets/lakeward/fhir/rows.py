@@ -4,7 +4,8 @@ Inside a resource everything is expressions over structs and lists, so that it i
 needs no joins; one `unnest` at the end makes the rows.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -14,6 +15,7 @@ from lakeward.fhir.compiler import compile_path, literal
 from lakeward.fhir.expressions import Sql
 from lakeward.fhir.recursion import recursion
 from lakeward.fhir.schema import PRIMITIVES, is_type
+from lakeward.fhir.structure import Node, merged
 from lakeward.fhir.values import (
     Build,
     Context,
@@ -48,18 +50,51 @@ class CompiledView:
     Attributes:
         view: Where it came from.
         types: DuckDB type of each output column, in order.
-        statement: SQL over a relation `{relation}` with a `resource` column; `{carried}` are the
-            columns that are passed through.
+        used: The part of a resource that it reads.
+        statement: SQL over a relation `{parsed}` with a resource as the struct `r`; `{carried}`
+            are the columns that are passed through.
     """
 
     view: ViewDefinition
     types: Mapping[str, str]
+    used: Node
     statement: str
 
     def over(self, relation: str, carried: Sequence[str] = ()) -> str:
-        """Give the SQL over a relation of this view's resource type."""
-        names = "".join(f'"{name}", ' for name in carried)
-        return self.statement.replace("{carried}", names).replace("{relation}", relation)
+        """Give the SQL over a relation of this view's resource type, with a column `resource`."""
+        return self.over_parsed(f"({parsing(relation, self.used, carried)})", carried)
+
+    def over_parsed(self, relation: str, carried: Sequence[str] = ()) -> str:
+        """Give the SQL over what `parsing` gave, with the structure of this view or a wider one."""
+        names = _carried(carried)
+        return self.statement.replace("{carried}", names).replace("{parsed}", relation)
+
+
+def parsing(relation: str, used: Node, carried: Sequence[str] = ()) -> str:
+    """Give the SQL that parses each resource of a relation once, into the struct `r`."""
+    structure = json.dumps(used.structure())
+    return f"select {_carried(carried)}from_json(resource, '{structure}') as r from {relation}"
+
+
+def together(views: Iterable[CompiledView]) -> list[tuple[Node, list[CompiledView]]]:
+    """Put views of one resource type together that can read one parse of it.
+
+    Nearly always that is all of them: only a view that wants an element as JSON stands apart from
+    one that wants its parts.
+    """
+    groups: list[tuple[Node, list[CompiledView]]] = []
+    for view in views:
+        for number, (used, members) in enumerate(groups):
+            if wider := merged(used, view.used):
+                groups[number] = (wider, [*members, view])
+                break
+        else:
+            groups.append((view.used, [view]))
+    return groups
+
+
+def _carried(names: Sequence[str]) -> str:
+    return "".join(f'"{name}", ' for name in names)
 
 
 @lru_cache(maxsize=512)
@@ -77,7 +112,8 @@ def compile_view(view: ViewDefinition, *, typed: bool = True) -> CompiledView:
     if not is_type(view.resource):
         raise SpecError(f"{where} resource", "is not a FHIR R4 type")
     build = Build()
-    root = replace(build.parse(sql.name("resource"), view.resource), sql=sql.name("r"))
+    used = Node(view.resource)
+    root = Value(sql.name("r"), view.resource, node=used)
     constants = {c.name: _constant(c.value, c.type) for c in view.constant}
     context = Context(build, root, root, sql.cast(sql.number(0), "BIGINT"), constants, where)
     compiler = _Compiler(context, typed=typed)
@@ -85,8 +121,12 @@ def compile_view(view: ViewDefinition, *, typed: bool = True) -> CompiledView:
     conditions = [
         _condition(c.path, context.at(f"{where} where[{n}]")) for n, c in enumerate(view.where)
     ]
+    try:
+        used.structure()
+    except SpecError as error:
+        raise SpecError(where, f"{error.where} {error.what}") from None
     types = {c.name: compiler.types[c.name] for c in view.columns()}
-    return CompiledView(view, types, build.close(_statement(rows, list(types), conditions)))
+    return CompiledView(view, types, used, build.close(_statement(rows, list(types), conditions)))
 
 
 def _statement(rows: Rows, order: Sequence[str], conditions: Sequence[Sql]) -> str:
@@ -99,10 +139,9 @@ def _statement(rows: Rows, order: Sequence[str], conditions: Sequence[Sql]) -> s
     ]
     condition = " and ".join(f"({sql.render(c)})" for c in conditions)
     return (
-        "with resources as (select {carried}from_json(resource, '@structure 0@') as r"
-        " from {relation}),\nview_rows as (select {carried}"
+        "with view_rows as (select {carried}"
         + ", ".join(inner)
-        + " from resources"
+        + " from {parsed}"
         + (f" where {condition}" if condition else "")
         + ")\nselect {carried}"
         + ", ".join(outer)

@@ -1,54 +1,107 @@
 """Any view on any NDJSON, without a lake: for authors of views."""
 
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from lakeward.core.errors import UsageError
-from lakeward.fhir.lines import Part, blocks
+from lakeward.fhir.failures import failure_of
+from lakeward.fhir.lines import Block, Part, blocks
 from lakeward.fhir.rows import compile_view
 from lakeward.fhir.viewdefinition import ViewDefinition
 from lakeward.lake.query import Connection, DatabaseError, connect
 
-_OF_TYPE = """
+_CHOSEN = """
 create or replace temp table chosen as
-select resource from (
-    select content as resource, try(json_extract_string(content, '$.resourceType')) as kind
-    from block
-) where kind = ?
+select content as resource from sorted_lines where state = 'used'
+"""
+_SORTED = """
+create or replace temp table sorted_lines as
+select
+    content,
+    case
+        when flaw is not null or not coalesce(json_valid(content), false) then 'broken'
+        when json_extract_string(content, '$.resourceType') = ? then 'used'
+        else 'other'
+    end as state
+from block
 """
 
 
-def run_view(view: ViewDefinition, source: Path) -> pa.Table:
-    """Run a view on a file or all files below a folder; values keep their text as delivered.
+@dataclass(frozen=True)
+class ViewRun:
+    """What a view made of files.
 
-    Lines that are not resources of the view's type give no rows.
+    Attributes:
+        rows: Its rows; values keep their text as delivered.
+        used: Lines that are resources of its type.
+        other: Lines that are other JSON.
+        broken: Lines that are not JSON; they give no rows.
+    """
+
+    rows: pa.Table
+    used: int
+    other: int
+    broken: int
+
+
+def run_view(view: ViewDefinition, source: Path) -> ViewRun:
+    """Run a view on a file or all files below a folder, gzip or plain.
 
     Raises:
-        SpecError: The view is wrong.
-        UsageError: There is no such file, or a column met several values.
+        SpecError: The view is wrong, or a column met several values.
+        UsageError: There is no such file, it cannot be read, or nothing in it is JSON.
     """
-    files = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
-    if not source.exists():
-        raise UsageError(f"input {source}", "does not exist", "a file or a folder of NDJSON")
     query = compile_view(view, typed=False).over("chosen")
-    parts = [Part(number, path) for number, path in enumerate(files)]
+    parts = [Part(number, path) for number, path in enumerate(_files(source))]
+    counts: Counter[str] = Counter()
     with connect() as connection:
         connection.execute("create temp table chosen (resource varchar)")
-        tables = [_run(connection, query)]
-        for block in blocks(parts):
-            connection.register("block", block.envelope())
-            connection.execute(_OF_TYPE, [view.resource])
-            tables.append(_run(connection, query))
-            connection.unregister("block")
-    return pa.concat_tables(tables)
+        tables = [_rows(connection, view, query)]
+        for block in _blocks(parts, source):
+            counts += _sort(connection, view, block)
+            tables.append(_rows(connection, view, query))
+    if counts["broken"] and not counts["used"] + counts["other"]:
+        raise UsageError(
+            f"input {source}", "holds no JSON", "FHIR resources, one a line", "check the path"
+        )
+    return ViewRun(pa.concat_tables(tables), counts["used"], counts["other"], counts["broken"])
 
 
-def _run(connection: Connection, query: str) -> pa.Table:
+def _files(source: Path) -> list[Path]:
+    if not source.exists():
+        what = "a file or a folder of NDJSON"
+        raise UsageError(f"input {source}", "does not exist", what, "check the path")
+    files = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
+    if not files:
+        raise UsageError(f"input {source}", "is an empty folder", "files of NDJSON")
+    return files
+
+
+def _blocks(parts: list[Part], source: Path) -> Iterator[Block]:
+    try:
+        yield from blocks(parts)
+    except OSError as error:
+        what = f"cannot be read ({type(error).__name__})"
+        raise UsageError(f"input {source}", what, "files that can be read") from error
+
+
+def _sort(connection: Connection, view: ViewDefinition, block: Block) -> Counter[str]:
+    """Pick the lines that the view is about, and count the others."""
+    connection.register("block", block.envelope())
+    connection.execute(_SORTED, [view.resource])
+    connection.execute(_CHOSEN)
+    connection.unregister("block")
+    return Counter(
+        dict(connection.execute("select state, count(*) from sorted_lines group by 1").fetchall())
+    )
+
+
+def _rows(connection: Connection, view: ViewDefinition, query: str) -> pa.Table:
     try:
         return connection.sql(query).to_arrow_table()
     except DatabaseError as error:
-        if "more than one value" not in str(error):
-            raise
-        where = str(error).split("Error: ", 1)[-1].split("\n", 1)[0]
-        raise UsageError("view run", where) from None
+        raise failure_of(view, error) from None

@@ -41,3 +41,19 @@ class Node:
         else:
             one = {name: child.structure() for name, child in self.children.items()}
         return [one] if self.many else one
+
+
+def merged(one: Node, other: Node) -> Node | None:
+    """Give a node with all that two uses walk to; None when one wants as JSON what the other walks.
+
+    An element that nobody walks into is there only to be told present or absent, which holds for
+    any structure, so it gives way.
+    """
+    children = dict(one.children)
+    for name, child in other.children.items():
+        both = merged(children[name], child) if name in children else child
+        if both is None:
+            return None
+        children[name] = both
+    as_json = one.as_json or other.as_json
+    return None if as_json and children else Node(one.type, one.many, children, as_json)

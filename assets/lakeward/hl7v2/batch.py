@@ -1,6 +1,6 @@
-"""Finds the messages and envelopes of a file, on bytes, and reconciles the promised counts.
+"""Finds the messages and envelopes of a file, on bytes.
 
-A file is read twice, in pieces: `scan` notes where records start and what the trailers promise,
+A file is read twice, in pieces: `scan` notes where records start and which envelopes wrap them,
 `blocks` reads the records back. Nothing here knows what is inside a message, nor decodes it.
 
 Grammar: `[FHS] { [BHS] { MSH… } [BTS] } [FTS]`, every wrapper optional. A record starts where a
@@ -13,44 +13,44 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-PIECE = 4 << 20
+from lakeward.hl7v2.envelope import LONGEST, Envelope
+from lakeward.hl7v2.streams import PIECE, open_file, open_unpacked, wide_encoding
+from lakeward.hl7v2.tally import Tally
+
 KEPT = 1 << 20
 """How much of a file that is no HL7 v2 file is read back; the file itself stays in landing."""
-LOOKAHEAD = 64
+LOOKAHEAD = LONGEST
+"""How many bytes after a line's start are at hand when it is looked at."""
 BOM = b"\xef\xbb\xbf"
 TEXT, STRAY, HEADLESS, MSH, FHS, BHS, BTS, FTS = range(8)
 """What a line is: any other, junk outside a message, segments without their MSH, or an envelope."""
 
 _IDS = {b"MSH": MSH, b"FHS": FHS, b"BHS": BHS, b"BTS": BTS, b"FTS": FTS}
+_NAMES = {kind: segment.decode() for segment, kind in _IDS.items()}
 _CODES = {(i[0] << 16) | (i[1] << 8) | i[2]: kind for i, kind in _IDS.items()}
 _EDGE = b"\r\n\x0b\x1c\x00\x1a"
+_PADDING = b"\x00\x1a \t"
 _BLANK = bytes(range(0x21))
 _BREAK = re.compile(rb"[\r\n\x0b\x1c]")
+_BREAKS = np.frombuffer(b"\r\n\x0b\x1c", np.uint8)
 _LEADING = re.compile(rb"(?:\xef\xbb\xbf|[\x00-\x09\x0c\x0e-\x1b\x1d-\x20])*")
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+REASONS = (None, "count_mismatch", "truncated", "control_id_reuse")
+"""Why a record is set aside for the envelope it stands in, by code; see `reconcile`."""
 
-@dataclass(frozen=True)
-class Batch:
-    """One batch: what its trailer promised (None: nothing) and what was found."""
 
-    number: int
-    promised: int | None
-    found: int
-
-    @property
-    def holds(self) -> bool:
-        """Whether the promise was kept, or none was made."""
-        return self.promised is None or self.promised == self.found
+def _no_reasons() -> NDArray[np.int8]:
+    return np.zeros(0, np.int8)
 
 
 @dataclass(frozen=True)
@@ -58,24 +58,26 @@ class Layout:
     """Where the records of a file stand.
 
     Attributes:
-        starts: First byte of each record.
+        starts: First byte of each record; `streams` says which bytes are counted.
         ends: First byte after it, trailing line ends included.
         kinds: MSH, HEADLESS or STRAY.
         batch: Number of its batch, 0 for none.
-        broken: Whether its batch or file promised another count.
         batches: All batches, in order.
-        files_promised: Sum of FTS-1, None when no trailer says one.
+        files: All files (FHS … FTS) within the file, in order.
         problem: Why the file as a whole is no HL7 v2 file; then there is one record, or none.
+        encoding: Of a UTF-16 or UTF-32 file: which of them.
+        reasons: For each record an index into `REASONS`; empty until `reconcile` was asked.
     """
 
     starts: Ints
     ends: Ints
     kinds: Ints
     batch: Ints
-    broken: Bools
-    batches: tuple[Batch, ...] = ()
-    files_promised: int | None = None
+    batches: tuple[Envelope, ...] = ()
+    files: tuple[Envelope, ...] = ()
     problem: str | None = None
+    encoding: str | None = None
+    reasons: NDArray[np.int8] = field(default_factory=_no_reasons)
 
     @property
     def found(self) -> int:
@@ -85,8 +87,12 @@ class Layout:
     @property
     def promised(self) -> int | None:
         """How many messages the batch trailers promise; None when none says one."""
-        counts = [b.promised for b in self.batches if b.promised is not None]
-        return sum(counts) if counts else None
+        return _sum(self.batches)
+
+    @property
+    def files_promised(self) -> int | None:
+        """How many batches the file trailers promise; None when none says one."""
+        return _sum(self.files)
 
 
 @dataclass(frozen=True)
@@ -97,31 +103,29 @@ class Block:
     records: list[bytes]
 
 
-@dataclass(frozen=True)
-class _Mark:
-    position: int
-    kind: int
-    promise: int | None = None
+@dataclass
+class _Marks:
+    """Where lines stand that start a record or are an envelope; `lines` are the envelopes."""
 
-
-def open_file(path: Path) -> BinaryIO:
-    """Open a file, unpacking it when it is gzip, whatever its name says."""
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return cast(BinaryIO, gzip.open(path, "rb")) if packed else path.open("rb")
+    positions: list[Ints] = field(default_factory=list)
+    kinds: list[Ints] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+    size: int = 0
+    unterminated: bool = False
 
 
 def scan(path: Path) -> Layout:
-    """Find the records of a file and reconcile its counts."""
-    marks: list[_Mark] = []
+    """Find the records and envelopes of a file."""
     try:
+        encoding = wide_encoding(path)
         with open_file(path) as file:
-            size = _collect(file, marks)
+            marks = _collect(file)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         return _whole(path.stat().st_size, "truncated_gzip")
-    if marks and all(mark.kind in (STRAY, HEADLESS) for mark in marks):
-        return _whole(size, "not_hl7v2")
-    return _layout(marks, size)
+    positions, kinds = np.concatenate(marks.positions), np.concatenate(marks.kinds)
+    if len(kinds) and (kinds <= HEADLESS).all():
+        return _whole(marks.size, "not_hl7v2", encoding)
+    return _layout(positions, kinds, marks, encoding)
 
 
 def blocks(path: Path, layout: Layout, wanted: NDArray[np.bool_] | None = None) -> Iterator[Block]:
@@ -132,7 +136,7 @@ def blocks(path: Path, layout: Layout, wanted: NDArray[np.bool_] | None = None) 
         layout: Its layout.
         wanted: Skip stretches that hold none of these records.
     """
-    with open_file(path) if layout.problem != "truncated_gzip" else path.open("rb") as file:
+    with _open_for(path, layout) as file:
         first = 0
         while first < layout.found:
             start = int(layout.starts[first])
@@ -144,6 +148,13 @@ def blocks(path: Path, layout: Layout, wanted: NDArray[np.bool_] | None = None) 
                 piece = file.read(min(size, KEPT) if layout.problem else size)
                 yield Block(first, _cut(piece, layout, first, last, start))
             first = last
+
+
+def _open_for(path: Path, layout: Layout) -> BinaryIO:
+    """Open a file that is no HL7 v2 file as it was delivered, any other as it is split."""
+    if layout.problem is None:
+        return open_file(path)
+    return path.open("rb") if layout.problem == "truncated_gzip" else open_unpacked(path)
 
 
 def _cut(piece: bytes, layout: Layout, first: int, last: int, base: int) -> list[bytes]:
@@ -160,22 +171,31 @@ def _trim(record: bytes) -> bytes:
     return record[:-3].rstrip(_EDGE) if record.endswith(BOM) else record
 
 
-def _whole(size: int, problem: str) -> Layout:
+def _sum(envelopes: tuple[Envelope, ...]) -> int | None:
+    counts = [each.promised for each in envelopes if each.promised is not None]
+    return sum(counts) if counts else None
+
+
+def _whole(size: int, problem: str, encoding: str | None = None) -> Layout:
     one = np.zeros(1, np.int64)
-    return Layout(one, one + size, one + STRAY, one, one.astype(bool), problem=problem)
+    return Layout(one, one + size, one + STRAY, one, problem=problem, encoding=encoding)
 
 
-def _collect(file: BinaryIO, marks: list[_Mark]) -> int:
-    """Append the marks of a file; give its size."""
+def _collect(file: BinaryIO) -> _Marks:
+    """Read a file through and mark its lines."""
+    marks = _Marks()
     base, rest, previous = -1, b"\n", BHS  # a line starts at the file's first byte
     while True:
         read = file.read(PIECE)
         piece = rest + read
+        if text := read.rstrip(_PADDING):
+            marks.unterminated = text[-1:] not in (b"\r", b"\n", b"\x0b", b"\x1c")
         limit, rest = _cut_point(piece) if read else (len(piece), b"")
         previous = _collect_piece(piece, base, limit, previous, marks)
         base += len(piece) - len(rest)
         if not read:
-            return base
+            marks.size = base
+            return marks
 
 
 def _cut_point(piece: bytes) -> tuple[int, bytes]:
@@ -187,7 +207,7 @@ def _cut_point(piece: bytes) -> tuple[int, bytes]:
     return limit, piece[limit:]
 
 
-def _collect_piece(piece: bytes, base: int, limit: int, previous: int, marks: list[_Mark]) -> int:
+def _collect_piece(piece: bytes, base: int, limit: int, previous: int, marks: _Marks) -> int:
     """Mark the lines whose terminator stands before `limit`; give the kind of the last line."""
     padded = np.frombuffer(piece + b"\n\n\n\n", np.uint8)
     at = _line_starts(padded, piece, limit)
@@ -195,18 +215,25 @@ def _collect_piece(piece: bytes, base: int, limit: int, previous: int, marks: li
     before = np.concatenate([[previous], kinds[:-1]]) if len(kinds) else kinds
     outside = (kinds == TEXT) & (before >= FHS)
     kinds[outside] = _stray_kinds(padded, at[outside])
-    for index in np.flatnonzero(kinds != TEXT).tolist():
-        position, kind = int(at[index]), int(kinds[index])
-        promise = _promise(piece, position) if kind in (BTS, FTS) else None
-        marks.append(_Mark(base + position, kind, promise))
+    marked = kinds != TEXT
+    marks.positions.append(base + at[marked])
+    marks.kinds.append(kinds[marked])
+    marks.lines += [_line(piece, start) for start in at[kinds >= FHS].tolist()]
     return int(kinds[-1]) if len(kinds) else previous
+
+
+def _line(piece: bytes, start: int) -> bytes:
+    return _BREAK.split(piece[start : start + LOOKAHEAD], maxsplit=1)[0]
 
 
 def _line_starts(padded: NDArray[np.uint8], piece: bytes, limit: int) -> Ints:
     """Find the first byte of each line that is not blank, past byte order mark and blanks."""
     control = np.flatnonzero(padded[:limit] < 0x20)
-    breaks = control[np.isin(padded[control], np.frombuffer(b"\r\n\x0b\x1c", np.uint8))]
+    breaks = control[np.isin(padded[control], _BREAKS)]
     at = breaks + 1
+    at = at[
+        ~np.isin(padded[at], _BREAKS)
+    ]  # most of what CRLF and blank lines give, at no cost a line
     odd = (padded[at] == BOM[0]) | (padded[at] <= 0x20)
     for index in np.flatnonzero(odd).tolist():
         blank = _LEADING.match(piece, int(at[index]))
@@ -240,77 +267,23 @@ def _alphanumeric(byte: NDArray[np.uint8]) -> Bools:
     return (byte >= 48) & (byte <= 57) | (lower >= 97) & (lower <= 122) & (byte >= 65)
 
 
-def _promise(piece: bytes, position: int) -> int | None:
-    """Read the count of a trailer; None when it says none or no number."""
-    line = piece[position : position + LOOKAHEAD].splitlines()[0]
-    count = line[4:].split(line[3:4])[0].strip() if len(line) > 4 else b""
-    return int(count) if count.isdigit() else None
-
-
-def _layout(marks: list[_Mark], size: int) -> Layout:
-    positions = np.array([mark.position for mark in marks], np.int64)
-    kinds = np.array([mark.kind for mark in marks], np.int64)
-    ends = np.append(positions[1:], size)[: len(positions)]
-    record = np.isin(kinds, (MSH, HEADLESS, STRAY))
-    tally = _Tally(kinds[record])
-    index = np.concatenate([[0], np.cumsum(record)]).astype(np.int64)
-    for at in np.flatnonzero(~record).tolist():
-        tally.envelope(marks[at], int(index[at]))
-    tally.finish()
+def _layout(positions: Ints, kinds: Ints, marks: _Marks, encoding: str | None) -> Layout:
+    ends = np.append(positions[1:], marks.size)[: len(positions)]
+    record = kinds <= MSH
+    tally = Tally(kinds[record] != STRAY)
+    before = np.cumsum(record)
+    for at, line in zip(np.flatnonzero(~record).tolist(), marks.lines, strict=True):
+        tally.line(_NAMES[int(kinds[at])], line, int(before[at]))
+    tally.finish(unterminated=marks.unterminated)
+    batch = np.zeros(int(record.sum()), np.int64)
+    for each in tally.batches:
+        batch[each.first : each.last] = each.number
     return Layout(
         positions[record],
         ends[record],
         kinds[record],
-        tally.batch,
-        tally.broken,
+        batch,
         tuple(tally.batches),
-        tally.files_promised,
+        tuple(tally.files),
+        encoding=encoding,
     )
-
-
-class _Tally:
-    """Walks over the envelopes of a file and assigns its records to batches."""
-
-    def __init__(self, kinds: Ints) -> None:
-        self.counted = kinds != STRAY
-        self.batch = np.zeros(len(kinds), np.int64)
-        self.broken = np.zeros(len(kinds), bool)
-        self.batches: list[Batch] = []
-        self.files_promised: int | None = None
-        self._open = False
-        self._start = 0
-        self._file_start, self._file_batches = 0, 0
-
-    def envelope(self, mark: _Mark, record: int) -> None:
-        """Take in an envelope segment that stands before record number `record`."""
-        if mark.kind == BTS:
-            self._close(record, mark.promise, ended=True)
-        else:
-            self._close(record, None, ended=False)
-        if mark.kind == FTS:
-            self._close_file(record, mark.promise)
-        if mark.kind in (FHS, FTS):
-            self._file_start, self._file_batches = record, 0
-        self._open = mark.kind == BHS
-        self._start = record
-
-    def finish(self) -> None:
-        """Close the batch that had no trailer."""
-        self._close(len(self.batch), None, ended=False)
-
-    def _close(self, record: int, promised: int | None, *, ended: bool) -> None:
-        found = int(self.counted[self._start : record].sum())
-        if not ended and not (self._open and found):
-            return  # messages outside any batch, or a header that was given twice
-        batch = Batch(len(self.batches) + 1, promised, found)
-        self.batches.append(batch)
-        self._file_batches += 1
-        self.batch[self._start : record] = batch.number
-        self.broken[self._start : record] |= not batch.holds
-
-    def _close_file(self, record: int, promised: int | None) -> None:
-        if promised is None:
-            return
-        self.files_promised = (self.files_promised or 0) + promised
-        loose = int(self.counted[self._file_start : record].any())  # FHS MSH… FTS counts as one
-        self.broken[self._file_start : record] |= promised != (self._file_batches or loose)

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from lakeward.hl7v2.batch import Layout, scan
+from lakeward.hl7v2.envelopes import reconcile_files
 from lakeward.hl7v2.flatten import flatten
 from lakeward.hl7v2.known import Known, message_key
 from lakeward.hl7v2.messages import DETAILS, Judged, judge_file
@@ -60,7 +61,8 @@ RAW = TableSpec(
         Column("processing_id", "VARCHAR", Phi.QI, "MSH-11"),
         Column("hl7_version", "VARCHAR", Phi.QI, "MSH-12"),
         Column("charset", "VARCHAR", Phi.N, "Codec the message was decoded with"),
-        Column("charset_source", "VARCHAR", Phi.N, "source, msh18, utf8 or cp1252"),
+        Column("charset_source", "VARCHAR", Phi.N, "file, source, msh18, utf8 or cp1252"),
+        Column("charset_flag", "VARCHAR", Phi.N, "Why the charset is in doubt, see charsets.FLAGS"),
         Column("time_zone", "VARCHAR", Phi.N, "Zone of the interface when the message came"),
         Column("content_sha256", "VARCHAR", Phi.LK, "SHA-256 of the bytes with CR line ends"),
         Column("is_key_reused", "BOOLEAN", Phi.N, "Whether MSH-3, 4 and 10 were used before"),
@@ -117,17 +119,22 @@ def load(
     ensure_table(lake, RAW)
     ensure_table(lake, QUARANTINE)
     hold = sum(file.bytes for file in files) <= _HELD
-    opened = [_open(landing, source, file, hold=hold) for file in files]
+    scanned = [scan(landing / file.file) for file in files]
+    envelopes = reconcile_files(lake, landing, source, files, scanned)
+    opened = [
+        _open(landing, source, file, layout, hold=hold)
+        for file, layout in zip(files, envelopes.layouts, strict=True)
+    ]
     if files:
         last = Transaction(source.name, files[-1].received)
         _write_quarantine(lake, opened, last)
         _write_raw(lake, opened, last)
+        envelopes.write(lake, last)
     return _counts(lake, source, opened)
 
 
-def _open(landing: Path, source: Source, entry: LedgerFile, *, hold: bool) -> _File:
+def _open(landing: Path, source: Source, entry: LedgerFile, layout: Layout, *, hold: bool) -> _File:
     path = landing / entry.file
-    layout = scan(path)
     held = list(judge_file(path, layout, source)) if hold else None
     return _File(entry, path, layout, source, held)
 
@@ -193,6 +200,7 @@ def _raw(file: _File, judged: Judged, known: Known) -> pa.RecordBatch:
         "byte_length": pa.array([len(judged.records[i]) for i in local.tolist()], pa.int64()),
         "charset": pa.array([judged.charsets[i].codec for i in fresh], pa.string()),
         "charset_source": pa.array([judged.charsets[i].origin for i in fresh], pa.string()),
+        "charset_flag": pa.array([judged.charsets[i].flag for i in fresh], pa.string()),
         "time_zone": pa.repeat(file.source.time_zone, n),
         "content_sha256": pa.array([judged.hashes[i].hex() for i in fresh], pa.string()),
         "is_key_reused": pa.array(reused, pa.bool_()),

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from lakeward.hl7v2.batch import MSH, Block, Layout, blocks
-from lakeward.hl7v2.charsets import Charset, choose, decode
+from lakeward.hl7v2.batch import MSH, REASONS, Block, Layout, blocks
+from lakeward.hl7v2.charsets import Charset, choose, declared_name, decode, is_plain
 from lakeward.hl7v2.normalise import normalise
 from lakeward.hl7v2.parse import Messages, parse
 from lakeward.hl7v2.segments import SegmentSpec, segment_specs
@@ -26,15 +26,17 @@ DETAILS = {
     "truncated_gzip": "the gzip stream ends early or is damaged; content is cut at 1 MiB",
     "no_msh": "text that belongs to no message",
     "count_mismatch": "the trailer of its batch or file promises another count",
+    "truncated": "its batch or file has no trailer and ends in the middle of a segment",
+    "control_id_reuse": "an accepted batch of the sender has its control id and other content",
     "undecodable": "bytes that do not fit the character set",
     "bad_separators": "MSH-1 and MSH-2 name no usable separators",
     "missing_msh9": "MSH-9 names no message type",
     "sender_not_accepted": "MSH-3 and MSH-4 are not among the accepted senders of the interface",
+    "receiver_not_accepted": "MSH-5 and MSH-6 are not among the interface's accepted receivers",
+    "non_production": "MSH-11 says training or debugging, which the interface does not accept",
     "processing_id_not_accepted": "MSH-11 is not among the accepted processing ids",
 }
 """Reason codes for which a record is set aside, and what each means."""
-
-ASCII_ESCAPE = 0x1B
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,14 @@ class Judged:
 
 def judge_file(path: Path, layout: Layout, source: Source) -> Iterator[Judged]:
     """Judge all records of a file, a few megabytes at a time."""
+    if layout.encoding:
+        source = source.model_copy(update={"charset": layout.encoding})
     for block in blocks(path, layout):
         yield _judge(block, layout, source)
 
 
 def _judge(block: Block, layout: Layout, source: Source) -> Judged:
-    reasons = _reasons_of_place(block, layout, source)
+    reasons = _reasons_of_place(block, layout)
     texts: list[bytes] = []
     normal: list[bytes] = []
     decoded: list[Charset | None] = []
@@ -79,8 +83,8 @@ def _judge(block: Block, layout: Layout, source: Source) -> Judged:
             continue
         message = normalise(record)
         text, charset = message, None
-        if not message.isascii() or ASCII_ESCAPE in message:
-            result = decode(message, source.charset, _declared(message))
+        if not is_plain(message):
+            result = decode(message, source.charset, declared_name(message))
             if result is None:
                 reasons[index] = "undecodable"
                 continue
@@ -107,24 +111,18 @@ def _judge(block: Block, layout: Layout, source: Source) -> Judged:
     )
 
 
-def _reasons_of_place(block: Block, layout: Layout, source: Source) -> list[str | None]:
+def _reasons_of_place(block: Block, layout: Layout) -> list[str | None]:
     """Say which records are set aside for where they stand, whatever they hold."""
     if layout.problem:
         return [layout.problem] * len(block.records)
     span = slice(block.first, block.first + len(block.records))
     reasons: list[str | None] = [None] * len(block.records)
-    if source.batch_policy == "quarantine":
-        for index in np.flatnonzero(layout.broken[span]).tolist():
-            reasons[index] = "count_mismatch"
+    codes = layout.reasons[span]
+    for index in np.flatnonzero(codes).tolist():
+        reasons[index] = REASONS[codes[index]]
     for index in np.flatnonzero(layout.kinds[span] != MSH).tolist():
         reasons[index] = "no_msh"
     return reasons
-
-
-def _declared(message: bytes) -> str:
-    """Read MSH-18 of one message, all repeats."""
-    fields = message.split(b"\r", 1)[0].split(message[3:4], 18)
-    return fields[17].decode("latin-1") if len(fields) > 17 else ""
 
 
 @lru_cache(maxsize=1)
@@ -163,15 +161,19 @@ def _refusals(headers: pa.Table, source: Source) -> Iterator[tuple[str, NDArray[
     """Give refused messages by reason, the weightiest last."""
     if source.accepted_processing_ids:
         ids = headers["processing_id"].fill_null("")
-        accepted = pc.is_in(ids, pa.array(source.accepted_processing_ids))
-        yield "processing_id_not_accepted", ~np.asarray(accepted)
-    if source.accepted_senders:
-        application = headers["sending_application"].fill_null("")
-        facility = headers["sending_facility"].fill_null("")
-        both = pc.binary_join_element_wise(application, facility, "^")
-        senders = pa.array(source.accepted_senders)
-        accepted = pc.or_(pc.is_in(application, senders), pc.is_in(both, senders))
-        yield "sender_not_accepted", ~np.asarray(accepted)
+        refused = ~np.asarray(pc.is_in(ids, pa.array(source.accepted_processing_ids)))
+        yield "processing_id_not_accepted", refused
+        yield "non_production", refused & np.asarray(pc.is_in(ids, pa.array(["D", "T"])))
+    for accepted, side, reason in (
+        (source.accepted_receivers, "receiving", "receiver_not_accepted"),
+        (source.accepted_senders, "sending", "sender_not_accepted"),
+    ):
+        if accepted:
+            application = headers[f"{side}_application"].fill_null("")
+            facility = headers[f"{side}_facility"].fill_null("")
+            both = pc.binary_join_element_wise(application, facility, "^")
+            names = pa.array(accepted)
+            yield reason, ~np.asarray(pc.or_(pc.is_in(application, names), pc.is_in(both, names)))
     kind = headers["message_type"].fill_null("")
     yield "missing_msh9", np.asarray(pc.is_in(kind, pa.array(["", '""'])))
 

@@ -16,6 +16,7 @@ from deltalake import DeltaTable
 
 from lakeward.core.errors import SpecError
 from lakeward.lake.derived import derived_views
+from lakeward.lake.evolution import may_lack_columns
 from lakeward.lake.tables import Lake, commit_stamp, newest_version, open_table, table_names
 
 Connection = duckdb.DuckDBPyConnection
@@ -33,20 +34,28 @@ class Snapshot:
     files: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
     partition_columns: tuple[str, ...]
+    by_name: bool = False
+    """Some files lack columns; to match by name DuckDB must read every footer, so only then."""
 
     def select(self) -> str:
         """Give the SQL that reads this snapshot."""
         names = ", ".join(f'"{name}"' for name, _ in self.columns)
+        nulls = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in self.columns)
+        nothing = f"select {names} from (select {nulls}) where false"
         if not self.files:
-            nulls = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in self.columns)
-            return f"select {names} from (select {nulls}) where false"
+            return nothing
+        if self.by_name:  # a column may be in none of the files
+            return f"select {names} from ({nothing} union all by name from {self._scan()})"
+        return f"select {names} from {self._scan()}"
+
+    def _scan(self) -> str:
         files = ", ".join(_literal(file) for file in self.files)
-        hive = ""
+        options = ", union_by_name=true" if self.by_name else ""
         if self.partition_columns:
             kinds = dict(self.columns)
             types = ", ".join(f"'{c}': {kinds[c]}" for c in self.partition_columns)
-            hive = f", hive_partitioning=true, hive_types={{{types}}}"
-        return f"select {names} from read_parquet([{files}]{hive})"
+            options += f", hive_partitioning=true, hive_types={{{types}}}"
+        return f"read_parquet([{files}]{options})"
 
 
 def snapshot(lake: Lake, table: str, version: int | None = None) -> Snapshot | None:
@@ -78,6 +87,7 @@ def _snapshot(
         files=tuple(sorted(opened.file_uris())),
         columns=tuple((field.name, duckdb_type(field.type)) for field in schema),
         partition_columns=tuple(opened.metadata().partition_columns),
+        by_name=may_lack_columns(opened),
     )
 
 

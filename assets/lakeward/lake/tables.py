@@ -5,13 +5,14 @@ footers: delta-rs writes min and max of every column in clear text unless told o
 birth dates among them. What a table means is not known here.
 """
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
@@ -26,9 +27,17 @@ from deltalake import Transaction as DeltaTransaction
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from lakeward.core.errors import RetryableError, SpecError
+from lakeward.lake.evolution import add_columns, whole
 
 CONTENT_KEY = "lakeward.content"
 """Commit metadata that holds the order-free hash of a table's rows, see `content_of`."""
+
+_SAME_ROWS = frozenset(
+    {"ADD COLUMN", "SET TBLPROPERTIES", "OPTIMIZE", "VACUUM START", "VACUUM END"}
+)
+"""Operations of the log that leave every row as it was."""
+
+_STATISTICS = "delta.dataSkippingStatsColumns"
 
 
 class Phi(StrEnum):
@@ -85,7 +94,7 @@ class Transaction:
 
 @dataclass(frozen=True)
 class TableWrite:
-    """What one write did: the version it made, rows added, bytes of the table, seconds."""
+    """What one write did: its version, rows added or amended, bytes of the table, seconds."""
 
     table: str
     version: int
@@ -119,6 +128,8 @@ def open_table(lake: Lake, table: str, version: int | None = None) -> DeltaTable
         opened = _opened(lake.path(table), commit_stamp(lake, table, 0))
         if opened.version() < newest:
             opened.update_incremental()
+        if version not in (None, opened.version()):  # somebody committed since the log was listed
+            return DeltaTable(lake.path(table), version=version)
     except TableNotFoundError:  # a log folder whose first commit was cut off
         return None
     return opened
@@ -170,18 +181,28 @@ def _translator() -> duckdb.DuckDBPyConnection:
     return duckdb.connect()
 
 
-def ensure_table(lake: Lake, spec: TableSpec) -> None:
-    """Create an empty table from its spec unless it exists."""
-    if open_table(lake, spec.name) is None:
-        lake.path(spec.name).mkdir(parents=True, exist_ok=True)
-        DeltaTable.create(
-            lake.path(spec.name),
-            schema=arrow_schema(spec),
-            partition_by=list(spec.partition_by) or None,
-            name=spec.name,
-            configuration=_configuration(spec),
-            mode="ignore",
-        )
+def ensure_table(lake: Lake, spec: TableSpec, *, content: str | None = None) -> None:
+    """Create an empty table from its spec, or add the columns that an older one lacks.
+
+    Args:
+        lake: Where the table lives.
+        spec: What it should be.
+        content: Remembered with a table that is created, see `content_of`.
+    """
+    opened = open_table(lake, spec.name)
+    if opened is not None:
+        add_columns(opened, arrow_schema(spec), {_STATISTICS: ",".join(_plain(spec))})
+        return
+    lake.path(spec.name).mkdir(parents=True, exist_ok=True)
+    DeltaTable.create(
+        lake.path(spec.name),
+        schema=arrow_schema(spec),
+        partition_by=list(spec.partition_by) or None,
+        name=spec.name,
+        configuration=_configuration(spec),
+        commit_properties=_commit_properties(None, content),
+        mode="ignore",
+    )
 
 
 def write(
@@ -205,31 +226,71 @@ def write(
 
     Raises:
         RetryableError: Another writer committed at the same time.
+        SpecError: Rows are to be appended to a column that has another type in the table.
     """
     started = time.perf_counter()
     ensure_table(lake, spec)
-    schema = arrow_schema(spec)
+    opened, schema = open_table(lake, spec.name), arrow_schema(spec)
+    if mode == "append" and opened is not None:
+        schema = whole(opened, schema, spec.name)
     try:
         write_deltalake(
-            open_table(lake, spec.name) or lake.path(spec.name),
-            pa.RecordBatchReader.from_batches(schema, _conform(data, schema)),
+            opened or lake.path(spec.name),
+            pa.RecordBatchReader.from_batches(schema, _conform(data, schema, spec)),
             mode=mode,
             partition_by=list(spec.partition_by) or None,
             schema_mode="overwrite" if mode == "overwrite" else None,
             configuration=_configuration(spec),
             writer_properties=_writer_properties(spec),
-            commit_properties=CommitProperties(
-                app_transactions=[DeltaTransaction(transaction.app_id, transaction.version)]
-                if transaction
-                else None,
-                custom_metadata={CONTENT_KEY: content} if content else None,
-            ),
+            commit_properties=_commit_properties(transaction, content),
         )
     except CommitFailedError as error:
-        raise RetryableError(
-            f"table {spec.name}", "another writer committed first", "one writer", "run again"
-        ) from error
+        raise _overtaken(spec) from error
     return _last_write(lake, spec.name, time.perf_counter() - started)
+
+
+def amend(lake: Lake, spec: TableSpec, key: str, rows: pa.Table) -> TableWrite:
+    """Set columns of rows that stand in a table, in one commit.
+
+    The log gets the comparison of the key columns, and the least and the greatest key.
+
+    Args:
+        lake: Where the table lives.
+        spec: Its columns.
+        key: Column that tells the rows; unique in `rows`, and without PHI.
+        rows: The key and the columns to set.
+
+    Raises:
+        SpecError: The key is not classed N.
+        RetryableError: Another writer committed at the same time.
+    """
+    started = time.perf_counter()
+    if key not in {column.name for column in spec.columns if column.phi is Phi.N}:
+        raise SpecError(f"table {spec.name}", f"key {key} is not classed N", "a key without PHI")
+    ensure_table(lake, spec)
+    types = arrow_schema(spec)
+    source = rows.cast(pa.schema([types.field(name) for name in rows.column_names]))
+    opened = open_table(lake, spec.name) or DeltaTable(lake.path(spec.name))
+    try:
+        opened.merge(
+            source,
+            predicate=f'target."{key}" = source."{key}"',
+            source_alias="source",
+            target_alias="target",
+            streamed_exec=False,
+            writer_properties=_writer_properties(spec),
+        ).when_matched_update(
+            {name: f'source."{name}"' for name in rows.column_names if name != key}
+        ).execute()
+    except CommitFailedError as error:
+        raise _overtaken(spec) from error
+    return _last_write(lake, spec.name, time.perf_counter() - started)
+
+
+def _overtaken(spec: TableSpec) -> RetryableError:
+    return RetryableError(
+        f"table {spec.name}", "another writer committed first", "one writer", "run again"
+    )
 
 
 def transaction_version(lake: Lake, table: str, app_id: str) -> int | None:
@@ -239,15 +300,50 @@ def transaction_version(lake: Lake, table: str, app_id: str) -> int | None:
 
 
 def content_of(lake: Lake, table: str) -> str | None:
-    """Give the content hash remembered with the newest version, if it has one."""
-    opened = open_table(lake, table)
-    return opened.history(1)[0].get(CONTENT_KEY) if opened else None
+    """Give the content hash remembered with the newest version, if it has one.
+
+    Commits that change no rows, such as a VACUUM, are passed over.
+    """
+    version = newest_version(lake, table)
+    while version is not None and version >= 0:
+        commit = _commit_info(lake, table, version)
+        if CONTENT_KEY in commit or commit.get("operation") not in _SAME_ROWS:
+            return commit.get(CONTENT_KEY)
+        version -= 1
+    return None
 
 
-def _conform(data: pa.Table | pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    batches = data.to_batches() if isinstance(data, pa.Table) else data
-    for batch in batches:
-        yield batch.select(schema.names).cast(schema)
+def _commit_info(lake: Lake, table: str, version: int) -> dict[str, Any]:
+    """Read what a commit says of itself from its file: opening the table costs ten times that."""
+    commit = lake.path(table) / "_delta_log" / f"{version:020}.json"
+    try:
+        lines = commit.read_text("utf-8").split("\n")
+    except FileNotFoundError:
+        return {}
+    infos = (json.loads(line)["commitInfo"] for line in lines if '"commitInfo"' in line)
+    return next(infos, {})
+
+
+def _commit_properties(transaction: Transaction | None, content: str | None) -> CommitProperties:
+    return CommitProperties(
+        app_transactions=[DeltaTransaction(transaction.app_id, transaction.version)]
+        if transaction
+        else None,
+        custom_metadata={CONTENT_KEY: content} if content else None,
+    )
+
+
+def _conform(
+    data: pa.Table | pa.RecordBatchReader, schema: pa.Schema, spec: TableSpec
+) -> Iterator[pa.RecordBatch]:
+    """Bring rows into order and types; a column that only older versions knew stays empty."""
+    known = {column.name for column in spec.columns}
+    gone = [field for field in schema if field.name not in known]
+    for batch in data.to_batches() if isinstance(data, pa.Table) else data:
+        whole_batch = batch
+        for field in gone:
+            whole_batch = whole_batch.append_column(field, pa.nulls(batch.num_rows, field.type))
+        yield whole_batch.select(schema.names).cast(schema)
 
 
 def _plain(spec: TableSpec) -> list[str]:
@@ -256,7 +352,7 @@ def _plain(spec: TableSpec) -> list[str]:
 
 def _configuration(spec: TableSpec) -> dict[str, str | None]:
     return {
-        "delta.dataSkippingStatsColumns": ",".join(_plain(spec)),
+        _STATISTICS: ",".join(_plain(spec)),
         # opening a table reads every commit since its checkpoint: some tables get eight a night
         "delta.checkpointInterval": "10",
         # releases pin old versions, which cannot be opened without their commits
@@ -306,5 +402,5 @@ def _last_write(lake: Lake, table: str, seconds: float) -> TableWrite:
     if opened is None:
         raise SpecError(f"table {table}", "vanished while it was written")
     metrics = opened.history(1)[0].get("operationMetrics", {})
-    added = int(metrics.get("num_added_rows", 0))
-    return TableWrite(table, opened.version(), added, _size(opened).bytes, seconds)
+    rows = metrics.get("num_added_rows", metrics.get("num_target_rows_updated", 0))
+    return TableWrite(table, opened.version(), int(rows), _size(opened).bytes, seconds)

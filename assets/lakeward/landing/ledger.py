@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from lakeward.core.paths import replayed
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import Column, Lake, Phi, TableSpec, arrow_schema, ensure_table, write
 from lakeward.landing.deliveries import Delivery, hash_file
@@ -95,7 +96,8 @@ def register(lake: Lake, landing: Path, arrived: Sequence[Delivery]) -> int:
     """Enter files that the ledger does not know yet; give how many were new.
 
     A known (file, size, modification time) is not read again; a known content under another name
-    is entered as a repeat.
+    is entered as a repeat. A replay is none: it brings what was rejected, in the same bytes, and
+    inherits what a manifest said of the file that it came from.
     """
     ensure_table(lake, LEDGER_ENTRY)
     register_promises(lake, landing, arrived)
@@ -190,9 +192,15 @@ class _Known:
     names: set[tuple[str, str]]
     contents: dict[str, int]
     last: int
+    promises: dict[int, dict[str, object]]
 
     @classmethod
     def of(cls, connection: Connection, source: str) -> "_Known":
+        promised = connection.execute(
+            f"select received, {', '.join(_INHERITED)} from ledger_entry"
+            " where source = ? and step = ? and kind is not null",
+            [source, RECEIVED],
+        ).fetchall()
         rows = connection.execute(
             "select file, bytes, modified_ns, sha256, received, repeats from ledger_entry"
             " where source = ? and step = ?",
@@ -203,6 +211,7 @@ class _Known:
             names={(file, digest) for file, _, _, digest, *_ in rows},
             contents={digest: number for *_, digest, number, repeats in rows if repeats is None},
             last=max((number for *_, number, _ in rows), default=0),
+            promises={n: dict(zip(_INHERITED, told, strict=True)) for n, *told in promised},
         )
 
     def enter(self, landing: Path, delivery: Delivery) -> list[dict[str, object]]:
@@ -229,10 +238,16 @@ class _Known:
                     **_promise(delivery, path),
                     "state": "received",
                     "step": RECEIVED,
+                    **self._again(file),
                 }
             )
             self.contents.setdefault(digest, self.last)
         return rows
+
+    def _again(self, file: str) -> dict[str, object]:
+        """Give what a replay file has from the file it came from; nothing for any other."""
+        origin = replayed(file)
+        return {"repeats": None, **self.promises.get(origin[1], {})} if origin else {}
 
 
 def _promise(delivery: Delivery, path: Path) -> dict[str, object]:
@@ -259,6 +274,15 @@ def _append(lake: Lake, rows: list[dict[str, object]]) -> None:
     table = pa.Table.from_pylist(complete, schema=arrow_schema(LEDGER_ENTRY))
     write(lake, LEDGER_ENTRY, table, mode="append")
 
+
+_OF_THE_FILE = {"source", "received", "day", "file", "sha256", "bytes", "modified_ns", "repeats"}
+_OF_ITS_RECORDS = {"promised", "found", "stored", "duplicate", "quarantined", "state", "step"}
+_INHERITED = tuple(
+    column.name
+    for column in LEDGER_ENTRY.columns
+    if column.name not in _OF_THE_FILE | _OF_ITS_RECORDS
+)
+"""What a manifest says of a file, and so of its records when they come again."""
 
 _COUNTS = pa.schema(
     [(f.name, pa.string() if f.name == "state" else pa.int64()) for f in fields(FileCounts)]

@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from lakeward.core.errors import SpecError, UsageError
 from lakeward.core.paths import Home
 
+Policy = Literal["quarantine", "accept_with_warning"]
+"""What happens to what breaks a rule: it is set aside, or kept and reported."""
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,8 +35,12 @@ class Source(_Entry):
 
     Attributes:
         accepted_senders: `APPLICATION` or `APPLICATION^FACILITY` of MSH-3 and MSH-4; empty is any.
+        accepted_receivers: The same of MSH-5 and MSH-6; empty is any.
         accepted_processing_ids: MSH-11 codes; empty is any.
-        batch_policy: What happens to a batch whose promised and found counts differ.
+        batch_policy: What happens to a batch whose promised and found counts differ, or that is cut
+            off; `accept_with_warning` keeps all of it but a message that is cut off itself.
+        control_id_policy: What happens to a batch or file that has the control id of an accepted
+            one and other content; `accept_with_warning` suits senders that number from 1 each day.
         charset: Overrides what the messages declare.
         end_of_support: Last day on which the interface is maintained.
     """
@@ -48,8 +55,10 @@ class Source(_Entry):
     cadence: Literal["hourly", "daily", "weekly"] = "daily"
     expected_volume: Volume
     accepted_senders: tuple[str, ...] = ()
+    accepted_receivers: tuple[str, ...] = ()
     accepted_processing_ids: tuple[str, ...] = ()
-    batch_policy: Literal["quarantine", "accept_with_warning"] = "quarantine"
+    batch_policy: Policy = "quarantine"
+    control_id_policy: Policy = "quarantine"
     charset: str | None = None
     end_of_support: date
 

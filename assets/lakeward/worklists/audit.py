@@ -25,7 +25,7 @@ AUDIT = TableSpec(
     columns=(
         Column("seq", "BIGINT", Phi.N, "Place in the chain, from 1"),
         Column("at", "TIMESTAMP WITH TIME ZONE", Phi.N, "When the row was written"),
-        Column("action", "VARCHAR", Phi.N, "export"),
+        Column("action", "VARCHAR", Phi.N, "export; show or preview of rejected records"),
         Column("principal", "VARCHAR", Phi.N, "Person or service that acted"),
         Column("purpose", "VARCHAR", Phi.N, "Purpose of the contract"),
         Column("consumer", "VARCHAR", Phi.N, "Who gets it"),

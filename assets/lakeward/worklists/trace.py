@@ -15,6 +15,8 @@ from lakeward.core.paths import Home
 from lakeward.lake.query import Connection, DatabaseError, connect, register_table, snapshot
 from lakeward.lake.release import Release, history, published_pins
 from lakeward.lake.tables import Lake
+from lakeward.quarantine.table import QUARANTINE
+from lakeward.quarantine.trail import ACTION
 from lakeward.worklists.documents import short_name
 
 EVENTS = "canonical__visit_event"
@@ -40,17 +42,20 @@ class Origin:
         path: The file; None when the reference names none.
         place: `message 3` or `line 12`.
         record: `SIU^S13` or `Appointment version 3`; empty when the record is not in the lake.
+        rejected: Where it stood when it was rejected, if it came back from quarantine.
     """
 
     source_ref: str
     path: Path | None = None
     place: str = ""
     record: str = ""
+    rejected: str = ""
 
     def __str__(self) -> str:
         """Say it in one line."""
         record = f" ({self.record})" if self.record else ""
-        return f"{self.path} {self.place}{record}" if self.path else self.source_ref
+        rejected = f", rejected before as {self.rejected}" if self.rejected else ""
+        return f"{self.path} {self.place}{record}{rejected}" if self.path else self.source_ref
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,7 @@ def _follow(
 ) -> Trace:
     with connect() as connection:
         pins = published_pins(lake)
-        for table in (EVENTS, *_RECORDS):
+        for table in (EVENTS, *_RECORDS, QUARANTINE.name, ACTION.name):
             register_table(connection, lake, table, pins.get(table))
         shown = {name for (name,) in connection.execute("show tables").fetchall()}
         events = _events(connection, row) if EVENTS in shown else []
@@ -190,9 +195,26 @@ def _origin(connection: Connection, shown: set[str], home: Home, source_ref: str
             ).fetchall()
             if found:
                 return Origin(
-                    str(source_ref), home.landing / file, f"{unit} {number}", str(found[0][0])
+                    str(source_ref),
+                    home.landing / file,
+                    f"{unit} {number}",
+                    str(found[0][0]),
+                    _rejected(connection, shown, file, int(number)),
                 )
     return Origin(str(source_ref), home.landing / file, f"record {number}")
+
+
+def _rejected(connection: Connection, shown: set[str], file: str, position: int) -> str:
+    """Say where a record stood that a replay file brought again; empty for any other."""
+    if ACTION.name not in shown:
+        return ""
+    found = connection.execute(
+        f"select q.file || ' ' || q.place from {ACTION.name} as a"
+        f" join {QUARANTINE.name} as q on q.quarantine_id = a.quarantine_id"
+        " where a.file = ? and a.position = ?",
+        [file, position],
+    ).fetchall()
+    return str(found[0][0]) if found else ""
 
 
 def _dicts(connection: Connection, sql: str, values: list[object]) -> list[dict[str, Any]]:

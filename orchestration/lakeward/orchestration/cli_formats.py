@@ -3,6 +3,7 @@
 They look at files, not at the lake; verbs about the lake are in `cli`.
 """
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from lakeward.core.errors import UsageError
 from lakeward.core.settings import load_settings
-from lakeward.orchestration.output import Format, print_document, print_records, say
+from lakeward.orchestration.output import Format, print_records
 
 hl7_app = typer.Typer(no_args_is_help=True, help="HL7 v2 files: what they hold.")
 view_app = typer.Typer(no_args_is_help=True, help="ViewDefinitions (SQL on FHIR) on any NDJSON.")
@@ -21,24 +22,24 @@ def hl7_inspect(
     file: Annotated[Path, typer.Argument(help="A batch or plain file of HL7 v2 messages.")],
     source: Annotated[str, typer.Option(help="Interface whose rules apply.")] = "adt_hl7",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    summary: Annotated[bool, typer.Option("--summary", help="Leave out the messages.")] = False,
 ) -> None:
     """Show envelopes, promised and found counts, and messages; never their content.
 
     Example: lakeward hl7 inspect adt.hl7 --json
     """
-    from lakeward.hl7v2.inspect import inspect_file
+    from lakeward.hl7v2.inspect import inspection
     from lakeward.landing.sources import load_inventory
+    from lakeward.orchestration.inspection import print_inspection, print_inspection_json
 
     if not file.is_file():
-        raise UsageError(str(file), "does not exist", "a file", "check the path and try again")
-    found = inspect_file(file, load_inventory(load_settings().home).source(source))
+        wrong = "is a folder" if file.is_dir() else "does not exist"
+        raise UsageError(str(file), wrong, "a file", "check the path and try again")
+    found = inspection(file, load_inventory(load_settings().home).source(source))
     if json:
-        print_document(found)
-        return
-    say(", ".join(f"{count} {name}" for name, count in found["counts"].items()))
-    for number, batch in enumerate(found["batches"], start=1):
-        say(f"batch {number}: promised {batch['promised']}, found {batch['found']}")
-    print_records(found["messages"], Format.table)
+        print_inspection_json(found)
+    else:
+        print_inspection(found, messages=not summary)
 
 
 @view_app.command("run")
@@ -47,7 +48,9 @@ def view_run(
     input: Annotated[Path, typer.Option("--input", help="An NDJSON file or folder.")],  # noqa: A002
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.csv,
 ) -> None:
-    """Run a ViewDefinition on NDJSON and print its rows.
+    """Run a ViewDefinition on NDJSON, gzip or plain, and print its rows.
+
+    What else the files hold is counted on stderr; a broken line gives no rows.
 
     Example: lakeward view run patient.json --input export/ --format csv
     """
@@ -56,4 +59,7 @@ def view_run(
 
     if not view.is_file():
         raise UsageError(str(view), "does not exist", "a ViewDefinition", "check the path")
-    print_records(run_view(read_view(view), input).to_pylist(), form)
+    done = run_view(read_view(view), input)
+    print_records(done.rows.to_pylist(), form, done.rows.column_names)
+    counts = f"{done.used} resources used, {done.other} others, {done.broken} broken lines"
+    print(counts, file=sys.stderr)

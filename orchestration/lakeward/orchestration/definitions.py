@@ -10,7 +10,8 @@ from lakeward.assets.flat import flat_assets
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.landing import delivery_assets, ledger_asset
 from lakeward.assets.outbox import outbox_assets, site_asset
-from lakeward.assets.raw import FORMATS, quarantine_asset, raw_assets
+from lakeward.assets.quarantine import quarantine_asset
+from lakeward.assets.raw import FORMATS, raw_assets
 from lakeward.assets.truth import truth_asset
 from lakeward.assets.units import unit_assets
 from lakeward.core.settings import Settings, load_settings

@@ -24,14 +24,20 @@ def say(line: str) -> None:
     print(line)  # noqa: T201  the command line speaks here
 
 
-def print_records(records: Sequence[Record], how: Format) -> None:
-    """Print records as a table for people, or as CSV or JSON for programs."""
+def print_records(records: Sequence[Record], how: Format, columns: Sequence[str] = ()) -> None:
+    """Print records as a table for people, or as CSV or JSON for programs.
+
+    Args:
+        records: What to print.
+        how: In which form.
+        columns: Their names, for the header where there is no record.
+    """
     if how is Format.json:
         json.dump([{k: _plain(v) for k, v in r.items()} for r in records], sys.stdout, indent=1)
         say("")
     elif how is Format.csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(records[0] if records else [])
+        writer.writerow(records[0] if records else columns)
         writer.writerows([_plain(v) for v in record.values()] for record in records)
     else:
         _print_table(records)

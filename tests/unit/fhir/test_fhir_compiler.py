@@ -1,16 +1,15 @@
 """ViewDefinitions and FHIRPath: what is supported, and errors that say where."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lakeward.core.errors import LakewardError, SpecError
+from lakeward.core.errors import SpecError
+from lakeward.fhir.functions import FUNCTIONS
 from lakeward.fhir.rows import compile_view
-from lakeward.fhir.run import run_view
 from lakeward.fhir.schema import element, elements
-from lakeward.fhir.viewdefinition import packaged_views, parse_view, read_view
+from lakeward.fhir.viewdefinition import parse_view
 from lakeward.lake.query import connect
 
 PATIENT = {
@@ -35,6 +34,9 @@ PATIENT = {
         {"type": "refer", "other": {"reference": "RelatedPerson/r1"}},
     ],
 }
+
+IDENTITY = {"name": "id", "path": "id"}
+COLUMN = {"name": "v", "path": "nope"}
 
 
 def evaluate(path: str, *, collection: bool = False, kind: str | None = None) -> Any:
@@ -107,6 +109,19 @@ def test_reference_keys() -> None:
         ("deceased.code", "at character 10: walks into a choice element"),
         ("id.length", "at character 4: walks into a value without elements"),
         ("4 'kg'", "uses QuantityLiteral"),
+        ("name.repeat(given)", "at character 6: function `repeat()` is not supported"),
+        ("today()", "at character 1: function `today()` is not supported"),
+        ("name.given[link.count()]", "uses a computed index"),
+        ("name.given.join(', ', 'x')", "at character 12: `join()` takes 1 argument(s)"),
+        ("name.given.join(id)", "at character 12: `join()` takes a text"),
+        ("name.upper()", "at character 6: `upper()` needs a value without elements"),
+        ("id.startsWith(1)", "at character 4: `startsWith()` takes a text"),
+        ("id.replace('a')", "at character 4: `replace()` takes 2 argument(s)"),
+        ("iif(active)", "at character 1: `iif()` takes 2 or 3 argument(s)"),
+        ("iif(active, id, 1)", "at character 1: `iif()` gives values of different types"),
+        ("id in 5", "at character 4: compares values that cannot be compared"),
+        ("name.extension(5)", "at character 6: `extension()` takes a text"),
+        ("multipleBirth.ofType(integer) + 'a'", "`+` needs numbers"),
         ("id = 1", "compares values that cannot be compared"),
     ],
 )
@@ -115,6 +130,57 @@ def test_errors_name_view_path_and_position(path: str, message: str) -> None:
         evaluate(path)
     assert str(caught.value).startswith("view view select[0].column[0] at character")
     assert message in str(caught.value)
+
+
+ARGUMENTS = [
+    "",
+    "true",
+    "'a'",
+    "1",
+    "given",
+    "$this",
+    "%rowIndex",
+    "true, 1",
+    "'a', 'b'",
+    "1, 2, 3",
+]
+
+
+@pytest.mark.parametrize("function", sorted(FUNCTIONS))
+@pytest.mark.parametrize("focus", ["name", "deceased", "multipleBirth.ofType(integer)", "{}"])
+def test_what_compiles_also_runs_and_the_rest_is_told(function: str, focus: str) -> None:
+    """No argument of any function ends in an error of the database or of Python."""
+    told = []
+    with connect() as connection:
+        connection.execute("create table t (resource varchar)")
+        for arguments in ARGUMENTS:
+            column = {"name": "v", "path": f"{focus}.{function}({arguments})", "collection": True}
+            view = parse_view({"resource": "Patient", "select": [{"column": [column]}]}, "view")
+            try:
+                query = compile_view(view).over("t")
+            except SpecError as error:
+                told.append(error.where)
+            else:
+                assert connection.execute(query).fetchall() == []
+    assert all(where.startswith("view view") for where in told)
+
+
+@pytest.mark.parametrize(
+    ("part", "where"),
+    [
+        ({"where": [{"path": "true"}, {"path": "nope"}]}, "where[1]"),
+        ({"select": [{"forEach": "nope", "column": []}]}, "select[0].forEach"),
+        ({"select": [{"forEachOrNull": "nope", "column": []}]}, "select[0].forEachOrNull"),
+        ({"select": [{"select": [{"column": [COLUMN]}]}]}, "select[0].select[0].column[0]"),
+        ({"select": [{"unionAll": [{"column": [COLUMN]}]}]}, "select[0].unionAll[0].column[0]"),
+    ],
+)
+def test_errors_name_the_place_in_the_view(part: dict[str, Any], where: str) -> None:
+    whole = {"resource": "Patient", "name": "mine", "select": [{"column": [IDENTITY]}]}
+    with pytest.raises(SpecError) as caught:
+        compile_view(parse_view({**whole, **part}, "view"))
+    assert caught.value.where == f"view mine {where} at character 1"
+    assert "has no element `nope`" in caught.value.what
 
 
 @pytest.mark.parametrize(
@@ -140,18 +206,26 @@ def test_schema_knows_types_cardinality_and_choices() -> None:
     assert elements("Nothing") == {}
 
 
-def test_run_view_on_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "a.ndjson").write_text(json.dumps(PATIENT) + "\n{broken\n", "utf-8")
-    (tmp_path / "b.ndjson").write_text('{"resourceType":"Group","id":"g"}', "utf-8")
-    view = next(v for v in packaged_views() if v.name == "patient")
-    rows = run_view(view, tmp_path).to_pylist()
-    assert [(r["family_name"], r["birth_date"]) for r in rows] == [("B", "1980-05")]
+def response(depth: int, width: int) -> Any:
+    """Items that nest, beside many that do not; texts with braces, quotes and backslashes."""
+    item: dict[str, Any] = {"linkId": "leaf"}
+    for level in range(depth):
+        text = '}}}{"' + "\\" * (level % 3)
+        item = {"linkId": str(level), "text": text, "item": ["x", item, None, {"linkId": "}"}]}
+    wide = [{"linkId": "w", "answer": [{"item": [{"linkId": "a"}]}]}] * width
+    return {"resourceType": "QuestionnaireResponse", "id": "q", "item": [*wide, item]}
 
 
-def test_run_view_explains_several_values(tmp_path: Path) -> None:
-    path = tmp_path / "view.json"
-    columns = [{"name": "family", "path": "name.family"}]
-    path.write_text(json.dumps({"resource": "Patient", "select": [{"column": columns}]}), "utf-8")
-    (tmp_path / "a.ndjson").write_text(json.dumps(PATIENT), "utf-8")
-    with pytest.raises(LakewardError, match=r"column\[0\]: more than one value"):
-        run_view(read_view(path), tmp_path / "a.ndjson")
+@pytest.mark.parametrize(("depth", "width"), [(0, 0), (40, 0), (3, 3000)])
+def test_repeat_reaches_every_level_and_long_lists_cost_little(depth: int, width: int) -> None:
+    columns = [{"name": "v", "path": "linkId"}]
+    select = [{"repeat": ["item", "answer.item"], "column": columns}]
+    view = parse_view({"resource": "QuestionnaireResponse", "select": select}, "view")
+    with connect() as connection:
+        connection.execute(
+            "create table t as select ? as resource", [json.dumps(response(depth, width))]
+        )
+        rows = connection.execute(compile_view(view).over("t")).fetchall()
+    found = [value for (value,) in rows if value is not None]
+    assert found[: 2 * width] == ["w", "a"] * width
+    assert found[2 * width :] == [*(str(n) for n in reversed(range(depth))), "leaf", *["}"] * depth]

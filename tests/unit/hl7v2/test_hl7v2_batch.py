@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeward.hl7v2 import batch
-from lakeward.hl7v2.batch import Batch, blocks, scan
+from lakeward.hl7v2.batch import blocks, scan
+from lakeward.hl7v2.envelope import Envelope
 
 MSH = b"MSH|^~\\&|APP|FAC|||20240101||ADT^A01|%d|P|2.5"
 SETTINGS = settings(
@@ -25,6 +26,14 @@ def records(path: Path) -> list[bytes]:
     return [record for block in blocks(path, layout) for record in block.records]
 
 
+def batches(path: Path) -> list[tuple[int, int | None, int]]:
+    return [(b.number, b.promised, b.found) for b in scan(path).batches]
+
+
+def kept(layout, kind: str) -> list[bool]:
+    return [each.holds for each in getattr(layout, kind)]
+
+
 def put(tmp_path: Path, content: bytes) -> Path:
     path = tmp_path / "file.hl7"
     path.write_bytes(content)
@@ -35,9 +44,11 @@ def test_envelopes_are_reconciled(tmp_path):
     one, two, three = (message(n, b"PID|1") for n in (1, 2, 3))
     content = b"FHS|^~\\&\rBHS|^~\\&\r%sBTS|1\rBHS|^~\\&\r%sBTS|3\rFTS|2\r" % (one, two + three)
     layout = scan(put(tmp_path, content))
-    assert layout.batches == (Batch(1, 1, 1), Batch(2, 3, 2))
+    assert layout.batches == (Envelope("batch", 1, 1, 1), Envelope("batch", 2, 3, 2))
+    assert layout.files == (Envelope("file", 1, 2, 2),)
     assert layout.batch.tolist() == [1, 2, 2]
-    assert layout.broken.tolist() == [False, True, True]
+    assert [b.file for b in layout.batches] == [1, 1]
+    assert (kept(layout, "batches"), kept(layout, "files")) == ([True, False], [True])
     assert (layout.promised, layout.files_promised) == (4, 2)
 
 
@@ -59,20 +70,24 @@ def test_envelopes_are_reconciled(tmp_path):
 def test_wrappers_are_optional(tmp_path, template, broken):
     layout = scan(put(tmp_path, template % (message(1), message(2))))
     assert layout.found == 2
-    assert layout.broken.tolist() == [broken, broken]
+    assert all(kept(layout, "batches") + kept(layout, "files")) is not broken
 
 
 def test_zero_messages_are_no_problem(tmp_path):
     assert scan(put(tmp_path, b"")).found == 0
     assert scan(put(tmp_path, b"\r\n \r\n")).found == 0
     layout = scan(put(tmp_path, b"FHS|^~\\&\rBHS|^~\\&\rBTS|0\rFTS|1\r"))
-    assert (layout.found, layout.batches, layout.problem) == (0, (Batch(1, 0, 0),), None)
+    assert (layout.found, layout.batches[0], layout.problem) == (
+        0,
+        Envelope("batch", 1, 0, 0),
+        None,
+    )
 
 
 def test_text_outside_messages_is_a_record(tmp_path):
     path = put(tmp_path, b"a log line\rBHS|^~\\&\rPID|1\rPV1|1\rBTS|1\r" + message(1))
     assert records(path) == [b"a log line", b"PID|1\rPV1|1", MSH % 1]
-    assert scan(path).batches == (Batch(1, 1, 1),)
+    assert batches(path) == [(1, 1, 1)]
 
 
 def test_other_files_are_one_record(tmp_path):
@@ -109,6 +124,7 @@ def test_framing_does_not_matter(tmp_path, bodies, ends, gaps, piece):
         parts += [message(number, *body, end=end), gap]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch, "PIECE", piece)
+        patch.setattr(batch, "LOOKAHEAD", 64)
         found = records(put(tmp_path, b"".join(parts)))
     expected = [message(n, *body, end=ends[n]).strip() for n, body in enumerate(bodies)]
     assert [f.rstrip(b" \r\n") for f in found if f.strip()] == expected

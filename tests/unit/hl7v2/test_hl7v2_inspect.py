@@ -19,7 +19,10 @@ def test_inspect_names_places_and_reasons_but_no_content(tmp_path):
         "file": "a.hl7",
         "sha256": hashlib.sha256(content).hexdigest(),
         "terminator": "CR",
-        "batches": [{"promised": 3, "found": 3}],
+        "batches": [
+            {"promised": 3, "found": 3, "control_id": None, "reference_control_id": None,
+             "state": "accepted", "warnings": [], "file": 1, "file_warnings": []},
+        ],
         "files_promised": 1,
         "messages": [
             {"index": 1, "offset": start, "status": "stored", "reason": None, **common},

@@ -7,7 +7,7 @@ import pytest
 
 from lakeward.core.paths import Home
 from lakeward.hl7v2.ingest import RAW, flatten, load
-from lakeward.hl7v2.inspect import inspect_file
+from lakeward.hl7v2.inspect import STATUSES, inspect_file
 from lakeward.lake.query import connect
 from lakeward.landing.ledger import LedgerFile
 from lakeward.landing.sources import load_inventory
@@ -31,6 +31,11 @@ def test_every_file_passes(lake, shared, source):
     for file, count in found.items():
         assert count.found == count.stored + count.duplicate + count.quarantined, file
         assert min(count.stored, count.duplicate, count.quarantined) >= 0, file
+    for path in paths:
+        inspected, name = inspect_file(path, source), path.relative_to(root).as_posix()
+        counts = inspected["counts"]
+        assert counts["found"] == found[name].found == len(inspected["messages"]), name
+        assert counts["found"] == sum(counts[s] for s in STATUSES), name
     assert found["simhospital-small/small.stream.hl7"].found == 1771
     expected = json.loads((root / "derived-edge" / "MANIFEST.json").read_text())
     for case in expected:

@@ -2,6 +2,7 @@ import pyarrow as pa
 import pytest
 
 from lakeward.core.errors import SpecError
+from lakeward.lake import tables
 from lakeward.lake.query import connect, snapshot
 from lakeward.lake.tables import (
     Column,
@@ -9,8 +10,10 @@ from lakeward.lake.tables import (
     Phi,
     TableSpec,
     Transaction,
+    amend,
     content_of,
     ensure_table,
+    newest_version,
     open_table,
     transaction_version,
     write,
@@ -112,3 +115,44 @@ def test_a_phi_column_is_refused_as_partition() -> None:
 
 def test_a_table_that_does_not_exist_has_no_snapshot(lake: Lake) -> None:
     assert snapshot(lake, "nowhere") is None
+
+
+def test_amended_columns_change_in_place_and_log_no_value(lake: Lake) -> None:
+    write(lake, SPEC, rows(1, 2, 3), mode="append", transaction=Transaction("app", 5))
+    changes = pa.table({"n": [2, 3, 9], "name": ["Nnnnova", "Nnnnova", "Nnnnova"]})
+    done = amend(lake, SPEC, "n", changes)
+    with connect(lake) as connection:
+        found = connection.execute("select n, name, aliases from person order by n").fetchall()
+    assert found == [
+        (1, f"{CANARY}1", [CANARY]),
+        (2, "Nnnnova", [CANARY]),
+        (3, "Nnnnova", [CANARY]),
+    ]
+    assert transaction_version(lake, "person", "app") == 5
+    assert (done.version, done.rows) == (newest_version(lake, "person"), 2)
+    text = "".join(p.read_text() for p in lake.path("person").glob("_delta_log/*.json"))
+    assert CANARY not in text
+    assert "Nnnnova" not in text
+    for path in lake.path("person").rglob("*.parquet"):
+        content = path.read_bytes()
+        footer = content[-8 - int.from_bytes(content[-8:-4], "little") :]
+        assert CANARY.encode() not in footer
+        assert b"Nnnnova" not in footer
+
+
+def test_a_key_that_may_name_somebody_amends_nothing(lake: Lake) -> None:
+    write(lake, SPEC, rows(1), mode="append")
+    with pytest.raises(SpecError, match="not classed N"):
+        amend(lake, SPEC, "name", pa.table({"name": ["x"], "n": [1]}))
+
+
+def test_a_pinned_version_is_that_version_while_another_process_commits(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = write(lake, SPEC, rows(1), mode="append")
+    write(lake, SPEC, rows(2), mode="append")
+    # a reader looked at the log a moment before the second commit, and opens the table after it
+    monkeypatch.setattr(tables, "newest_version", lambda *_: first.version)
+    opened = open_table(lake, "person", first.version)
+    assert opened is not None
+    assert opened.version() == first.version

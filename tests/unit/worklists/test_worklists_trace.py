@@ -89,3 +89,15 @@ def test_a_row_of_an_earlier_version_is_found(told: Any) -> None:
 def test_unknown_row_is_a_usage_error(told: Any) -> None:
     with pytest.raises(UsageError, match="no worklist holds this row"):
         trace(told.lake, told.home, "nobody")
+
+
+def test_a_record_that_came_back_names_where_it_was_rejected(told: Any) -> None:
+    texts = dict.fromkeys(["quarantine_id", "file"], "VARCHAR")
+    row = {"quarantine_id": "q-1", "file": SIU, "position": 3}
+    _table(told.lake, "quarantine_action", texts | {"position": "BIGINT"}, [row])
+    landed = {"quarantine_id": "q-1", "file": "scheduling_hl7/2026-01-05/a.hl7", "place": "line 9"}
+    _table(told.lake, "quarantine", texts | {"place": "VARCHAR"}, [landed])
+    found = trace(told.lake, told.home, "r-1")
+    assert found.origin.rejected == "scheduling_hl7/2026-01-05/a.hl7 line 9"
+    assert str(found.origin).endswith(f"(SIU^S13), rejected before as {found.origin.rejected}")
+    assert found.steps[0].origin.rejected == ""

@@ -1,0 +1,59 @@
+"""The asset of rejected records: their states brought up to date after loading, and counted."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from lakeward.assets.failure import told_safely
+from lakeward.assets.home import LakewardHome
+from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
+from lakeward.assets.raw import FORMATS
+from lakeward.lake.tables import ensure_table
+from lakeward.quarantine.records import Rejected, Selection, find, tally
+from lakeward.quarantine.table import QUARANTINE
+from lakeward.quarantine.trail import settle
+
+
+def quarantine_asset() -> dg.AssetsDefinition:
+    """Make the asset `quarantine`: rejected records by interface, reason and state."""
+
+    @dg.multi_asset(
+        name="quarantine",
+        specs=[
+            table_asset(
+                QUARANTINE,
+                group="raw",
+                kinds={"deltalake"},
+                deps=[dg.AssetKey(each.raw.name) for each in FORMATS],
+            )
+        ],
+        pool=WRITER_POOL,
+    )
+    @told_safely
+    def _quarantine(home: LakewardHome) -> Iterator[dg.MaterializeResult[None]]:
+        lake = home.lake()
+        ensure_table(lake, QUARANTINE)
+        written = settle(lake)
+        yield table_result(lake, QUARANTINE.name, written, extra=_standing(find(lake, Selection())))
+
+    return _quarantine
+
+
+def _standing(records: Sequence[Rejected]) -> dict[str, Any]:
+    """Count rejected records by state, and by interface, reason and state."""
+    rows = tally(records)
+    states = {s: sum(r.state == s for r in records) for s in ("open", "replayed", "discarded")}
+    open_for = Counter(record.reason for record in records if record.state == "open")
+    kinds = {"source": "string", "reason": "string", "state": "string", "records": "int"}
+    table = dg.MetadataValue.table(
+        records=[dg.TableRecord(row) for row in rows],
+        schema=dg.TableSchema(columns=[dg.TableColumn(n, k) for n, k in kinds.items()]),
+    )
+    return {
+        **states,
+        "waiting_for_a_run": sum(record.is_waiting for record in records),
+        **{f"reason/{reason}": number for reason, number in sorted(open_for.items())},
+        "by_source_and_reason": table,
+    }

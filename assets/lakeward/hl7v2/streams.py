@@ -1,0 +1,123 @@
+"""Opens a file as the bytes that are split: unpacked, and UTF-16 or UTF-32 read as UTF-8.
+
+Positions count these bytes: in a plain file those of the file itself, in a gzip file those of what
+it holds, in a UTF-16 or UTF-32 file those of its text in UTF-8. All other sets keep line ends
+apart from the rest (no trail byte is below 0x20), so their files are split as they stand.
+"""
+
+import codecs
+import gzip
+import io
+import re
+from pathlib import Path
+from typing import BinaryIO, cast
+
+PIECE = 4 << 20
+WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+"""Encodings whose line ends are no single bytes."""
+
+_MARKS = (  # the longer mark first: that of UTF-32-LE starts like that of UTF-16-LE
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_STARTS = re.compile(r"[\s\x0b\x1c]*(?:MSH|FHS|BHS)[^\w\s]")
+_HEAD = 256
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file for reading its bytes as they are split; seeking goes forward cheaply."""
+    file = open_unpacked(path)
+    encoding = _wide(file.read(_HEAD))
+    file.seek(0)
+    if encoding is None:
+        return file
+    return cast(BinaryIO, io.BufferedReader(_Transcoded(file, encoding), 1 << 16))
+
+
+def open_unpacked(path: Path) -> BinaryIO:
+    """Open a file, unpacking it when it is gzip, whatever its name says."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return cast(BinaryIO, gzip.open(path, "rb")) if packed else path.open("rb")
+
+
+def wide_encoding(path: Path) -> str | None:
+    """Name the encoding of a UTF-16 or UTF-32 file, by its mark or by how it starts."""
+    with open_unpacked(path) as file:
+        return _wide(file.read(_HEAD))
+
+
+def _wide(head: bytes) -> str | None:
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return encoding
+    if b"\x00" not in head:
+        return None
+    for encoding in WIDE:
+        if _STARTS.match(head.decode(encoding, "ignore")):
+            return encoding
+    return None
+
+
+class _Transcoded(io.RawIOBase):
+    """UTF-16 or UTF-32 as UTF-8; what is no text stays no text.
+
+    A lone surrogate becomes three bytes that are no UTF-8, a cut-off last character the byte 0xFF:
+    so the message that holds it cannot be decoded and is set aside, and no other.
+    """
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        super().__init__()
+        self._file, self._encoding = file, encoding
+        self._start()
+
+    def _start(self) -> None:
+        self._decoder = codecs.getincrementaldecoder(self._encoding)("surrogatepass")
+        self._ready, self._position, self._ended = b"", 0, False
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        target = offset + (self._position if whence == io.SEEK_CUR else 0)
+        if whence == io.SEEK_END:
+            raise io.UnsupportedOperation("seek from the end")
+        if target < self._position:
+            self._file.seek(0)
+            self._start()
+        while self._position < target and self.read(min(target - self._position, PIECE)):
+            continue
+        return self._position
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        while not self._ready and not self._ended:
+            self._fill()
+        size = min(len(buffer), len(self._ready))
+        buffer[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        self._position += size
+        return size
+
+    def _fill(self) -> None:
+        read = self._file.read(1 << 16)
+        self._ended = not read
+        try:
+            text = self._decoder.decode(read, final=self._ended)
+        except UnicodeDecodeError:
+            self._ready = b"\xff"
+            self._ended = True
+            return
+        self._ready = text.encode("utf-8", "surrogatepass")
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()

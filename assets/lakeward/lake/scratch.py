@@ -1,0 +1,82 @@
+"""Scratch homes: a copy of the lake to try something in, which never touches the real one.
+
+Data files are shared by hard link, because Delta never changes one; logs are copied. What is tried
+there is known elsewhere.
+"""
+
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from lakeward.core.errors import RetryableError
+from lakeward.core.paths import Home
+from lakeward.lake.lock import sole_writer
+from lakeward.lake.tables import Lake, table_names
+
+FOLDER = "scratch"
+_OF_RUN_TIME = {"landing", "lake", "outbox", "site", "work", "dagster", "truth"}
+
+
+@contextmanager
+def scratch_home(home: Home, tables: Collection[str] | None = None) -> Iterator[Home]:
+    """Give a home with a copy of the lake and an empty landing; it is gone afterwards.
+
+    The caller holds the lake as its only writer, or nobody writes it, while it is copied.
+
+    Args:
+        home: What is copied; views, segments and inventory of the deployment are shown too.
+        tables: Tables to copy; default all.
+    """
+    _sweep(home)
+    scratch = Home(home.work / FOLDER / uuid4().hex)
+    try:
+        with sole_writer(scratch):  # as long as somebody holds it, it is in use
+            _link_settings(home, scratch)
+            for table in table_names(Lake(home.lake)) if tables is None else tables:
+                _copy_table(home.lake / table, scratch.lake / table)
+            yield scratch
+    finally:
+        shutil.rmtree(scratch.root, ignore_errors=True)
+
+
+def _sweep(home: Home) -> None:
+    """Remove what killed processes left: it holds records of patients."""
+    for leftover in (home.work / FOLDER).glob("*"):
+        try:
+            with sole_writer(Home(leftover)):
+                shutil.rmtree(leftover, ignore_errors=True)
+        except (RetryableError, OSError):  # in use, or gone meanwhile
+            continue
+
+
+def _link_settings(home: Home, scratch: Home) -> None:
+    scratch.landing.mkdir(parents=True)
+    for path in home.root.iterdir():
+        if path.name not in _OF_RUN_TIME and not path.name.startswith("."):
+            (scratch.root / path.name).symlink_to(path)
+    parsed = home.work / "dbt_target" / "partial_parse.msgpack"
+    if parsed.is_file():  # saves dbt seconds
+        (scratch.work / "dbt_target").mkdir(parents=True)
+        shutil.copy2(parsed, scratch.work / "dbt_target")
+
+
+def _copy_table(table: Path, target: Path) -> None:
+    if not table.is_dir():
+        return
+    log = table / "_delta_log"
+    shutil.copytree(log, target / "_delta_log", copy_function=shutil.copyfile)
+    for path in table.rglob("*.parquet"):
+        if log not in path.parents:
+            shown = target / path.relative_to(table)
+            shown.parent.mkdir(parents=True, exist_ok=True)
+            _link(path, shown)
+
+
+def _link(path: Path, shown: Path) -> None:
+    try:
+        os.link(path, shown)
+    except OSError:  # another file system, or one without hard links
+        shown.symlink_to(path)
