@@ -2,8 +2,11 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +36,15 @@ def settings(tmp_path: Path) -> Settings:
 def lake(settings: Settings) -> Lake:
     """An empty lake."""
     return Lake(settings.home.lake)
+
+
+@pytest.fixture
+def hospital(settings: Settings) -> Iterator[Callable[..., Any]]:
+    """Make hospitals whose source is pulled from a bulk server; see `bulk_hospital`."""
+    from bulk_hospital import make_hospital  # loads what only these tests need
+
+    with ExitStack() as stack:
+        yield partial(make_hospital, settings, stack)
 
 
 @pytest.fixture(scope="session")

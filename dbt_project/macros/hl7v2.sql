@@ -68,3 +68,8 @@ cast(
     end as bigint
 )
 {%- endmacro %}
+
+{#- A part of a field that repeats: where any part of the field is sent, a part left out is cleared. -#}
+{% macro replaced(part, parts) -%}
+coalesce({{ part }}, case when coalesce({{ parts | join(', ') }}) is not null then '""' end)
+{%- endmacro %}

@@ -35,6 +35,7 @@ class Flattening:
         own: The tables that views of the deployment fill; those do not stop the others.
         wrong: What was wrong with such views when the code was loaded.
         facts: Gives counts by table and name, over all that is stored.
+        left_out: Gives what is wrong with segment specs of the deployment, which are left out.
     """
 
     group: str
@@ -44,16 +45,19 @@ class Flattening:
     own: frozenset[str] = frozenset()
     wrong: Mapping[str, str] = field(default_factory=dict)
     facts: Callable[[Lake], Mapping[str, Mapping[str, Any]]] = lambda _lake: {}
+    left_out: Callable[[], Sequence[SpecError]] = tuple
 
 
 def flat_assets(home: Home) -> list[dg.AssetsDefinition]:
-    """Make one step per format, with an asset for each flat table, the home's own views among."""
+    """Make one step per format, with an asset for each flat table, the home's own specs among."""
+    own_segments = home.root / "segments"
     hl7v2_step = Flattening(
         "hl7v2",
         hl7v2.RAW,
-        hl7v2.flat_tables(),
-        lambda lake, _: hl7v2.flatten(lake),
+        hl7v2.flat_tables(own_segments),
+        lambda lake, _: hl7v2.flatten(lake, own_segments),
         facts=lambda lake: {HEADERS: sequence_facts(lake)},
+        left_out=lambda: hl7v2.spec_problems(own_segments),
     )
     return [_flat_step(_fhir(home)), _flat_step(hl7v2_step)]
 
@@ -94,7 +98,12 @@ def _flat_step(step: Flattening) -> dg.AssetsDefinition:
         pool=WRITER_POOL,
     )
     @told_safely
-    def _flat(home: LakewardHome) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    def _flat(
+        context: dg.AssetExecutionContext, home: LakewardHome
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        # A wrong spec of the site costs its own table only: the night goes on without it.
+        for problem in step.left_out():
+            context.log.error(str(problem))
         lake, problems = home.lake(), Problems()
         writes = {write.table: write for write in step.flatten(lake, problems)}
         facts = step.facts(lake)

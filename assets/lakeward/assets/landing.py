@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import dagster as dg
 
+from lakeward.assets.bulk import export_key
 from lakeward.assets.failure import told_safely
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
@@ -76,6 +77,7 @@ def _delivery_spec(source: Source) -> dg.AssetSpec:
         kinds={source.format, "file"},
         owners=[source.owner],
         description=f"{source.system}: {source.purpose}. {source.transport}.",
+        deps=[export_key(source)] if source.bulk else [],
         tags={"source": source.name},
     )
 

@@ -8,6 +8,7 @@ commit to be known as done. A table whose spec changed is derived anew, whole.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -79,14 +80,14 @@ class _Target:
         return any(self.through.get(span.source, 0) < span.through for span in spans)
 
 
-def flatten(lake: Lake, home_views: None = None) -> list[TableWrite]:
+def flatten(lake: Lake, folder: Path | None = None) -> list[TableWrite]:
     """Bring every flat table up to the raw table; give the writes that were needed.
 
     Args:
         lake: Where the tables live.
-        home_views: Not used by HL7 v2; here so that both formats are called alike.
+        folder: Folder with segment specs of the deployment.
     """
-    specs = segment_specs()
+    specs = segment_specs(folder)
     targets = _targets(lake, specs)
     if not lake.path(RAW_NAME).is_dir():
         return []
@@ -101,7 +102,8 @@ def flatten(lake: Lake, home_views: None = None) -> list[TableWrite]:
 
 def _targets(lake: Lake, specs: Sequence[SegmentSpec]) -> list[_Target]:
     """Give all flat tables, the one with a row for every message last."""
-    targets = [_target(lake, owner) for spec in specs for owner in _owners(spec)]
+    known = _known(lake)
+    targets = [_target(lake, owner, known) for spec in specs for owner in _owners(spec)]
     targets.sort(key=lambda target: target.spec.name == _EVERY_MESSAGE)
     for target in targets:
         if not target.deriving:
@@ -114,12 +116,25 @@ def _owners(spec: SegmentSpec) -> tuple[SegmentSpec | ChildSpec, ...]:
     return (spec, *spec.children)
 
 
-def _target(lake: Lake, owner: SegmentSpec | ChildSpec) -> _Target:
+def _known(lake: Lake) -> frozenset[str] | None:
+    """Give the tables that took part in the newest commit of all; None when it does not say.
+
+    A spec of the deployment may be away for a while (broken, say). Its table missed what came then.
+    """
+    content = content_of(lake, _EVERY_MESSAGE) if lake.path(_EVERY_MESSAGE).is_dir() else None
+    tables = json.loads(content).get("tables") if content else None
+    return None if tables is None else frozenset(tables)
+
+
+def _target(
+    lake: Lake, owner: SegmentSpec | ChildSpec, known: frozenset[str] | None = None
+) -> _Target:
     spec = main_table(owner) if isinstance(owner, SegmentSpec) else child_table(owner)
     ensure_table(lake, spec)
     sha, content = spec_sha(owner), content_of(lake, spec.name)
     progress = json.loads(content) if content else None
-    if progress is None or progress["spec"] != sha:
+    missed = known is not None and spec.name not in known
+    if progress is None or progress["spec"] != sha or missed:
         return _Target(spec, sha, {}, anew=True, deriving=True)
     return _Target(spec, sha, progress["through"], anew=False, deriving=progress["deriving"])
 
@@ -170,13 +185,20 @@ def _advance(
     for span in spans:
         _collect(connection, span, needed, rows)
     writes = [
-        _commit(lake, target, spans, rows.pop(target.spec.name, []), last=last) for target in behind
+        _commit(lake, target, targets, spans, rows.pop(target.spec.name, []), last=last)
+        for target in behind
     ]
     return [done for done in writes if done is not None]
 
 
 def _commit(
-    lake: Lake, target: _Target, spans: Sequence[_Span], rows: list[pa.Table], *, last: bool
+    lake: Lake,
+    target: _Target,
+    targets: Sequence[_Target],
+    spans: Sequence[_Span],
+    rows: list[pa.Table],
+    *,
+    last: bool,
 ) -> TableWrite | None:
     schema = arrow_schema(target.spec)
     tables = [_missing_rows(table, target.through).select(schema.names) for table in rows]
@@ -187,6 +209,8 @@ def _commit(
         return None
     target.deriving = target.deriving and not last
     state = {"spec": target.sha, "through": target.through, "deriving": target.deriving}
+    if target.spec.name == _EVERY_MESSAGE:
+        state["tables"] = sorted(other.spec.name for other in targets)
     mode: Literal["append", "overwrite"] = "overwrite" if target.anew else "append"
     done = write(lake, target.spec, data, mode=mode, content=json.dumps(state, sort_keys=True))
     target.anew = False

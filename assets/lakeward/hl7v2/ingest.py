@@ -17,7 +17,7 @@ from lakeward.hl7v2.envelopes import reconcile_files
 from lakeward.hl7v2.flatten import flatten
 from lakeward.hl7v2.known import Known, message_key
 from lakeward.hl7v2.messages import DETAILS, Judged, judge_file
-from lakeward.hl7v2.segments import flat_tables
+from lakeward.hl7v2.segments import flat_tables, spec_problems
 from lakeward.lake.query import connect
 from lakeward.lake.tables import (
     Column,
@@ -34,7 +34,7 @@ from lakeward.landing.ledger import FileCounts, LedgerFile
 from lakeward.landing.sources import Source
 from lakeward.quarantine.table import QUARANTINE
 
-__all__ = ["RAW", "flat_tables", "flatten", "load"]
+__all__ = ["RAW", "flat_tables", "flatten", "load", "spec_problems"]
 
 RAW = TableSpec(
     name="raw_hl7v2__message",

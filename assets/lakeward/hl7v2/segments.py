@@ -17,23 +17,21 @@ columns is not known here.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from importlib import resources
+from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from lakeward.core.errors import SpecError
+from lakeward.hl7v2.specfile import ChildFile, ColumnLine, read_spec_file, spec_error
+from lakeward.hl7v2.specfile import Path as LinePath
 from lakeward.lake.tables import Column, Phi, TableSpec
 
 PARSER_VERSION = 1
 """Raised when the same spec gives other values; flat tables are then derived anew."""
-
-Kind = Literal["text", "date", "ts", "pl", "cx", "ei", "xcn", "cwe"]
 
 PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "pl": (("unit", "1.1"), ("room", "2.1"), ("bed", "3.1"), ("facility", "4.1"), ("status", "5")),
@@ -113,43 +111,77 @@ class SegmentSpec:
         return f"hl7v2__{self.segment.lower()}"
 
 
-class _Child(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    table: str
-    about: str
-    fields: dict[str, str | None]
-    columns: list[tuple[str, str, Kind, Phi, str]]
-
-
-class _Spec(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    segment: str = Field(pattern=r"^[A-Z][A-Z0-9]{2}$")
-    about: str
-    columns: list[tuple[str, str, Kind, Phi, str]]
-    children: list[_Child] = []
-
-
 @lru_cache(maxsize=1)
-def segment_specs() -> tuple[SegmentSpec, ...]:
+def packaged_specs() -> tuple[SegmentSpec, ...]:
     """Read all packaged specs, in order of segment."""
     folder = resources.files("lakeward.hl7v2").joinpath("specs")
     files = sorted(folder.iterdir(), key=lambda f: f.name)
     return tuple(parse_spec(f.read_text(encoding="utf-8"), f.name) for f in files)
 
 
-def parse_spec(text: str, where: str) -> SegmentSpec:
+def segment_specs(folder: Path | None = None) -> tuple[SegmentSpec, ...]:
+    """Give the packaged specs with those of a folder of the deployment, in order of segment.
+
+    A file of the folder describes a segment of its own, or adds columns and child tables to a
+    packaged one; it never changes what a packaged column means. A file that is wrong is left out;
+    `spec_problems` says what is wrong with it.
+    """
+    return _with_own(folder)[0]
+
+
+def spec_problems(folder: Path | None = None) -> tuple[SpecError, ...]:
+    """Give what is wrong with the spec files of a folder, one error a file."""
+    return _with_own(folder)[1]
+
+
+def _with_own(folder: Path | None) -> tuple[tuple[SegmentSpec, ...], tuple[SpecError, ...]]:
+    specs = {spec.segment: spec for spec in packaged_specs()}
+    problems = []
+    for path in sorted(folder.glob("*.yaml")) if folder else []:
+        try:
+            own = parse_spec(path.read_text(encoding="utf-8"), path.name, tuple(specs.values()))
+            specs[own.segment] = own
+        except SpecError as error:
+            problems.append(error)
+        except (OSError, UnicodeDecodeError):
+            what = "cannot be read"
+            problems.append(SpecError(f"segment spec {path.name} line 1", what, "UTF-8 text"))
+    return tuple(specs[name] for name in sorted(specs)), tuple(problems)
+
+
+def parse_spec(text: str, where: str, others: Sequence[SegmentSpec] = ()) -> SegmentSpec:
     """Read one spec.
 
+    Args:
+        text: The YAML.
+        where: Name of the file, for errors.
+        others: Specs known already; one of the same segment is added to.
+
     Raises:
-        SpecError: The text is not a valid spec; says where and what.
+        SpecError: The text is not a valid spec; says which line and what.
     """
+    file = read_spec_file(text, where)
+    base = next((o for o in others if o.segment == file.segment), None)
+    spec = base or SegmentSpec(file.segment, file.about, (), ())
+    taken = {name for other in others for name in _names(other)}
     try:
-        spec = _Spec.model_validate(yaml.safe_load(text))
-        leaves = _leaves(spec.columns, spec.segment)
-        children = tuple(_child(c, spec.segment) for c in spec.children)
-    except (ValidationError, ValueError, yaml.YAMLError) as error:
-        raise SpecError(f"segment spec {where}", str(error).splitlines()[0]) from error
-    return SegmentSpec(spec.segment, spec.about, leaves, children)
+        spec = replace(spec, leaves=_leaves(file.columns, spec.segment, ("columns",), spec.leaves))
+        for number, written in enumerate(file.children):
+            child = _child(written, spec.segment, ("children", number), taken)
+            taken.add(child.table)
+            spec = replace(spec, children=(*spec.children, child))
+    except _WrongLineError as wrong:
+        raise spec_error(text, where, wrong.path, wrong.what) from wrong
+    return spec
+
+
+class _WrongLineError(ValueError):
+    """What is wrong, and the path to it in the file."""
+
+    def __init__(self, path: LinePath, what: str) -> None:
+        self.path = path
+        self.what = what
+        super().__init__(what)
 
 
 def main_table(spec: SegmentSpec) -> TableSpec:
@@ -173,11 +205,11 @@ def child_table(child: ChildSpec) -> TableSpec:
     )
 
 
-def flat_tables() -> tuple[TableSpec, ...]:
-    """List every flat table, main ones and children."""
+def flat_tables(folder: Path | None = None) -> tuple[TableSpec, ...]:
+    """List every flat table, main ones and children, those of a deployment's folder among."""
     return tuple(
         table
-        for spec in segment_specs()
+        for spec in segment_specs(folder)
         for table in (main_table(spec), *(child_table(c) for c in spec.children))
     )
 
@@ -188,24 +220,44 @@ def spec_sha(spec: SegmentSpec | ChildSpec) -> str:
     return sha256(content.encode()).hexdigest()[:12]
 
 
-def _child(child: _Child, segment: str) -> ChildSpec:
-    fields = tuple((_place(p, segment)[0], kind) for p, kind in child.fields.items())
-    columns = [(n, f"{segment}-0.{at}", k, p, a) for n, at, k, p, a in child.columns]
-    return ChildSpec(child.table, child.about, fields, _leaves(columns, segment))
+def _names(spec: SegmentSpec) -> tuple[str, ...]:
+    return (spec.segment.lower(), *(child.table for child in spec.children))
 
 
-def _leaves(rows: list[tuple[str, str, Kind, Phi, str]], segment: str) -> tuple[Leaf, ...]:
-    leaves = [leaf for row in rows for leaf in _expand(row, segment)]
-    names = [c.name for leaf in leaves for c in leaf.columns()]
-    if repeated := {n for n in names if names.count(n) > 1}:
-        raise ValueError(f"columns named twice: {', '.join(sorted(repeated))}")
+def _child(child: ChildFile, segment: str, path: LinePath, taken: Container[str]) -> ChildSpec:
+    if child.table in taken:
+        raise _WrongLineError((*path, "table"), "another spec has a table of this name")
+    try:
+        fields = tuple((_place(p, segment)[0], kind) for p, kind in child.fields.items())
+    except ValueError as error:
+        raise _WrongLineError((*path, "fields"), str(error)) from error
+    rows = [(n, f"{segment}-0.{at}", k, p, a) for n, at, k, p, a in child.columns]
+    leaves = _leaves(rows, segment, (*path, "columns"), ())
+    return ChildSpec(child.table, child.about, fields, leaves)
+
+
+def _leaves(
+    rows: Sequence[ColumnLine], segment: str, path: LinePath, before: tuple[Leaf, ...]
+) -> tuple[Leaf, ...]:
+    """Expand the lines of a file; the columns of `before` and of the envelope are taken."""
+    leaves = list(before)
+    taken = {c.name for c in (*ENVELOPE, REPEAT, KIND)}
+    taken |= {column.name for leaf in before for column in leaf.columns()}
+    for number, row in enumerate(rows):
+        try:
+            expanded = _expand(row, segment)
+        except ValueError as error:
+            raise _WrongLineError((*path, number), str(error)) from error
+        for name in (column.name for leaf in expanded for column in leaf.columns()):
+            if name in taken:
+                raise _WrongLineError((*path, number), f"column named twice: {name}")
+            taken.add(name)
+        leaves += expanded
     return tuple(leaves)
 
 
-def _expand(row: tuple[str, str, Kind, Phi, str], segment: str) -> list[Leaf]:
+def _expand(row: ColumnLine, segment: str) -> list[Leaf]:
     name, at, kind, phi, about = row
-    if phi is Phi.N:
-        raise ValueError(f"{name}: text of a message cannot be classed N")
     if kind in ("text", "date", "ts"):
         return [Leaf(name, kind, *_place(at, segment), phi, about)]  # type: ignore[arg-type]
     field = at.split(".")[0]

@@ -5,14 +5,13 @@ footers: delta-rs writes min and max of every column in clear text unless told o
 birth dates among them. What a table means is not known here.
 """
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import duckdb
 import pyarrow as pa
@@ -27,15 +26,8 @@ from deltalake import Transaction as DeltaTransaction
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from lakeward.core.errors import RetryableError, SpecError
+from lakeward.lake.commits import CONTENT_KEY, remembered
 from lakeward.lake.evolution import add_columns, whole
-
-CONTENT_KEY = "lakeward.content"
-"""Commit metadata that holds the order-free hash of a table's rows, see `content_of`."""
-
-_SAME_ROWS = frozenset(
-    {"ADD COLUMN", "SET TBLPROPERTIES", "OPTIMIZE", "VACUUM START", "VACUUM END"}
-)
-"""Operations of the log that leave every row as it was."""
 
 _STATISTICS = "delta.dataSkippingStatsColumns"
 
@@ -304,24 +296,7 @@ def content_of(lake: Lake, table: str) -> str | None:
 
     Commits that change no rows, such as a VACUUM, are passed over.
     """
-    version = newest_version(lake, table)
-    while version is not None and version >= 0:
-        commit = _commit_info(lake, table, version)
-        if CONTENT_KEY in commit or commit.get("operation") not in _SAME_ROWS:
-            return commit.get(CONTENT_KEY)
-        version -= 1
-    return None
-
-
-def _commit_info(lake: Lake, table: str, version: int) -> dict[str, Any]:
-    """Read what a commit says of itself from its file: opening the table costs ten times that."""
-    commit = lake.path(table) / "_delta_log" / f"{version:020}.json"
-    try:
-        lines = commit.read_text("utf-8").split("\n")
-    except FileNotFoundError:
-        return {}
-    infos = (json.loads(line)["commitInfo"] for line in lines if '"commitInfo"' in line)
-    return next(infos, {})
+    return remembered(lake.path(table), newest_version(lake, table))
 
 
 def _commit_properties(transaction: Transaction | None, content: str | None) -> CommitProperties:

@@ -10,10 +10,11 @@ from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lakeward.core.errors import SpecError, UsageError
 from lakeward.core.paths import Home
+from lakeward.landing.bulk import BulkExport
 
 Policy = Literal["quarantine", "accept_with_warning"]
 """What happens to what breaks a rule: it is set aside, or kept and reported."""
@@ -42,6 +43,7 @@ class Source(_Entry):
         control_id_policy: What happens to a batch or file that has the control id of an accepted
             one and other content; `accept_with_warning` suits senders that number from 1 each day.
         charset: Overrides what the messages declare.
+        bulk: How a FHIR source is pulled with a Bulk Data export; without it, files arrive.
         end_of_support: Last day on which the interface is maintained.
     """
 
@@ -60,12 +62,19 @@ class Source(_Entry):
     batch_policy: Policy = "quarantine"
     control_id_policy: Policy = "quarantine"
     charset: str | None = None
+    bulk: BulkExport | None = None
     end_of_support: date
 
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
         return _zone(value)
+
+    @model_validator(mode="after")
+    def _bulk_is_fhir(self) -> "Source":
+        if self.bulk and self.format != "fhir":
+            raise ValueError("`bulk` is for format fhir")
+        return self
 
 
 class Facility(_Entry):

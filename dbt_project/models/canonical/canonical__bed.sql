@@ -10,7 +10,7 @@ with beds as (
         bed,
         name,
         master_status,
-        is_provisional,
+        told_rank,
         statement_order,
         source_system,
         source_ref,
@@ -25,12 +25,29 @@ with beds as (
             bed,
             name,
             master_status,
-            0 as is_provisional,
+            1 as told_rank,
             statement_order,
             source_system,
             source_ref,
             recorded_at
         from {{ ref('int__fhir_location') }}
+        where location_type = 'bd'
+        union all
+        select
+            location_key,
+            facility,
+            location_code as name_code,
+            unit,
+            room,
+            bed,
+            name,
+            master_status,
+            0 as told_rank,
+            statement_order,
+            source_system,
+            source_ref,
+            recorded_at
+        from {{ ref('int__place') }}
         where location_type = 'bd'
         union all
         select
@@ -42,7 +59,7 @@ with beds as (
             bed,
             code as name,
             'active' as master_status,
-            1 as is_provisional,
+            2 as told_rank,
             statement_order,
             source_system,
             source_ref,
@@ -58,7 +75,7 @@ masters as (
         select
             *,
             row_number() over (
-                partition by bed_key order by is_provisional, statement_order desc, source_ref desc
+                partition by bed_key order by told_rank, statement_order desc, source_ref desc
             ) as telling
         from beds
     )
@@ -78,6 +95,7 @@ events as (
         and not {{ has_flag('e.quality_flags', 'confirmed_by_other_source') }}
         and not {{ has_flag('e.quality_flags', 'outranked') }}
         and not {{ has_flag('e.quality_flags', 'superseded') }}
+        and not {{ is_waiting_cancel('e') }}
 ),
 
 -- Each stay of a visit in a bed, from the event that brought it until the one that moved it on.
@@ -245,7 +263,7 @@ select
     source_ref,
     recorded_at,
     {{ flags([
-        ['provisional', 'is_provisional = 1'],
+        ['provisional', 'told_rank = 2'],
         ['several_visits', 'coalesce(occupants, 0) > 1'],
         ['occupied_without_visit', "operational_status = 'O' and current_visit_key is null"],
         ['visit_without_occupied', "operational_status <> 'O' and current_visit_key is not null"],

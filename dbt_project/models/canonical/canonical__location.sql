@@ -1,4 +1,5 @@
--- Grain: one row per location_key: the location master's row, else what messages name (provisional).
+-- Grain: one row per location_key: the location master's row (MFN before FHIR; a name or phone number
+-- that it lacks comes from the other), else what messages name (provisional).
 with places as (
     select
         location_key,
@@ -9,7 +10,25 @@ with places as (
         bed,
         facility,
         location_type,
-        0 as is_provisional,
+        master_status,
+        0 as told_rank,
+        statement_order,
+        source_system,
+        source_ref,
+        recorded_at
+    from {{ ref('int__place') }}
+    union all
+    select
+        location_key,
+        name,
+        phone,
+        unit,
+        room,
+        bed,
+        facility,
+        location_type,
+        master_status,
+        1 as told_rank,
         statement_order,
         source_system,
         source_ref,
@@ -25,7 +44,8 @@ with places as (
         bed,
         facility,
         case when bed is not null then 'bd' when room is not null then 'ro' else 'wa' end as location_type,
-        1 as is_provisional,
+        'active' as master_status,
+        2 as told_rank,
         statement_order,
         source_system,
         source_ref,
@@ -35,24 +55,30 @@ with places as (
 
 select
     location_key,
-    name,
-    phone,
+    told_name as name,
+    told_phone as phone,
     unit,
     room,
     bed,
     facility,
     location_type,
-    is_provisional = 1 as is_provisional,
+    master_status,
+    told_rank = 2 as is_provisional,
     source_system,
     source_ref,
     recorded_at,
-    {{ flags([['provisional', 'is_provisional = 1']]) }} as quality_flags
+    {{ flags([['provisional', 'told_rank = 2']]) }} as quality_flags
 from (
     select
         *,
-        row_number() over (
-            partition by location_key order by is_provisional, statement_order desc, source_ref desc
-        ) as telling
+        first_value(name ignore nulls) over telling_order as told_name,
+        first_value(phone ignore nulls) over telling_order as told_phone,
+        row_number() over telling_order as telling
     from places
+    window telling_order as (
+        partition by location_key
+        order by told_rank, statement_order desc, source_ref desc
+        rows between unbounded preceding and unbounded following
+    )
 )
 where telling = 1

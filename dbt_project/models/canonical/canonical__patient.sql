@@ -37,7 +37,7 @@ decided as (
         {% endfor %}
         max(case when f.is_deceased = 'true' then 1 else 0 end) = 1 as is_deceased,
         {{ decided_at('f.deceased_at', 'a.demographics_rank') }} as deceased_at,
-        {{ earliest_by('f.is_active', 'a.demographics_rank') }} as is_active,
+        min(case when f.is_active then 1 when not f.is_active then 0 end) as is_active,
         max(f.is_test) as is_test,
         count(distinct nullif(nullif(f.birth_date, ''), '""')) as birth_dates,
         count(distinct nullif(nullif(f.administrative_sex, ''), '""')) as sexes,
@@ -68,6 +68,14 @@ person as (
     from decided as d
     left join {{ ref('int__patient_survivor') }} as s on s.own_patient_key = d.own_patient_key
     left join died as v on v.patient_key = coalesce(s.patient_key, d.own_patient_key)
+),
+
+links as (
+    select
+        patient_key,
+        {{ collect_set('linked_patient_key') }} as linked_patient_keys
+    from {{ ref('int__patient_link') }}
+    group by patient_key
 )
 
 select
@@ -92,16 +100,20 @@ select
     case
         when d.merged_into_patient_key is not null then 'merged'
         when d.is_test = 1 then 'test'
-        when not coalesce(d.is_active, true) then 'inactive'
+        when d.is_active = 0 then 'inactive'
         else 'active'
     end as record_status,
     d.merged_into_patient_key,
+    coalesce(l.linked_patient_keys, {{ empty_array() }}) as linked_patient_keys,
     d.source_system,
     d.source_ref,
     d.recorded_at,
     {{ flags([
         ['birth_date_conflict', 'd.birth_dates > 1'],
         ['sex_conflict', 'd.sexes > 1'],
+        ['merge_conflict', "d.birth_date <> s.birth_date or (d.administrative_sex <> s.administrative_sex and 'unknown' not in (d.administrative_sex, s.administrative_sex))"],
         ['no_medical_record_number', "d.own_type <> 'MR'"],
     ]) }} as quality_flags
 from person as d
+left join decided as s on s.own_patient_key = d.merged_into_patient_key
+left join links as l on l.patient_key = d.own_patient_key

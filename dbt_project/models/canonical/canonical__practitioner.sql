@@ -1,4 +1,5 @@
--- Grain: one row per practitioner_key: the directory's row, else what messages name (provisional).
+-- Grain: one row per practitioner_key: the staff master's row, else that of the directory (FHIR), else
+-- what messages name (provisional).
 with people as (
     select
         practitioner_key,
@@ -6,7 +7,24 @@ with people as (
         family_name,
         given_names,
         display_name,
-        0 as is_provisional,
+        specialty,
+        is_active,
+        0 as told_rank,
+        statement_order,
+        source_system,
+        source_ref,
+        recorded_at
+    from {{ ref('int__staff') }}
+    union all
+    select
+        practitioner_key,
+        npi,
+        family_name,
+        given_names,
+        display_name,
+        cast(null as varchar) as specialty,
+        true as is_active,
+        1 as told_rank,
         statement_order,
         source_system,
         source_ref,
@@ -19,7 +37,9 @@ with people as (
         family_name,
         given_names,
         nullif(concat_ws(' ', given_names, family_name), '') as display_name,
-        1 as is_provisional,
+        cast(null as varchar) as specialty,
+        true as is_active,
+        2 as told_rank,
         statement_order,
         source_system,
         source_ref,
@@ -32,7 +52,9 @@ with people as (
         referring_family_name as family_name,
         referring_given_name as given_names,
         nullif(concat_ws(' ', referring_given_name, referring_family_name), '') as display_name,
-        1 as is_provisional,
+        cast(null as varchar) as specialty,
+        true as is_active,
+        2 as told_rank,
         statement_order,
         source_system,
         source_ref,
@@ -47,15 +69,17 @@ select
     family_name,
     given_names,
     display_name,
+    specialty,
+    is_active,
     source_system,
     source_ref,
     recorded_at,
-    {{ flags([['provisional', 'is_provisional = 1']]) }} as quality_flags
+    {{ flags([['provisional', 'told_rank = 2']]) }} as quality_flags
 from (
     select
         *,
         row_number() over (
-            partition by practitioner_key order by is_provisional, statement_order desc, source_ref desc
+            partition by practitioner_key order by told_rank, statement_order desc, source_ref desc
         ) as telling
     from people
 )

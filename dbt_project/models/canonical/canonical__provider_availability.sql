@@ -1,4 +1,5 @@
--- Grain: one row per availability_key: a slot, or a booking that no slot covers.
+-- Grain: one row per availability_key: a slot, a booking that no slot covers, or a time that a message
+-- blocked or opened and that no slot covers.
 with slots as (
     select
         {{ key('slot', ['s.source_system', 's.resource_id', time_text('s.start_at')]) }} as availability_key,
@@ -41,23 +42,55 @@ bookings as (
         and appointment_status in ('booked', 'arrived', 'checked-in', 'fulfilled')
 ),
 
--- A slot that a scheduling message blocked and no later one opened.
+-- Times that scheduling messages blocked (S23) and opened (S24); the latest word on a time counts.
+told as (
+    select
+        practitioner_key,
+        {{ location_key('location_facility', 'location_unit') }} as location_key,
+        service_type,
+        scheduled_start_at as start_at,
+        coalesce(scheduled_end_at, {{ plus_minutes('scheduled_start_at', 1) }}) as end_at,
+        case event_type when 'slot_blocked' then 'busy-unavailable' else 'free' end as slot_status,
+        statement_order,
+        source_system,
+        source_ref,
+        recorded_at,
+        row_number() over (
+            partition by practitioner_key, scheduled_start_at order by statement_order desc
+        ) as telling
+    from {{ ref('stg_hl7v2__appointment') }}
+    where
+        event_type in ('slot_blocked', 'slot_opened')
+        and practitioner_key is not null
+        and scheduled_start_at is not null
+),
+
 blocks as (
     select
-        b.practitioner_key,
-        b.scheduled_start_at,
-        b.scheduled_end_at,
-        b.event_type
-    from (
-        select
-            *,
-            row_number() over (
-                partition by practitioner_key, scheduled_start_at order by statement_order desc
-            ) as telling
-        from {{ ref('stg_hl7v2__appointment') }}
-        where event_type in ('slot_blocked', 'slot_opened') and practitioner_key is not null
-    ) as b
-    where b.telling = 1 and b.event_type = 'slot_blocked'
+        s.availability_key,
+        {{ latest_by('t.slot_status', 't.statement_order') }} as slot_status
+    from slots as s
+    inner join told as t
+        on t.practitioner_key = s.practitioner_key
+        and t.start_at <= s.start_at
+        and t.end_at > s.start_at
+    group by s.availability_key
+),
+
+-- What no slot says stands for itself.
+unslotted as (
+    select t.*
+    from told as t
+    where
+        t.telling = 1
+        and not exists (
+            select 1
+            from slots as s
+            where
+                s.practitioner_key = t.practitioner_key
+                and s.start_at < t.end_at
+                and coalesce(s.end_at, {{ plus_minutes('s.start_at', 1) }}) > t.start_at
+        )
 ),
 
 -- The slot that a booking falls into; where two slots overlap, the one that starts last.
@@ -95,7 +128,8 @@ select
     s.end_at,
     {{ minutes_between('s.start_at', 's.end_at') }} as duration_minutes,
     case
-        when k.event_type is not null then 'busy-unavailable'
+        when k.slot_status = 'busy-unavailable' then 'busy-unavailable'
+        when k.slot_status = 'free' and coalesce(c.booked_count, 0) = 0 then 'free'
         when coalesce(c.booked_count, 0) > 0 and s.slot_status = 'free' then 'busy'
         else coalesce(s.slot_status, 'free')
     end as slot_status,
@@ -111,10 +145,25 @@ select
     ]) }} as quality_flags
 from slots as s
 left join counts as c on c.availability_key = s.availability_key
-left join blocks as k
-    on k.practitioner_key = s.practitioner_key
-    and k.scheduled_start_at <= s.start_at
-    and coalesce(k.scheduled_end_at, {{ plus_minutes('k.scheduled_start_at', 1) }}) > s.start_at
+left join blocks as k on k.availability_key = s.availability_key
+union all
+select
+    {{ key('slot', ["'message'", 'practitioner_key', time_text('start_at')]) }} as availability_key,
+    practitioner_key,
+    location_key,
+    service_type,
+    start_at,
+    end_at,
+    {{ minutes_between('start_at', 'end_at') }} as duration_minutes,
+    slot_status,
+    false as is_overbooked,
+    0 as booked_count,
+    {{ empty_array() }} as visit_keys,
+    source_system,
+    source_ref,
+    recorded_at,
+    {{ flags([['no_slot', 'true']]) }} as quality_flags
+from unslotted
 union all
 select
     {{ key('booking', ['b.practitioner_key', time_text('b.scheduled_start_at')]) }} as availability_key,

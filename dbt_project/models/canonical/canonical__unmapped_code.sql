@@ -17,6 +17,8 @@
     ('referral_priority', ref('stg_hl7v2__referral'), 'priority_code', 'priority'),
     ('bed_status', ref('stg_hl7v2__bed_status'), 'bed_status_code', 'operational_status'),
     ('task_type', ref('stg_fhir__task'), 'code', 'task_type'),
+    ('identifier_type', ref('stg_hl7v2__patient_identifier'), 'identifier_type_code', 'identifier_type'),
+    ('trigger_event', ref('stg_hl7v2__event'), 'trigger_code', 'effect'),
 ] %}
 with unmapped as (
     {% for code_map, relation, code, mapped_to in places %}

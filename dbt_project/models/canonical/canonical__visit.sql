@@ -35,7 +35,7 @@ attributes as (
         {{ decided('f.reason_code', 'a.clinical_rank') }} as reason_code,
         {{ decided_at('f.expected_discharge_at', 'a.clinical_rank') }} as expected_discharge_at,
         {{ earliest_by('f.duration_minutes', 'a.schedule_rank') }} as duration_minutes,
-        {{ earliest_by('f.practitioner_key', 'a.schedule_rank') }} as practitioner_key,
+        {{ decided('f.practitioner_key', 'a.schedule_rank') }} as practitioner_key,
         {{ earliest_by('f.location_key', 'a.schedule_rank') }} as planned_location_key,
         {{ earliest_by('f.patient_key', 'a.movement_rank') }} as patient_key,
         count(distinct f.patient_key) as patients,
@@ -60,7 +60,8 @@ events as (
         not e.is_cancelled
             and not {{ has_flag('e.quality_flags', 'confirmed_by_other_source') }}
             and not {{ has_flag('e.quality_flags', 'outranked') }}
-            and not {{ has_flag('e.quality_flags', 'superseded') }} as is_standing
+            and not {{ has_flag('e.quality_flags', 'superseded') }}
+            and not {{ is_waiting_cancel('e') }} as is_standing
     from {{ ref('canonical__visit_event') }} as e
     inner join {{ ref('event_type') }} as k on k.event_type = e.event_type
     where e.visit_key is not null
@@ -92,6 +93,7 @@ folded as (
         min(case when is_standing and event_type = 'admitted' then occurred_at end) as admit_at,
         max(case when is_standing and event_type = 'discharge_ordered' then occurred_at end) as discharge_ordered_at,
         max(case when is_standing and event_type = 'departed' then occurred_at end) as discharge_at,
+        count(case when is_standing and event_type = 'departed' then 1 end) as departures,
         {{ latest_by('case when is_standing then event_id end', 'fold_order') }} as last_event_id,
         {{ latest_by("case when is_standing and event_type in ('appointment_requested', 'waitlisted', 'appointment_booked', 'appointment_rescheduled', 'appointment_cancelled', 'appointment_no_show', 'appointment_deleted') then source_ref end", 'fold_order') }} as last_change_ref,
         {{ latest_by("case when is_standing and region = 'appointment' then source_ref end", 'fold_order') }} as last_appointment_ref,
@@ -152,7 +154,7 @@ select
     a.expected_discharge_at,
     f.discharge_ordered_at,
     f.discharge_at,
-    a.discharge_disposition,
+    case when f.departures > 0 then a.discharge_disposition end as discharge_disposition,
     a.practitioner_key,
     coalesce(nullif(p.location_key, ''), p.last_location_key, a.planned_location_key) as location_key,
     case when not s.is_over then nullif(p.bed_key, '') end as bed_key,

@@ -1,4 +1,21 @@
 -- Grain: one row per event_id. What does not count stays, marked in quality_flags, without a state.
+-- A cancel without its original is pending for a while (the feed may be out of order), then unmatched.
+{% set unmatched = 'is_effective and cancels is not null and cancels_event_id is null' %}
+{% set is_waiting = '(' ~ plus_minutes('coalesce(recorded_at, occurred_at)', 60 * var('cancel_waits_hours') | int) ~ ' > ' ~ as_of() ~ ')' %}
+-- An appointment status (SCH-25) that is not that of the trigger: the trigger counts.
+with contradictions as (
+    select distinct
+        a.source_ref as message_ref,
+        a.message_type || '^' || a.trigger_event as trigger_text
+    from {{ ref('stg_hl7v2__appointment') }} as a
+    inner join {{ ref('event_type') }} as k on k.event_type = a.event_type
+    where
+        a.appointment_status is not null
+        and k.appointment_status is not null
+        and a.appointment_status not in ('', '""', 'unmapped')
+        and a.appointment_status <> k.appointment_status
+)
+
 select
     event_id,
     visit_key,
@@ -24,7 +41,10 @@ select
         ['outranked', 'is_outranked'],
         ['superseded', 'is_superseded'],
         ['illegal_transition', 'is_illegal'],
-        ['unmatched_cancel', 'is_effective and cancels is not null and cancels_event_id is null'],
+        ['pending_cancel', unmatched ~ ' and ' ~ is_waiting],
+        ['unmatched_cancel', unmatched ~ ' and not ' ~ is_waiting],
         ['no_time', 'occurred_at is null'],
+        ['status_contradicts_trigger', 'c.message_ref is not null'],
     ]) }} as quality_flags
-from {{ ref('int__visit_event') }}
+from {{ ref('int__visit_event') }} as e
+left join contradictions as c on c.message_ref = e.source_ref and c.trigger_text = e.source_trigger

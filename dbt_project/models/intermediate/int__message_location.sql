@@ -1,12 +1,14 @@
--- Grain: one row per place that a message names, with its unit as a place of its own.
+-- Grain: one row per place that a message names, with its unit as a place of its own. The PV1 of a
+-- message about a person alone (A31) names none.
+{% set of_visit = "(feed <> 'adt' or event_region = 'visit')" %}
 {% set places = [
-    (ref('stg_hl7v2__visit'), 'location'),
-    (ref('stg_hl7v2__visit'), 'pending'),
-    (ref('stg_hl7v2__appointment'), 'location'),
-    (ref('stg_hl7v2__bed_status'), 'location'),
+    (ref('stg_hl7v2__visit'), 'location', of_visit),
+    (ref('stg_hl7v2__visit'), 'pending', of_visit),
+    (ref('stg_hl7v2__appointment'), 'location', 'true'),
+    (ref('stg_hl7v2__bed_status'), 'location', 'true'),
 ] %}
 with named as (
-    {% for relation, name in places %}
+    {% for relation, name, condition in places %}
     select
         source_system,
         source_ref,
@@ -18,7 +20,7 @@ with named as (
         {{ name }}_bed as bed,
         {{ name }}_code as code
     from {{ relation }}
-    where {{ name }}_code is not null
+    where {{ name }}_code is not null and {{ condition }}
     {{ "union all" if not loop.last }}
     {% endfor %}
 )

@@ -9,12 +9,13 @@ with named as (
         v.patient_group,
         v.statement_order,
         v.event_type,
+        v.event_region,
         p.own_patient_key,
         p.patient_key,
         case
             when v.visit_number is not null
                 then coalesce(n.visit_key, {{ number_visit_key('v.visit_number_authority', 'v.visit_number') }})
-            when v.event_type is null or v.effect in ('merge', 'none') then null
+            when v.event_region is null or v.event_region not in ('visit', 'appointment') then null
             when coalesce(v.admit_at, v.expected_admit_at) is not null
                 or v.event_type in ('admitted', 'arrived', 'pre_admitted', 'admit_pending')
                 then {{ key('visit', ['p.own_patient_key', "'ADMIT'", time_text("date_trunc('minute', coalesce(v.admit_at, v.expected_admit_at, v.planned_at, v.occurred_at, v.recorded_at))")]) }}
@@ -52,7 +53,7 @@ select
     patient_key,
     case
         when visit_key is not null then visit_key
-        when event_type is not null and event_type not in ('visit_updated', 'identity_merge') then visit_key_before
+        when event_region in ('visit', 'appointment') and event_type <> 'visit_updated' then visit_key_before
     end as visit_key,
     key_quality
 from followed

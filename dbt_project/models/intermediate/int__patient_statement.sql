@@ -14,7 +14,7 @@ select
     {% endfor %}birth_date,
     is_deceased,
     deceased_at,
-    null as is_active,
+    is_active,
     false as is_test
 from {{ ref('stg_hl7v2__patient') }}
 union all

@@ -1,5 +1,6 @@
 -- Grain: one row per event told by any source, with the state before and after it. Events that a
--- better source confirms or outranks, and those cancelled, stay without changing state.
+-- better source confirms or outranks, those cancelled, and cancels that found nothing yet, stay without
+-- changing state.
 with events as (
     select
         s.*,
@@ -54,6 +55,8 @@ stated as (
             when not is_effective then null
             when cancels is not null and cancels_event_id is not null
                 then case when cancelled_state is not null then coalesce(standing_before, type_to_state) end
+            -- A cancel that finds nothing waits: it says where a visit stands only if nothing else does.
+            when cancels is not null and standing_before is not null then null
             else told_state
         end as state_after
     from resumed

@@ -43,10 +43,10 @@ select
     t.*,
     coalesce(b.is_confirmed, 0) = 1 as is_confirmed,
     coalesce(b.is_confirmed, 0) = 0 and coalesce(b.is_outranked, 0) = 1 as is_outranked,
-    t.confidence = 'inferred' and d.visit_key is not null as is_superseded,
+    t.confidence = 'inferred' and t.event_type = 'departed' and d.visit_key is not null as is_superseded,
     coalesce(b.is_confirmed, 0) = 0
         and coalesce(b.is_outranked, 0) = 0
-        and not (t.confidence = 'inferred' and d.visit_key is not null) as is_effective
+        and not (t.confidence = 'inferred' and t.event_type = 'departed' and d.visit_key is not null) as is_effective
 from told as t
 left join better as b on b.event_id = t.event_id
 left join departures as d on d.visit_key = t.visit_key

@@ -5,7 +5,7 @@ select distinct
     appointment_id as identifier_value,
     visit_key
 from {{ ref('int__scheduling_message') }}
-where appointment_id is not null
+where appointment_id is not null and event_type not in ('slot_blocked', 'slot_opened')
 union
 select distinct
     'APPT' as identifier_type,

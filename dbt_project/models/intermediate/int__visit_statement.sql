@@ -57,7 +57,13 @@ select
     {{ location_key('v.location_facility', 'v.location_unit') }} as location_key,
     {{ location_key('v.pending_facility', 'v.pending_unit') }} as pending_location_key,
     v.expected_discharge_at,
-    v.discharge_disposition,
+    -- A discharge that was cancelled has no disposition, whatever the message still carries; one that
+    -- tells none does not take over that of an earlier discharge ("expired" would be fatal).
+    case v.event_type
+        when 'discharge_cancelled' then '""'
+        when 'departed' then coalesce(v.discharge_disposition, '')
+        else v.discharge_disposition
+    end as discharge_disposition,
     cast(null as varchar) as fhir_status
 from {{ ref('stg_hl7v2__visit') }} as v
 inner join {{ ref('int__message_visit') }} as m
@@ -65,7 +71,7 @@ inner join {{ ref('int__message_visit') }} as m
     and m.received = v.received
     and m.message = v.message
     and m.patient_group = v.patient_group
-where m.visit_key is not null and v.feed <> 'siu'
+where m.visit_key is not null and v.feed <> 'siu' and (v.feed <> 'adt' or v.event_region = 'visit')
 union all
 select
     a.source_system,

@@ -13,6 +13,7 @@ import typer
 
 from lakeward.core.errors import ContractError, LakewardError, UsageError
 from lakeward.core.settings import Settings, load_settings
+from lakeward.orchestration.cli_bulk import bulk_app
 from lakeward.orchestration.cli_formats import hl7_app, view_app
 from lakeward.orchestration.cli_quarantine import quarantine_app
 from lakeward.orchestration.output import Format, print_records, say
@@ -29,6 +30,7 @@ release_app = typer.Typer(
 contracts_app = typer.Typer(no_args_is_help=True, help="Data contracts: drift and generated files.")
 app.add_typer(release_app, name="release")
 app.add_typer(contracts_app, name="contracts")
+app.add_typer(bulk_app, name="bulk")
 app.add_typer(hl7_app, name="hl7")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(view_app, name="view")

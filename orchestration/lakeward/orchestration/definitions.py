@@ -6,6 +6,7 @@ Dagster asks for a module-level value.
 
 import dagster as dg
 
+from lakeward.assets.bulk import export_assets
 from lakeward.assets.flat import flat_assets
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.landing import delivery_assets, ledger_asset
@@ -15,7 +16,9 @@ from lakeward.assets.raw import FORMATS, raw_assets
 from lakeward.assets.truth import truth_asset
 from lakeward.assets.units import unit_assets
 from lakeward.core.settings import Settings, load_settings
+from lakeward.fhir.bulk.clock import Clock
 from lakeward.landing.sources import load_inventory
+from lakeward.orchestration.exports import export_jobs, export_sensors
 from lakeward.orchestration.jobs import daily_partitions, jobs
 from lakeward.orchestration.schedules import nightly_schedule
 from lakeward.orchestration.sensors import landing_sensor, publish_after_failure_sensor
@@ -34,6 +37,7 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
     nightly, publish = jobs()
     return dg.Definitions(
         assets=[
+            *export_assets(settings.home, inventory, days),
             delivery_assets(inventory, days),
             *raw_assets(inventory),
             ledger_asset([dg.AssetKey(each.raw.name) for each in FORMATS]),
@@ -44,11 +48,12 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
             *outbox_assets(days),
             site_asset(days),
         ],
-        jobs=[nightly, publish],
+        jobs=[nightly, publish, *export_jobs(inventory)],
         schedules=[nightly_schedule(inventory.facility, running=running)],
         sensors=[
             landing_sensor(settings, inventory, running=running),
             publish_after_failure_sensor(nightly, publish, running=running),
+            *export_sensors(settings, inventory, Clock(), running=running),
         ],
         resources={"home": LakewardHome(root=str(settings.home.root))},
         executor=dg.in_process_executor,

@@ -11,6 +11,7 @@ from pathlib import Path
 from lakeward.core.errors import LakewardError
 from lakeward.core.paths import project_path
 from lakeward.core.settings import DEMO_SECRET, Settings
+from lakeward.hl7v2.segments import spec_problems
 from lakeward.landing.sources import load_inventory
 from lakeward.orchestration.output import Format, print_records, say
 
@@ -38,6 +39,7 @@ def examine(settings: Settings) -> list[Finding]:
         _writable(settings.home.root),
         _disk(settings.home.root),
         _inventory(settings),
+        _segments(settings),
         _secret(settings),
         _port(),
     ]
@@ -93,6 +95,12 @@ def _inventory(settings: Settings) -> Finding:
         return Finding("interfaces", False, str(error), "mend sources.yaml")  # noqa: FBT003
     names = ", ".join(s.name for s in inventory.sources)
     return Finding("interfaces", True, f"{names}; zone {inventory.facility.time_zone}")  # noqa: FBT003
+
+
+def _segments(settings: Settings) -> Finding:
+    problems = spec_problems(settings.home.root / "segments")
+    state = "; ".join(str(p) for p in problems) or "specs of the home can be read"
+    return Finding("HL7 segments", not problems, state, "mend the file; its table waits for it")
 
 
 def _secret(settings: Settings) -> Finding:

@@ -2,7 +2,8 @@
 
 Two jobs: `nightly` is the whole way from landing to site; `publish` is its end alone (outbox and
 site). Blocking checks stop a nightly run where it stands, so what must happen all the same (a
-blocked list says so, the reports are renewed) is run again as `publish`, see `sensors`.
+blocked list says so, the reports are renewed) is run again as `publish`, see `sensors`. The job of
+bulk exports is in `exports`.
 """
 
 from datetime import date
@@ -11,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from lakeward.landing.sources import Facility
+from lakeward.orchestration.exports import exports_selection
 
 FIRST_DAY = date(2020, 1, 1)
 NIGHTLY = "nightly"
@@ -29,7 +31,7 @@ def jobs() -> list[Any]:
     return [
         dg.define_asset_job(
             NIGHTLY,
-            selection=dg.AssetSelection.all(),
+            selection=dg.AssetSelection.all() - exports_selection(),
             description="Land, load, build, judge, release, export and report one business day.",
         ),
         dg.define_asset_job(

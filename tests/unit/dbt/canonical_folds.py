@@ -1,7 +1,7 @@
 """Builds canonical tables from the small deliveries of `tests/golden/canonical_folds`."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -27,22 +27,33 @@ SELECT = ("resource_type:seed", "+path:models/canonical")
 
 def deliver(home: Path, days: Sequence[str]) -> Connection:
     """Load the days in the order given, one after the other, and build the canonical tables."""
-    settings = load_settings(home)
-    lake = Lake(settings.home.lake)
-    inventory = load_inventory(settings.home)
-    ensure_table(lake, QUARANTINE)
+    landing = load_settings(home).home.landing
     for day in days:
         for delivered in (GOLDEN / "input").glob(f"*/{day}"):
-            place = settings.home.landing / delivered.parent.name / day
+            place = landing / delivered.parent.name / day
             shutil.copytree(delivered, place)
             (place / "_COMPLETE").touch()
-        for source in inventory.sources:
-            register(
-                lake, settings.home.landing, deliveries(settings.home.landing, source.name, THROUGH)
-            )
-            ensure_table(lake, FORMATS[source.format].RAW)
-            load_pending(lake, settings.home.landing, source, FORMATS[source.format].load)
+        load_landed(home, THROUGH)
+    return build_canonical(home, VARIABLES)
+
+
+def load_landed(home: Path, through: date) -> None:
+    """Load what has landed up to a day into the raw tables."""
+    settings = load_settings(home)
+    lake = Lake(settings.home.lake)
+    ensure_table(lake, QUARANTINE)
+    for source in load_inventory(settings.home).sources:
+        landed = deliveries(settings.home.landing, source.name, through)
+        register(lake, settings.home.landing, landed)
+        ensure_table(lake, FORMATS[source.format].RAW)
+        load_pending(lake, settings.home.landing, source, FORMATS[source.format].load)
+
+
+def build_canonical(home: Path, variables: Mapping[str, str]) -> Connection:
+    """Flatten what is loaded and build the canonical tables over it."""
+    settings = load_settings(home)
+    lake = Lake(settings.home.lake)
     for ingest in FORMATS.values():
         ingest.flatten(lake)
-    build(settings, SELECT, VARIABLES)
+    build(settings, SELECT, variables)
     return connect(lake)

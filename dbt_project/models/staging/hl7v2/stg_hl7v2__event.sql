@@ -1,20 +1,34 @@
 {{ config(materialized='table', database='scratch') }}
--- Grain: one row per message with its EVN segment, if it has one, and what its trigger means.
+-- Grain: one row per message with its EVN segment, if it has one, and what its trigger means; a
+-- trigger that the table does not know has the effect `unmapped` and no event.
+with told as (
+    select
+        m.*,
+        e.recorded_at as event_recorded_at,
+        e.planned_at,
+        e.occurred_at,
+        -- Before 2.3.1 the trigger stood in EVN-1 alone.
+        coalesce(nullif(m.message_trigger, ''), {{ held('e.event_type') }}) as trigger_event
+    from {{ ref('stg_hl7v2__message') }} as m
+    left join {{ source('lake', 'hl7v2__evn') }} as e on {{ same_message('m', 'e') }}
+)
+
 select
     {{ hl7_envelope('m') }},
     m.sender,
     m.message_at,
-    coalesce(e.recorded_at, m.message_at) as recorded_at,
-    e.planned_at,
-    e.occurred_at,
-    {{ hl7_order('coalesce(e.recorded_at, m.message_at)', 'm') }} as statement_order,
+    coalesce(m.event_recorded_at, m.message_at) as recorded_at,
+    m.planned_at,
+    m.occurred_at,
+    {{ hl7_order('coalesce(m.event_recorded_at, m.message_at)', 'm') }} as statement_order,
+    nullif(concat_ws('^', m.message_type, m.trigger_event), '') as trigger_code,
     t.event_type,
-    t.to_state,
-    t.effect,
+    k.region as event_region,
+    coalesce(t.effect, 'unmapped') as effect,
     t.cancels
-from {{ ref('stg_hl7v2__message') }} as m
-left join {{ source('lake', 'hl7v2__evn') }} as e on {{ same_message('m', 'e') }}
+from told as m
 left join {{ ref('trigger_event') }} as t
     on t.message_type = m.message_type
-    and t.trigger_event = m.trigger_event
+    and (t.trigger_event = m.trigger_event or t.trigger_event = '*')
     and t.condition = '*'
+left join {{ ref('event_type') }} as k on k.event_type = t.event_type

@@ -14,9 +14,7 @@ select
     coalesce({{ mapped('kind', held('m.identifier_type')) }}, p.own_type) as identifier_type,
     m.id as identifier_value
 from {{ ref('stg_hl7v2__patient_key') }} as p
-inner join {{ ref('trigger_event') }} as t
-    on t.message_type = p.message_type and t.trigger_event = p.trigger_event and t.effect = 'merge'
 inner join {{ source('lake', 'hl7v2__mrg_identifier') }} as m
     on {{ same_message('p', 'm') }} and m.patient_group = p.patient_group
 {{ join_code_map(ref('code_map_identifier_type'), 'kind', 'p.source_system', 'm.identifier_type') }}
-where {{ held('m.id') }} is not null
+where p.effect = 'merge' and {{ held('m.id') }} is not null

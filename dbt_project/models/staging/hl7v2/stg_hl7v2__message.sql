@@ -5,7 +5,7 @@ select
     received,
     message,
     message_type,
-    trigger_event,
+    trigger_event as message_trigger,
     control_id,
     content_sha256,
     message_at,

@@ -10,6 +10,35 @@ with commons as (
     from {{ source('lake', 'hl7v2__orc') }}
 ),
 
+-- The first timing of an order; where ORC and OBR both have one, that of ORC.
+timings as (
+    select
+        source,
+        received,
+        message,
+        common_segment,
+        {{ earliest_by('priority_code', 'place') }} as priority_code,
+        {{ earliest_by('start_at', 'place') }} as start_at
+    from (
+        select
+            t.source,
+            t.received,
+            t.message,
+            c.segment as common_segment,
+            t.priority_code,
+            t.start_at,
+            lpad(cast(t.segment as varchar), 9, '0') as place
+        from {{ source('lake', 'hl7v2__tq1') }} as t
+        inner join commons as c
+            on c.source = t.source
+            and c.received = t.received
+            and c.message = t.message
+            and t.segment > c.segment
+            and t.segment < c.until_segment
+    )
+    group by source, received, message, common_segment
+),
+
 requests as (
     select
         r.*,
@@ -56,8 +85,8 @@ select
     {{ mapped('status', 'c.order_status') }} as order_status,
     r.result_status as result_status_code,
     {{ mapped('result', 'r.result_status') }} as result_status,
-    coalesce({{ held('r.timing_priority') }}, {{ held('c.priority') }}, {{ held('r.priority') }}) as priority_code,
-    {{ mapped('priority', 'coalesce(' ~ held('r.timing_priority') ~ ', ' ~ held('c.priority') ~ ', ' ~ held('r.priority') ~ ')') }} as priority,
+    coalesce({{ held('r.timing_priority') }}, {{ held('c.priority') }}, {{ held('q.priority_code') }}, {{ held('r.priority') }}) as priority_code,
+    {{ mapped('priority', 'coalesce(' ~ held('r.timing_priority') ~ ', ' ~ held('c.priority') ~ ', ' ~ held('q.priority_code') ~ ', ' ~ held('r.priority') ~ ')') }} as priority,
     coalesce({{ held('r.diagnostic_section') }}, {{ held('c.order_type') }}) as category_code,
     coalesce(
         service_own.to_code,
@@ -68,7 +97,7 @@ select
     r.service_code as code,
     r.service_text as display,
     coalesce(c.transaction_at, e.message_at) as transaction_at,
-    coalesce(r.requested_at, c.requested_at, r.timing_start_at, r.scheduled_at) as requested_for_at,
+    coalesce(r.requested_at, c.requested_at, r.timing_start_at, q.start_at, r.scheduled_at) as requested_for_at,
     r.results_reported_at as resulted_at,
     coalesce({{ person_key('c.ordering_provider', 'e.sender') }}, {{ person_key('r.ordering_provider', 'e.sender') }}) as practitioner_key
 from pairs as p
@@ -78,6 +107,11 @@ left join commons as c
     and c.received = p.received
     and c.message = p.message
     and c.segment = p.common_segment
+left join timings as q
+    on q.source = p.source
+    and q.received = p.received
+    and q.message = p.message
+    and q.common_segment = p.common_segment
 left join {{ source('lake', 'hl7v2__obr') }} as r
     on r.source = p.source
     and r.received = p.received
@@ -86,6 +120,7 @@ left join {{ source('lake', 'hl7v2__obr') }} as r
 {{ join_code_map(ref('code_map_order_control'), 'control', 'e.source_system', 'c.order_control') }}
 {{ join_code_map(ref('code_map_order_status'), 'status', 'e.source_system', 'c.order_status') }}
 {{ join_code_map(ref('code_map_result_status'), 'result', 'e.source_system', 'r.result_status') }}
-{{ join_code_map(ref('code_map_priority'), 'priority', 'e.source_system', 'coalesce(' ~ held('r.timing_priority') ~ ', ' ~ held('c.priority') ~ ', ' ~ held('r.priority') ~ ')') }}
+{{ join_code_map(ref('code_map_priority'), 'priority', 'e.source_system', 'coalesce(' ~ held('r.timing_priority') ~ ', ' ~ held('c.priority') ~ ', ' ~ held('q.priority_code') ~ ', ' ~ held('r.priority') ~ ')') }}
 {{ join_code_map(ref('code_map_order_category'), 'category', 'e.source_system', 'coalesce(' ~ held('r.diagnostic_section') ~ ', ' ~ held('c.order_type') ~ ')') }}
 {{ join_code_map(ref('code_map_order_category'), 'service', 'e.source_system', 'r.service_code') }}
+where e.effect = 'order'

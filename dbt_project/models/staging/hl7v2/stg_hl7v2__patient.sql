@@ -1,5 +1,8 @@
 -- Grain: one row per patient named in a message (message, patient_group).
 -- `""` clears a value everywhere; an empty text says that this feed has none (its list was replaced).
+-- A name or an address that is valued replaces the one before it whole: a part left out is gone.
+{% set names = ['p.family_name', 'p.given_name', 'p.other_given_names'] %}
+{% set address = ['p.address_line', 'p.address_other', 'p.city', 'p.state', 'p.postal_code', 'p.country'] %}
 with telecoms as (
     select
         source,
@@ -8,8 +11,8 @@ with telecoms as (
         patient_group,
         max(case when kind = 'home' then 1 else 0 end) = 1 as has_home,
         max(case when kind = 'business' then 1 else 0 end) = 1 as has_business,
-        {{ earliest_by("case when equipment = 'CP' then coalesce(number, full_number) end", 'place') }} as phone_mobile,
-        {{ earliest_by("case when kind = 'home' and coalesce(equipment, 'PH') = 'PH' and coalesce(use, '') <> 'NET' then coalesce(number, full_number) end", 'place') }} as phone_home,
+        {{ earliest_by("case when equipment = 'CP' or use = 'PRS' then coalesce(number, full_number) end", 'place') }} as phone_mobile,
+        {{ earliest_by("case when kind = 'home' and coalesce(equipment, 'PH') = 'PH' and coalesce(use, '') not in ('NET', 'PRS') then coalesce(number, full_number) end", 'place') }} as phone_home,
         {{ earliest_by("case when kind = 'business' or use = 'WPN' then coalesce(number, full_number) end", 'place') }} as phone_work,
         {{ earliest_by("coalesce(email, case when use = 'NET' then number end)", 'place') }} as email
     from (
@@ -30,9 +33,9 @@ select
     e.own_authority,
     e.own_type,
     e.own_value,
-    p.family_name,
+    {{ replaced('p.family_name', names) }} as family_name,
     case
-        when {{ held('p.other_given_names') }} is null then p.given_name
+        when {{ held('p.other_given_names') }} is null or {{ held('p.given_name') }} is null then {{ replaced('p.given_name', names) }}
         else p.given_name || ' ' || p.other_given_names
     end as given_names,
     case when p.birth_date_text = '""' then '""' else cast(p.birth_date as varchar) end as birth_date,
@@ -64,13 +67,17 @@ select
         else t.email
     end as email,
     case
-        when {{ held('p.address_other') }} is null or {{ held('p.address_line') }} is null then p.address_line
+        when {{ held('p.address_other') }} is null or {{ held('p.address_line') }} is null then {{ replaced('p.address_line', address) }}
         else p.address_line || ', ' || p.address_other
     end as address_line,
-    p.city,
-    p.state,
-    p.postal_code,
-    p.language as preferred_language
+    {{ replaced('p.city', address) }} as city,
+    {{ replaced('p.state', address) }} as state,
+    {{ replaced('p.postal_code', address) }} as postal_code,
+    p.language as preferred_language,
+    case
+        when e.effect = 'person_delete' then false
+        when e.effect = 'person_add' or e.event_type in ('admitted', 'arrived', 'pre_admitted') then true
+    end as is_active
 from {{ ref('stg_hl7v2__patient_key') }} as e
 inner join {{ source('lake', 'hl7v2__pid') }} as p
     on {{ same_message('e', 'p') }} and p.patient_group = e.patient_group

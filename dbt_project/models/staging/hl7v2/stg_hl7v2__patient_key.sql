@@ -5,6 +5,8 @@ select
     {{ hl7_envelope('e') }},
     e.statement_order,
     e.recorded_at,
+    e.event_type,
+    e.effect,
     i.patient_group,
     {{ key('patient', ['i.identifier_authority', 'i.identifier_type', 'i.identifier_value']) }} as own_patient_key,
     i.identifier_authority as own_authority,

@@ -26,7 +26,6 @@ select
     e.message_at,
     e.recorded_at,
     e.event_type,
-    e.to_state,
     n.patient_group,
     coalesce({{ held('f.originating_authority') }}, e.sender) as referral_authority,
     {{ held('f.originating_id') }} as originating_id,

@@ -24,6 +24,19 @@ additions as (
         from {{ source('lake', 'hl7v2__pv2') }}
     )
     where segment_rank = 1
+),
+
+merges as (
+    select *
+    from (
+        select
+            *,
+            row_number() over (
+                partition by source, received, message, patient_group order by segment
+            ) as segment_rank
+        from {{ source('lake', 'hl7v2__mrg') }}
+    )
+    where segment_rank = 1
 )
 
 select
@@ -35,12 +48,12 @@ select
     e.planned_at,
     e.occurred_at,
     e.event_type,
-    e.to_state,
+    e.event_region,
     e.effect,
     e.cancels,
     v.patient_group,
     coalesce({{ held('v.visit_authority') }}, e.sender) as visit_number_authority,
-    {{ held('v.visit_id') }} as visit_number,
+    coalesce({{ held('v.visit_id') }}, case when e.effect = 'visit_move' then {{ held('g.prior_visit_id') }} end) as visit_number,
     {{ mapped('class', 'v.patient_class') }} as visit_class,
     v.patient_class,
     v.hospital_service as service_type,
@@ -54,7 +67,9 @@ select
     {{ held('v.pending_location_room') }} as pending_room,
     {{ held('v.pending_location_bed') }} as pending_bed,
     {{ place_code('v.pending_location') }} as pending_code,
-    {{ person_key('v.attending', 'e.sender') }} as practitioner_key,
+    {{ place_facility('v.temporary_location', 'e.sender') }} as temporary_facility,
+    {{ held('v.temporary_location_unit') }} as temporary_unit,
+    case when v.attending_id = '""' then '""' else {{ person_key('v.attending', 'e.sender') }} end as practitioner_key,
     v.attending_id,
     v.attending_family,
     v.attending_given,
@@ -62,11 +77,14 @@ select
     v.discharge_at,
     {{ mapped('disposition', 'v.discharge_disposition') }} as discharge_disposition,
     v.discharge_disposition as discharge_disposition_code,
+    {{ held('g.prior_visit_id') }} as prior_visit_number,
+    coalesce({{ held('g.prior_visit_authority') }}, {{ held('v.visit_authority') }}, e.sender) as prior_visit_authority,
     a.admit_reason_code as reason_code,
     a.expected_admit_at,
     {{ stated_at('a.expected_discharge') }} as expected_discharge_at
 from {{ ref('stg_hl7v2__event') }} as e
 inner join visits as v on {{ same_message('e', 'v') }}
+left join merges as g on {{ same_message('e', 'g') }} and g.patient_group = v.patient_group
 left join additions as a on {{ same_message('e', 'a') }} and a.patient_group = v.patient_group
 {{ join_code_map(ref('code_map_visit_class'), 'class', 'e.source_system', 'v.patient_class') }}
 {{ join_code_map(ref('code_map_discharge_disposition'), 'disposition', 'e.source_system', 'v.discharge_disposition') }}

@@ -1,0 +1,155 @@
+"""The manifest pages of a job as evidence on disk, and the files that they name.
+
+Pages are kept verbatim with their headers. A file is known by its place (page, array, position),
+which stays when its URL expires and is given anew; its name comes from the first URL.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urljoin
+
+from lakeward.fhir.bulk.store import write_text
+from lakeward.fhir.bulk.transport import Answer
+from lakeward.landing.manifest import Manifest, ManifestFile, parse_manifest
+
+KEPT_HEADERS = frozenset(
+    {"content-type", "date", "expires", "last-modified", "etag", "x-progress", "x-export-status"}
+)
+NAME_LENGTH = 100
+RESERVED = frozenset({"manifest.json", "_complete"})
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file of a manifest: its place, what is promised of it, and its name in the delivery."""
+
+    key: str
+    name: str
+    promised: ManifestFile
+    with_token: bool
+    is_organized: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page as it was answered: the URL that gave it, and its body."""
+
+    url: str
+    body: Mapping[str, Any]
+
+    @property
+    def manifest(self) -> Manifest:
+        """Give the page as a manifest of any version."""
+        return parse_manifest(self.body, "bulk manifest")
+
+
+def keep_page(folder: Path, number: int, page: Page, answer: Answer, refresh: int = 0) -> None:
+    """Keep the answer that is page `number` (from 1); a later refresh stands beside the first.
+
+    Raises:
+        SpecError: It is no manifest.
+    """
+    page.manifest  # noqa: B018  what cannot be read is not kept
+    headers = {name: value for name, value in answer.headers.items() if name in KEPT_HEADERS}
+    text = answer.body.decode(json.detect_encoding(answer.body))
+    record = {"url": page.url, "status": answer.status, "headers": headers, "body": text}
+    write_text(folder / _page_name(number, refresh), json.dumps(record, indent=1))
+
+
+def read_pages(folder: Path, count: int, refresh: int = 0) -> list[Page]:
+    """Read the pages of a job, as first given or as a refresh gave them."""
+    found = []
+    for number in range(1, count + 1):
+        record = json.loads((folder / _page_name(number, refresh)).read_text(encoding="utf-8"))
+        found.append(Page(record["url"], json.loads(record["body"])))
+    return found
+
+
+def is_continuation(before: Page, after: Page) -> bool:
+    """Say whether a page answered again only grew or got new URLs, as the guide demands."""
+    return all(
+        _promises(before, kind) == _promises(after, kind)[: len(_promises(before, kind))]
+        for kind in ("output", "deleted", "outcome")
+    )
+
+
+def file_entries(first: Sequence[Page], latest: Sequence[Page]) -> list[FileEntry]:
+    """List the files of all pages, names from the first answers and URLs from the latest."""
+    taken: set[str] = set()
+    urls = {key: file.url for key, file, _ in _placed(latest)}
+    return [
+        FileEntry(
+            key=key,
+            name=_unique(safe_name(file), taken),
+            promised=replace(file, url=urls.get(key, file.url)),
+            with_token=manifest.requires_access_token,
+            is_organized=manifest.organized_by is not None,
+        )
+        for key, file, manifest in _placed(first)
+    ]
+
+
+def merged_manifest(
+    pages: Sequence[Page], entries: Sequence[FileEntry], request: str | None
+) -> dict[str, Any]:
+    """Give one manifest for a delivery: all pages, each `url` the name of the file beside it.
+
+    The servers' own URLs stay in the evidence: they can be secrets for a time.
+    """
+    names = {entry.key: entry.name for entry in entries}
+    merged = {k: v for k, v in pages[0].body.items() if k not in ("link", "extension", *_ARRAY_OF)}
+    merged |= {"requiresAccessToken": False, "output": []}
+    if not merged.get("request") and request:
+        merged["request"] = request
+    for number, page in enumerate(pages, start=1):
+        for array in _ARRAY_OF:
+            for position, entry in enumerate(page.body.get(array) or []):
+                name = names[f"{number}/{array}/{position}"]
+                kept = {k: v for k, v in entry.items() if k not in ("extension", "continuesInFile")}
+                merged.setdefault(array, []).append({**kept, "url": name})
+    return merged
+
+
+def safe_name(file: ManifestFile) -> str:
+    """Give a file name without path, control or hidden meaning, near the server's own."""
+    name = _UNSAFE.sub("_", file.name).strip("._-")[-NAME_LENGTH:].lstrip("._-")
+    if not name or name.lower() in RESERVED:
+        name = f"{file.type or file.kind}.{name or 'ndjson'}"
+    return name
+
+
+_ARRAY_OF = ("output", "deleted", "error", "outcome")
+
+
+def _placed(pages: Sequence[Page]) -> Iterator[tuple[str, ManifestFile, Manifest]]:
+    for number, page in enumerate(pages, start=1):
+        manifest = page.manifest
+        files = iter(manifest.files)
+        for array in _ARRAY_OF:
+            for position, _ in enumerate(page.body.get(array) or []):
+                file = next(files)
+                absolute = replace(file, url=urljoin(page.url, file.url))
+                yield f"{number}/{array}/{position}", absolute, manifest
+
+
+def _promises(page: Page, kind: str) -> list[tuple[str | None, int | None]]:
+    return [(file.type, file.count) for file in page.manifest.files if file.kind == kind]
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    stem, suffix = PurePosixPath(name).stem, PurePosixPath(name).suffix
+    found, number = name, 1
+    while found.lower() in taken:
+        number += 1
+        found = f"{stem}-{number}{suffix}"
+    taken.add(found.lower())
+    return found
+
+
+def _page_name(number: int, refresh: int) -> str:
+    return f"page-{number}.json" if not refresh else f"page-{number}.refresh-{refresh}.json"

@@ -1,0 +1,39 @@
+"""Scopes of SMART Backend Services: which to ask for, and whether the granted ones suffice.
+
+Servers grant less than was asked and then leave types out in silence, so a missing one is fatal.
+Source: SMART App Launch 2, scopes-and-launch-context (v1 `.read`, v2 `.rs`).
+"""
+
+import re
+from collections.abc import Iterable
+
+from lakeward.landing.bulk import BulkExport
+
+_SCOPE = re.compile(r"system/(?P<type>\*|[A-Za-z]+)\.(?P<rights>read|\*|c?r?u?d?s?)")
+
+
+def needed_types(bulk: BulkExport) -> list[str]:
+    """List the types that the token must cover, the group among them."""
+    members = ["Patient"] if bulk.follows_membership else []
+    group = ["Group"] if bulk.level == "group" else []
+    return sorted({*bulk.types, *members, *group})
+
+
+def asked_scope(bulk: BulkExport) -> str:
+    """Give the scope to ask for: one for each type, reading only."""
+    right = "rs" if bulk.scopes == "v2" else "read"
+    return " ".join(f"system/{name}.{right}" for name in needed_types(bulk))
+
+
+def missing_types(granted: str, needed: Iterable[str]) -> list[str]:
+    """List the types that a granted scope does not cover whole.
+
+    A scope with a condition (`system/Observation.rs?category=…`) covers a part only.
+    """
+    found = [match for part in granted.split() if (match := _SCOPE.fullmatch(part))]
+    covered = {match["type"] for match in found if _may_read(match["rights"])}
+    return [] if "*" in covered else sorted(set(needed) - covered)
+
+
+def _may_read(rights: str) -> bool:
+    return rights in {"read", "*"} or {"r", "s"} <= set(rights)

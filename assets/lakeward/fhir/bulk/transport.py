@@ -1,0 +1,189 @@
+"""HTTP as the client needs it: TLS only, own redirects, and a token that never leaves its host.
+
+What the answers mean is not decided here. Nothing of a request or answer is logged.
+"""
+
+import json
+import logging
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from lakeward.core.errors import PermanentError, RetryableError, UsageError
+from lakeward.fhir.bulk.unpacking import unpacked
+from lakeward.fhir.bulk.waiting import http_date
+from lakeward.landing.bulk import LOOPBACK, BulkExport, is_protected
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MAX_REDIRECTS = 5
+MAX_BODY = 256 << 20
+"""Manifests of tens of thousands of files have some megabytes."""
+
+_PORTS = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    def json(self) -> Any:
+        """Give the body read as JSON, None if it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    def clock(self, otherwise: datetime) -> datetime:
+        """Give the server's time of the answer."""
+        return http_date(self.headers.get("date")) or otherwise
+
+
+@dataclass(frozen=True)
+class Transport:
+    """A connection to a server and the hosts that may see its token."""
+
+    client: httpx.Client
+    base_url: str
+    trusted: frozenset[str]
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        token: str | None = None,
+        content: bytes | None = None,
+    ) -> Answer:
+        """Make a request and read the whole answer.
+
+        Raises:
+            RetryableError: The server cannot be reached or broke off.
+            PermanentError: The URL must not be asked, or the answer is too large.
+        """
+        with self.open(method, url, headers=headers, token=token, content=content) as response:
+            body = b"".join(_limited(unpacked(response.iter_raw(), _encoding(response)), url))
+            return Answer(response.status_code, _lower(response.headers), body)
+
+    @contextmanager
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        token: str | None = None,
+        content: bytes | None = None,
+    ) -> Iterator[httpx.Response]:
+        """Make a request and hold the answer open; redirects to another origin lose the token."""
+        for _ in range(MAX_REDIRECTS + 1):
+            self._check(url, token)
+            sent = {**headers, **({"Authorization": f"Bearer {token}"} if token else {})}
+            with (
+                _told(url),
+                self.client.stream(method, url, headers=sent, content=content) as response,
+            ):
+                target = urljoin(url, response.headers.get("location", ""))
+                same = authority(target) == authority(url)
+                # what is posted (assertions, lists of patients) is never sent on elsewhere
+                if response.status_code not in REDIRECTS or not (same or method == "GET"):
+                    yield response
+                    return
+            token = token if same else None
+            if response.status_code == httpx.codes.SEE_OTHER:
+                method, content = "GET", None
+            url = target
+        raise PermanentError(place(url), "redirects without end", "an answer")
+
+    def _check(self, url: str, token: str | None) -> None:
+        local = urlsplit(self.base_url).hostname in LOOPBACK
+        if not is_protected(url) or (urlsplit(url).hostname in LOOPBACK and not local):
+            raise PermanentError(
+                place(url), "is not protected by TLS", "an https URL", "ask the server's operator"
+            )
+        if token and authority(url) not in self.trusted:
+            raise UsageError(
+                place(url),
+                "wants the token, and the source does not trust this host",
+                "a host of `base_url` or `allow_hosts`",
+                "if it belongs to the server, add it to `allow_hosts` in sources.yaml",
+            )
+
+
+@contextmanager
+def connect(bulk: BulkExport) -> Iterator[Transport]:
+    """Open a transport as a source's settings say; the environment's proxies do not count."""
+    # httpx logs each URL, and a URL can be a secret
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    context = (
+        ssl.create_default_context(cafile=bulk.ca_file)
+        if bulk.ca_file
+        else httpx.create_ssl_context(trust_env=False)
+    )
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    with httpx.Client(
+        verify=context,
+        trust_env=False,
+        proxy=bulk.proxy,
+        timeout=httpx.Timeout(120.0, connect=15.0),
+        headers={"User-Agent": "lakeward", "Accept-Encoding": "gzip"},
+    ) as client:
+        hosts = {_with_port(host) for host in bulk.allow_hosts}
+        yield Transport(client, bulk.base_url, frozenset({authority(bulk.base_url), *hosts}))
+
+
+def authority(url: str) -> str:
+    """Give scheme-independent `host:port` of a URL; two URLs of one authority share a token."""
+    parts = urlsplit(url)
+    return f"{(parts.hostname or '').lower()}:{parts.port or _PORTS.get(parts.scheme, 0)}"
+
+
+def place(url: str) -> str:
+    """Name a URL in a message: no query, which can hold a signature or an identifier."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rsplit('@', 1)[-1]}{parts.path}"
+
+
+def _with_port(host: str) -> str:
+    return host.lower() if ":" in host else f"{host.lower()}:443"
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise RetryableError(
+            place(url), f"cannot be reached ({type(error).__name__})", "an answer", "try again"
+        ) from None
+    except httpx.InvalidURL:
+        raise PermanentError(place(url), "is no URL", "an absolute URL") from None
+
+
+def _limited(pieces: Iterator[bytes], url: str) -> Iterator[bytes]:
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > MAX_BODY:
+            raise PermanentError(place(url), "answers too much", f"at most {MAX_BODY} bytes")
+        yield piece
+
+
+def _encoding(response: httpx.Response) -> str | None:
+    encoding: str | None = response.headers.get("content-encoding")
+    return encoding
+
+
+def _lower(headers: httpx.Headers) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
