@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from lakeward.core.errors import SpecError
 from lakeward.fhir import flat
 from lakeward.fhir.discriminators import DISCRIMINATOR, discriminator_index
 from lakeward.fhir.index import bring_up
@@ -38,10 +39,14 @@ def flat_tables(folder: Path | None = None, *more: Any) -> tuple[TableSpec, ...]
 def flatten(lake: Lake, folder: Path | None = None, *more: Any) -> list[TableWrite]:
     """Bring every derived table up to the raw resources; arguments as for `flat.flatten`."""
     writes = flat.flatten(lake, folder, *more)
-    writes += bring_up(lake, discriminator_index(flat.all_views(folder)))
+    writes += bring_up(lake, discriminator_index(flat.all_views(folder, _told_already)))
     kinds = _types(lake, f"select distinct resource_type from {flat.RAW_NAME}")
     writes += bring_up(lake, reference_index(kinds))
     return writes + bring_up(lake, identifier_index(_types(lake, _NAMED)))
+
+
+def _told_already(_table: str, _error: SpecError) -> None:
+    """A wrong view of the deployment was told of when the flat tables were made."""
 
 
 def _types(lake: Lake, query: str) -> list[str]:
