@@ -153,13 +153,29 @@ def _store_good(loading: _Loading) -> None:
     chosen = loading.new(RAW.name, ~loading.is_bad & ~loading.duplicate)
     if chosen.any():
         schema = arrow_schema(RAW)
-        batches = (
-            batch
-            for rows in _with_content(loading, chosen)
-            for batch in _good_rows(rows, schema).to_batches(max_chunksize=BATCH_ROWS)
-        )
+        changed: list[RetryableError] = []
+        batches = _good_batches(loading, chosen, schema, changed)
         reader = pa.RecordBatchReader.from_batches(schema, batches)
-        write(loading.lake, RAW, reader, mode="append", transaction=loading.transaction)
+        try:
+            write(loading.lake, RAW, reader, mode="append", transaction=loading.transaction)
+        except Exception:
+            if changed:  # delta-rs wraps what comes from the rows that it pulls
+                raise changed[0] from None
+            raise
+
+
+def _good_batches(
+    loading: _Loading,
+    chosen: npt.NDArray[np.bool_],
+    schema: pa.Schema,
+    changed: list[RetryableError],
+) -> Iterator[pa.RecordBatch]:
+    try:
+        for rows in _with_content(loading, chosen):
+            yield from _good_rows(rows, schema).to_batches(max_chunksize=BATCH_ROWS)
+    except RetryableError as error:
+        changed.append(error)
+        raise
 
 
 def _with_content(loading: _Loading, chosen: npt.NDArray[np.bool_]) -> Iterator[pa.Table]:

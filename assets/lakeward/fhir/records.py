@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeward.fhir.lines import NOT_TEXT, UNREADABLE, Block, Part, blocks, spans
+from lakeward.fhir.schema import WITHOUT_ID
 from lakeward.fhir.shapes import (
     LaxJsonError,
     Walks,
@@ -39,10 +40,6 @@ REASONS = {
     UNREADABLE: "the file ends, or is damaged, within or after this record",
 }
 """Reason codes of quarantined records and what each says."""
-
-WITHOUT_ID = ("Bundle", "OperationOutcome", "Parameters")
-"""Types that FHIR lets stand without an id, as in `deleted` and `error` files and as headers of
-organized exports: their id is then the SHA-256 of the record."""
 
 
 def _text(value: str) -> str:

@@ -78,8 +78,10 @@ def suspicion(kind: str, walks: Walks) -> Suspicion:
     odd = " or ".join(_matches(pattern) for pattern in _ODD)
     if not judged:
         return Suspicion(_ODD, odd, None)
-    possible = _possible(kind)
-    usual = _usual(judged) if walks else possible
+    usual, elsewhere = _usual(judged), _possible(kind)
+    possible = {name: ways | elsewhere.get(name, frozenset()) for name, ways in usual.items()}
+    if not walks:  # of roots alone nearly every name starts otherwise elsewhere
+        usual = possible
     by_name = "|".join(_by_name(usual, usual))
     closer = f"{_matches('|'.join(_by_name(usual, possible)))} or {_by_path(judged, possible)}"
     by_path = _by_path(judged, usual)
