@@ -21,9 +21,12 @@ import pyarrow.compute as pc
 GZIP = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
 READ = 16 << 20
-DOCUMENT_LIMIT = 64 << 20
-"""A file up to this size may be one JSON document spread over lines."""
+RECORD_LIMIT = 64 << 20
+"""Longer records are cut off; a file up to this size may be one JSON document spread over lines."""
+HEAD = 64 << 10
+"""What is kept of a record that is too long."""
 
+TOO_LONG = "record_too_long"
 UNREADABLE = "truncated_gzip"
 NOT_TEXT = "invalid_utf8"
 
@@ -107,15 +110,23 @@ class Block:
         return np.concatenate([piece.lengths for piece in self.pieces])
 
     @property
+    def broken_text(self) -> list[int]:
+        """Give the positions of records that are not UTF-8."""
+        firsts = np.cumsum([0, *map(len, self.pieces)]).tolist()
+        return [
+            first + index
+            for first, piece in zip(firsts, self.pieces, strict=False)
+            for index in piece.broken_text
+        ]
+
+    @property
     def flaws(self) -> dict[int, str]:
-        """Give, by position in the block, why a record is none, as far as its bytes tell."""
-        found: dict[int, str] = {}
-        first = 0
-        for piece in self.pieces:
-            found.update({first + index: NOT_TEXT for index in piece.broken_text})
-            first += len(piece)
-            if piece.flaw:
-                found[first - 1] = piece.flaw
+        """Give, by position, why a record is none, as far as its bytes tell."""
+        found = dict.fromkeys(self.broken_text, NOT_TEXT)
+        lasts = (np.cumsum([len(piece) for piece in self.pieces]) - 1).tolist()
+        found.update(
+            {n: piece.flaw for n, piece in zip(lasts, self.pieces, strict=True) if piece.flaw}
+        )
         return found
 
     def envelope(self) -> pa.Table:
@@ -138,7 +149,7 @@ class Block:
             "flaw": pa.array(map(flaws.get, range(count)), pa.string())
             if flaws
             else pa.nulls(count, pa.string()),
-            "content": self.contents(pa.string_view(), flaws),
+            "content": self.contents(pa.string_view(), self.broken_text),
         }
         return pa.table(columns)
 
@@ -258,7 +269,7 @@ def _pieces(part: Part) -> Iterator[Piece]:
         if chunk is None:
             yield reader.last(UNREADABLE)
             return
-        yield reader.take(chunk)
+        yield from reader.take(chunk)
     yield reader.last(None)
 
 
@@ -276,24 +287,44 @@ class _Splitter:
     number: int = 1
     offset: int = 0
     pending: list[bytes] = field(default_factory=list)
+    waiting: int = 0
     started: bool = False
 
-    def take(self, chunk: bytes) -> Piece:
+    def take(self, chunk: bytes) -> Iterator[Piece]:
         """Give the lines that end in a chunk."""
         if not self.started and chunk.startswith(BOM):
             chunk, self.offset = chunk[len(BOM) :], len(BOM)
         self.started = True
+        first = chunk.find(b"\n") + 1
+        if self.waiting + (first or len(chunk)) > RECORD_LIMIT:
+            self._wait(chunk[: first or len(chunk)])
+            if not first:
+                return
+            yield self.last(None)
+            chunk = chunk[first:]
         end = chunk.rfind(b"\n") + 1
-        if not end:
-            self.pending.append(chunk)
-            return spans(self.received, b"", [])
-        body = b"".join((*self.pending, chunk[:end]))
-        self.pending = [chunk[end:]]
-        return self._split(body)
+        body = b"".join((*self.pending, chunk[:end])) if end else b""
+        if end:
+            self.pending, self.waiting = [], 0
+            yield self._split(body)
+        self._wait(chunk[end:])
+
+    def _wait(self, rest: bytes) -> None:
+        """Keep the start of a line; of one that is too long only its head."""
+        self.waiting += len(rest)
+        self.pending.append(rest)
+        if self.waiting > RECORD_LIMIT:
+            self.pending = [b"".join(self.pending)[:HEAD]]
 
     def last(self, flaw: str | None) -> Piece:
         """Give the line that no line end follows; a flawed one even if it is empty."""
         rest = b"".join(self.pending)
+        if self.waiting > RECORD_LIMIT:
+            cut = spans(self.received, rest, [(self.number, 0, len(rest))])
+            cut = replace(cut, offset=self.offset, flaw=TOO_LONG)
+            self.number, self.offset = self.number + 1, self.offset + self.waiting
+            self.pending, self.waiting = [], 0
+            return cut
         if flaw:
             whole = spans(self.received, rest, [(self.number, 0, len(rest.removesuffix(b"\r")))])
             return replace(whole, offset=self.offset, flaw=flaw)
@@ -321,7 +352,7 @@ def read_document(path: Path) -> bytes | None:
     parts, size = [], 0
     for chunk in _chunks(path):
         size += len(chunk or b"")
-        if chunk is None or size > DOCUMENT_LIMIT:
+        if chunk is None or size > RECORD_LIMIT:
             return None
         parts.append(chunk)
     return b"".join(parts).removeprefix(BOM)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeward.fhir.lines import NOT_TEXT, UNREADABLE, Block, Part, blocks, spans
+from lakeward.fhir.lines import NOT_TEXT, TOO_LONG, UNREADABLE, Block, Part, blocks, spans
 from lakeward.fhir.schema import WITHOUT_ID
 from lakeward.fhir.shapes import (
     LaxJsonError,
@@ -37,6 +37,7 @@ REASONS = {
     "illegal_id": "id is not 1 to 64 letters, digits, hyphens and dots",
     "structure_mismatch": "an element has another shape than FHIR R4 says",
     NOT_TEXT: "the record is not UTF-8",
+    TOO_LONG: "the record is longer than 64 MB; only its head is kept here",
     UNREADABLE: "the file ends, or is damaged, within or after this record",
 }
 """Reason codes of quarantined records and what each says."""

@@ -70,3 +70,27 @@ def test_memory_is_bounded_by_a_block(tmp_path: Path, monkeypatch: pytest.Monkey
     sizes = [sum(len(piece.data) for piece in block.pieces) for block in blocks([Part(1, path)])]
     assert len(sizes) > 30
     assert max(sizes) < 3 * 4096
+
+
+@pytest.mark.parametrize("read", [10, 64, 1000])
+def test_a_record_that_is_too_long_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: int
+) -> None:
+    path = tmp_path / "a"
+    content = b"first\n" + b"x" * 150 + b"\n\nlast\n" + b"y" * 101
+    path.write_bytes(content)
+    monkeypatch.setattr(lines, "READ", read)
+    monkeypatch.setattr(lines, "RECORD_LIMIT", 100)
+    monkeypatch.setattr(lines, "HEAD", 20)
+    rows = [row for block in blocks([Part(1, path)]) for row in block.envelope().to_pylist()]
+    found = [(r["line"], r["byte_offset"], r["content"], r["flaw"]) for r in rows]
+    if read == 1000:  # read whole, so there is nothing to spare
+        rows = [(n, o, c) for n, o, c, _ in found]
+        assert rows[0] == (1, 0, "first")
+    else:
+        assert found == [
+            (1, 0, "first", None),
+            (2, 6, "x" * 20, "record_too_long"),
+            (4, 158, "last", None),
+            (5, 163, "y" * 20, "record_too_long"),
+        ]
