@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 GZIP = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
-READ = 16 << 20
+READ = 8 << 20
 RECORD_LIMIT = 64 << 20
 """Longer records are cut off; a file up to this size may be one JSON document spread over lines."""
 HEAD = 64 << 10
