@@ -1,14 +1,44 @@
-{#- The rows of a flat FHIR table that belong to the winning version of their resource. -#}
-{% macro current_version(flat, current, resource_type) -%}
+{#- Resource types that staging models read; `stg_fhir__version` and `stg_fhir__reference` hold these. -#}
+{% macro staged_types() -%}
+(
+    'Appointment', 'Consent', 'Encounter', 'Location', 'Patient', 'Practitioner', 'Schedule',
+    'ServiceRequest', 'Slot', 'Task'
+)
+{%- endmacro %}
+
+{#- The rows of a flat FHIR table that belong to the winning version of their resource; `version` is
+    `stg_fhir__version`. -#}
+{% macro current_version(flat, version, resource_type) -%}
 (
     select flat.*
     from {{ flat }} as flat
-    inner join {{ current }} as winner
-        on winner.source = flat.source
-        and winner.received = flat.received
-        and winner.line = flat.line
-        and winner.resource_type = '{{ resource_type }}'
+    inner join {{ version }} as winner
+        on {{ same_version('winner', 'flat', resource_type) }}
+        and winner.is_current
 )
+{%- endmacro %}
+
+{#- Whether a row of `stg_fhir__version` or `stg_fhir__reference` is about the version that a flat row
+    came from. A Bundle can hold several resources, so file and line are not enough. -#}
+{% macro same_version(version, row, resource_type) -%}
+{{ version }}.source = {{ row }}.source
+        and {{ version }}.received = {{ row }}.received
+        and {{ version }}.line = {{ row }}.line
+        and {{ version }}.id = {{ row }}.id
+        and {{ version }}.resource_type = '{{ resource_type }}'
+{%- endmacro %}
+
+{#- The id that a reference of a flat row names by identifier (conditional, logical) or urn, as the
+    views cannot; `references` is `stg_fhir__reference`. -#}
+{% macro named_id(references, row, resource_type, element, target_type) -%}
+(
+        select min(named.target_id)
+        from {{ references }} as named
+        where
+            {{ same_version('named', row, resource_type) }}
+            and named.element = '{{ element }}'
+            and named.target_type = '{{ target_type }}'
+    )
 {%- endmacro %}
 
 {#- The envelope that every row carries on; `alias` is a flat FHIR row. -#}
@@ -19,12 +49,10 @@
     {{ alias }}.id as resource_id
 {%- endmacro %}
 
-{#- Text by which the versions of one resource sort: instant, numeric version, then place. -#}
-{% macro fhir_version_order(alias) -%}
-{{ time_text(alias ~ '.last_updated') }}
-    || lpad(coalesce(cast({{ try_cast_to(alias ~ '.version_id', 'bigint') }} as varchar), ''), 12, '0')
-    || lpad(cast({{ alias }}.received as varchar), 12, '0')
-    || lpad(cast({{ alias }}.line as varchar), 12, '0')
+{#- Text by which the versions of one resource sort, the winning one last; `version` is a row of
+    `stg_fhir__version`. -#}
+{% macro fhir_version_order(version) -%}
+lpad(cast(1000000000 - {{ version }}.version_rank as varchar), 10, '0')
 {%- endmacro %}
 
 {#- Text by which statements about one thing sort; the same whatever order they were loaded in. -#}

@@ -12,6 +12,7 @@ from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
 from lakeward.lake.query import connect
 from lakeward.landing.deliveries import deliveries, incomplete
 from lakeward.landing.ledger import LEDGER_ENTRY, register
+from lakeward.landing.promises import EXPORT_FILE
 from lakeward.landing.sources import Inventory, Source
 from lakeward.quarantine.replay import finish
 
@@ -118,7 +119,10 @@ def ledger_asset(upstream: list[dg.AssetKey]) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name="ledger",
-        specs=[table_asset(LEDGER_ENTRY, group="raw", kinds={"deltalake"}, deps=upstream)],
+        specs=[
+            table_asset(table, group="raw", kinds={"deltalake"}, deps=upstream)
+            for table in (LEDGER_ENTRY, EXPORT_FILE)
+        ],
     )
     @told_safely
     def _ledger(home: LakewardHome) -> Iterator[dg.MaterializeResult[None]]:
@@ -135,5 +139,6 @@ def ledger_asset(upstream: list[dg.AssetKey]) -> dg.AssetsDefinition:
             "quarantined": int(quarantined),
         }
         yield table_result(lake, LEDGER_ENTRY.name, extra={"files": int(files), **counts})
+        yield table_result(lake, EXPORT_FILE.name)
 
     return _ledger

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -11,13 +12,14 @@ from lakeward.assets.home import LakewardHome
 from lakeward.assets.landing import delivery_key
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
 from lakeward.fhir import ingest as fhir
+from lakeward.fhir.facts import unknown_elements
 from lakeward.hl7v2 import envelopes
 from lakeward.hl7v2 import ingest as hl7v2
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake, TableSpec, ensure_table
-from lakeward.landing.ledger import LEDGER_ENTRY, FileCounts
+from lakeward.landing.ledger import LEDGER_ENTRY, FileCounts, LedgerFile
 from lakeward.landing.loading import Load, load_pending
-from lakeward.landing.sources import Inventory
+from lakeward.landing.sources import Inventory, Source
 from lakeward.quarantine.table import QUARANTINE
 
 
@@ -37,8 +39,15 @@ class Format:
     beside: tuple[TableSpec, ...] = ()
 
 
+def _load_fhir(
+    lake: Lake, landing: Path, source: Source, files: Sequence[LedgerFile]
+) -> list[FileCounts]:
+    """Load with the views of the home, so that what they walk is judged."""
+    return fhir.load(lake, landing, source, files, views=landing.parent / "views")
+
+
 FORMATS = (
-    Format("fhir", fhir.RAW, fhir.load),
+    Format("fhir", fhir.RAW, _load_fhir, unknown_elements, beside=(fhir.REPEAT,)),
     Format(
         "hl7v2",
         hl7v2.RAW,

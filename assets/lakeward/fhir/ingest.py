@@ -1,21 +1,29 @@
-"""Landed FHIR files to `raw_fhir__resource`: each resource once, the bad lines to quarantine.
+"""Landed FHIR files to `raw_fhir__resource`: each resource once, the bad records to quarantine.
 
-Files are read twice: first for the envelopes, which decide what is new, then for the lines that
+Files are read twice: first for the envelopes, which decide what is new, then for the records that
 are stored, so memory is bounded by a block and by the envelopes. Flat tables are in `flat`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from lakeward.fhir import records
-from lakeward.fhir.flat import flat_tables, flatten
-from lakeward.fhir.lines import Part
-from lakeward.fhir.records import Examined
-from lakeward.lake.query import Connection, connect, register_table
+from lakeward.core.errors import RetryableError, SpecError
+from lakeward.fhir.files import Examined, examine_files
+from lakeward.fhir.flat import all_views
+from lakeward.fhir.lines import blocks
+from lakeward.fhir.records import REASONS
+from lakeward.fhir.retold import REPEAT, find_duplicates, remember
+from lakeward.fhir.shapes import Walks, walks_of
+from lakeward.fhir.tables import flat_tables, flatten
+from lakeward.fhir.viewdefinition import packaged_views
+from lakeward.lake.query import connect, register_table
 from lakeward.lake.tables import (
     Column,
     Lake,
@@ -41,14 +49,16 @@ RAW = TableSpec(
         Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
         Column("day", "DATE", Phi.N, "Day of the delivery"),
         Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
-        Column("line", "BIGINT", Phi.N, "Line in the file, from 1"),
-        Column("byte_offset", "BIGINT", Phi.N, "First byte of the line, after unpacking"),
+        Column(
+            "line", "BIGINT", Phi.N, "Line in the file or entry of the Bundle, from 1; 0 itself"
+        ),
+        Column("byte_offset", "BIGINT", Phi.N, "First byte of the record, after unpacking"),
         Column("resource_type", "VARCHAR", Phi.N, "resourceType"),
-        Column("id", "VARCHAR", Phi.LK, "Resource id"),
+        Column("id", "VARCHAR", Phi.LK, "Resource id; content_sha256 where a type may lack one"),
         Column("version_id", "VARCHAR", Phi.N, "meta.versionId"),
         Column("last_updated_text", "VARCHAR", Phi.QI, "meta.lastUpdated as delivered"),
         Column("last_updated", "TIMESTAMP WITH TIME ZONE", Phi.QI, "meta.lastUpdated"),
-        Column("content_sha256", "VARCHAR", Phi.LK, "SHA-256 of the line as delivered"),
+        Column("content_sha256", "VARCHAR", Phi.LK, "SHA-256 of the record as delivered"),
         Column(
             "transaction_time",
             "TIMESTAMP WITH TIME ZONE",
@@ -56,128 +66,54 @@ RAW = TableSpec(
             "transactionTime of the export that delivered it",
         ),
         Column("is_subsetted", "BOOLEAN", Phi.N, "Tagged SUBSETTED: never replaces a full one"),
-        Column("resource", "VARCHAR", Phi.SP, "The line, verbatim"),
+        Column("unknown_elements", "VARCHAR[]", Phi.LK, "Elements at the root that R4 lacks"),
+        Column("resource", "VARCHAR", Phi.SP, "The record, verbatim"),
     ),
 )
 
-# Where neither lastUpdated nor versionId orders versions, the last delivery tells the truth: a
-# consent told as A, B and A again must end as A. So there only a repeat of what was told last is a
-# duplicate; elsewhere the order of versions decides, and any content stored before is one.
-_JUDGE = """
-create or replace table judged as
-select
-    *,
-    reason is null and case
-        when last_updated_text is null and version_id is null
-            then coalesce(content_sha256 = coalesce(told_before, stored_last), false)
-        else is_repeated
-            or (resource_type, id, content_sha256)
-            in (select (resource_type, id, content_sha256) from stored)
-    end as is_duplicate
-from (
-    select
-        r.*,
-        row_number() over (
-            partition by reason is null, resource_type, id, content_sha256
-            order by received, line
-        ) > 1 as is_repeated,
-        lag(content_sha256) over (
-            partition by reason is null, resource_type, id order by received, line
-        ) as told_before,
-        stored_last
-    from record as r
-    left join (
-        select resource_type, id, content_sha256 as stored_last from stored where is_last
-    ) as s using (resource_type, id)
-)
-"""
-
-_STORED = """
-create or replace table stored as
-select
-    resource_type, id, content_sha256,
-    row_number() over (
-        partition by resource_type, id order by received desc, line desc
-    ) = 1 as is_last
-from raw_fhir__resource
-where source = $source and received < $first
-    and (resource_type, id) in (
-        select (resource_type, id) from record where reason is null
-    )
-"""
-
-_RAW_ROWS = """
-select
-    f.source, j.received, f.day, f.file, j.line, j.byte_offset, j.resource_type, j.id,
-    j.version_id, j.last_updated_text,
-    try_cast(j.last_updated_text as timestamp with time zone) as last_updated,
-    j.content_sha256, f.transaction_time, j.is_subsetted, decode(b.content) as resource
-from block as b
-join judged as j on b.received = j.received and b.line = j.line
-join incoming as f on f.received = j.received
-where j.received between $first and $last and j.reason is null and not j.is_duplicate
-order by j.received, j.line
-"""
-
-_BAD_ROWS = """
-select
-    f.source, j.received, f.day, f.file, 'line ' || j.line as place, j.line as position,
-    j.byte_offset, j.byte_length, j.reason, r.detail, 'open' as state, b.content
-from block as b
-join judged as j on b.received = j.received and b.line = j.line
-join incoming as f on f.received = j.received
-join reasons as r on r.reason = j.reason
-where j.received between $first and $last and j.reason is not null
-order by j.received, j.line
-"""
-
-
-_INCOMING = pa.schema(
-    [
-        ("source", pa.string()),
-        ("received", pa.int64()),
-        ("day", pa.date32()),
-        ("file", pa.string()),
-        ("kind", pa.string()),
-        ("promised_type", pa.string()),
-        ("transaction_time", pa.timestamp("us", "UTC")),
-    ]
-)
+BATCH_ROWS = 512
+"""Rows handed over at once. delta-rs pulls many batches ahead of what it writes: with 4096 rows a
+2 GB file took 300 MB more."""
 
 
 @dataclass(frozen=True)
 class _Loading:
-    """One call of `load`: files of one source, and what kind of file each is."""
+    """One call of `load`: files of one source, and what stands in them."""
 
     lake: Lake
-    landing: Path
-    source: str
     files: Sequence[LedgerFile]
-    examined: dict[int, Examined]
+    examined: Examined
+    duplicate: npt.NDArray[np.bool_]
 
     @property
-    def last(self) -> int:
-        return self.files[-1].received
+    def transaction(self) -> Transaction:
+        return Transaction(self.files[-1].source, self.files[-1].received)
 
-    def done(self, table: str) -> int:
-        """Give the last `received` that a table holds already."""
-        return transaction_version(self.lake, table, self.source) or 0
+    @property
+    def is_bad(self) -> npt.NDArray[np.bool_]:
+        reasons = self.examined.records.column("reason")
+        return np.asarray(pc.is_valid(reasons))
 
-    def rows(self, connection: Connection, query: str, after: int) -> Iterator[pa.Table]:
-        """Run a row query over each block of the files after one.
+    @property
+    def is_repeat(self) -> npt.NDArray[np.bool_]:
+        """Tell which records stand in a file whose content came before: its bad ones did, too."""
+        repeats = pa.array([f.received for f in self.files if f.repeats is not None], pa.int64())
+        received = self.examined.records.column("received")
+        return np.asarray(pc.is_in(received, repeats), np.bool_)
 
-        While delta-rs pulls from here it must not be called itself.
-        """
-        parts = [
-            Part(file.received, self.landing / file.file, state.document)
-            for file in self.files
-            if (state := self.examined[file.received]).state == "loaded" and file.received > after
-        ]
-        return records.with_content(connection, parts, query)
+    def new(self, table: str, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Keep the records of files that a table does not hold already."""
+        done = transaction_version(self.lake, table, self.files[-1].source) or 0
+        later = np.asarray(pc.greater(self.examined.records.column("received"), done), np.bool_)
+        return np.logical_and(chosen, later)
 
 
 def load(
-    lake: Lake, landing: Path, source: Source, files: Sequence[LedgerFile]
+    lake: Lake,
+    landing: Path,
+    source: Source,
+    files: Sequence[LedgerFile],
+    views: Path | None = None,
 ) -> list[FileCounts]:
     """Load files of one source, ascending and without gaps, exactly once.
 
@@ -189,6 +125,7 @@ def load(
         landing: Folder that `LedgerFile.file` is relative to.
         source: The interface.
         files: Pending files, in order of arrival.
+        views: Folder with views of the deployment: what they walk is judged, too.
     """
     if not files:
         return []
@@ -196,70 +133,149 @@ def load(
     ensure_table(lake, QUARANTINE)
     with connect() as connection:
         register_table(connection, lake, RAW.name, None)
-        parts = [Part(file.received, landing / file.file) for file in files]
-        examined = records.examine(connection, parts)
-        loading = _Loading(lake, landing, source.name, files, examined)
-        _judge(connection, loading)
-        _store(connection, loading)
-        return _counts(connection, loading)
+        examined = examine_files(connection, landing, files, _walks(views))
+        duplicate = find_duplicates(connection, lake, examined.records, files)
+        pa.default_memory_pool().release_unused()
+        loading = _Loading(lake, files, examined, duplicate)
+        _store_bad(loading)
+        _store_good(loading)
+        remember(connection, lake, source.name, files[-1].received)
+    return _counts(loading)
 
 
-def _judge(connection: Connection, loading: _Loading) -> None:
-    """Find out which records are duplicates of earlier ones."""
-    rows = [vars(file) for file in loading.files]
-    connection.register("incoming", pa.Table.from_pylist(rows, schema=_INCOMING))
-    reasons = [{"reason": code, "detail": text} for code, text in records.REASONS.items()]
-    connection.register("reasons", pa.Table.from_pylist(reasons))
-    connection.execute(_STORED, {"source": loading.source, "first": loading.files[0].received})
-    connection.execute(_JUDGE)
+def _walks(views: Path | None) -> Mapping[str, Walks]:
+    """Give what views walk; a faulty view stops the flat tables, not the way into raw."""
+    try:
+        return walks_of(all_views(views))
+    except SpecError:
+        return walks_of(packaged_views())
 
 
-def _store(connection: Connection, loading: _Loading) -> None:
-    transaction = Transaction(loading.source, loading.last)
-    done = loading.done(QUARANTINE.name)
-    if _count(connection, "reason is not null", done):
-        bad = list(loading.rows(connection, _BAD_ROWS, done))
-        write_quarantine(loading.lake, _with_ids(bad), transaction)
-    done = loading.done(RAW.name)
-    if _count(connection, "reason is null and not is_duplicate", done):
-        schema = arrow_schema(RAW)
-        batches = (
-            batch
-            for table in loading.rows(connection, _RAW_ROWS, done)
-            for batch in table.select(schema.names).cast(schema).to_batches(max_chunksize=4096)
+def _store_bad(loading: _Loading) -> None:
+    chosen = loading.new(QUARANTINE.name, loading.is_bad & ~loading.is_repeat)
+    if chosen.any():
+        rows = pa.concat_tables(
+            _bad_rows(rows, loading.examined) for rows in _with_content(loading, chosen)
         )
+        write_quarantine(loading.lake, rows, loading.transaction)
+
+
+def _store_good(loading: _Loading) -> None:
+    chosen = loading.new(RAW.name, ~loading.is_bad & ~loading.duplicate)
+    if chosen.any():
+        schema = arrow_schema(RAW)
+        changed: list[RetryableError] = []
+        batches = _good_batches(loading, chosen, schema, changed)
         reader = pa.RecordBatchReader.from_batches(schema, batches)
-        write(loading.lake, RAW, reader, mode="append", transaction=transaction)
+        try:
+            write(loading.lake, RAW, reader, mode="append", transaction=loading.transaction)
+        except Exception:
+            if changed:  # delta-rs wraps what comes from the rows that it pulls
+                raise changed[0] from None
+            raise
 
 
-def _count(connection: Connection, condition: str, after: int) -> int:
-    query = f"select count(*) from judged where {condition} and received > ?"
-    return int(connection.execute(query, [after]).fetchall()[0][0])
+def _good_batches(
+    loading: _Loading,
+    chosen: npt.NDArray[np.bool_],
+    schema: pa.Schema,
+    changed: list[RetryableError],
+) -> Iterator[pa.RecordBatch]:
+    try:
+        for rows in _with_content(loading, chosen):
+            yield from _good_rows(rows, schema).to_batches(max_chunksize=BATCH_ROWS)
+    except RetryableError as error:
+        changed.append(error)
+        raise
 
 
-def _with_ids(tables: Sequence[pa.Table]) -> pa.Table:
-    """Put the parts together and give each rejected line its identifier."""
+def _with_content(loading: _Loading, chosen: npt.NDArray[np.bool_]) -> Iterator[pa.Table]:
+    """Read the files again; give the chosen records with file and content, block by block.
+
+    While delta-rs pulls from here it must not be called itself.
+
+    Raises:
+        RetryableError: A file was changed in between.
+    """
+    records, first = loading.examined.records, 0
+    known = pa.Table.from_pylist([vars(file) for file in loading.files], schema=_FILE)
+    for block in blocks(loading.examined.parts):
+        count = len(block)
+        rows, mask = records.slice(first, count), chosen[first : first + count]
+        if not np.array_equal(rows.column("byte_length").to_numpy(), block.lengths):
+            raise RetryableError(
+                "landing", "a file changed while it was read", "files as delivered", "run again"
+            )
+        first += count
+        if mask.any():
+            content = block.contents(pa.binary_view(), chosen=mask)
+            rows = rows.filter(pa.array(mask)) if not mask.all() else rows
+            rows = rows.append_column("content", content)
+            numbers = pc.index_in(rows.column("received"), known.column("received"))
+            for name in ("source", "day", "file", "transaction_time"):
+                rows = rows.append_column(name, known.column(name).take(numbers))
+            yield rows
+
+
+_FILE = pa.schema(
+    [
+        ("received", pa.int64()),
+        ("source", pa.string()),
+        ("day", pa.date32()),
+        ("file", pa.string()),
+        ("transaction_time", pa.timestamp("us", "UTC")),
+    ]
+)
+
+
+def _good_rows(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    content = rows.column("content").cast(pa.string_view())
+    return rows.append_column("resource", content).select(schema.names).cast(schema)
+
+
+def _bad_rows(rows: pa.Table, examined: Examined) -> pa.Table:
+    """Give rejected records with place, detail and identifier."""
+    units = {part.received: part.unit for part in examined.parts}
+    received, numbers = (rows.column(n).to_pylist() for n in ("received", "line"))
+    places = [_place(units[r], n) for r, n in zip(received, numbers, strict=True)]
+    reasons, details = (rows.column(n).to_pylist() for n in ("reason", "detail"))
+    told = [d or REASONS[r] for r, d in zip(reasons, details, strict=True)]
+    sources = rows.column("source").to_pylist()
+    ids = [
+        str(uuid5(NAMESPACE_URL, f"{s}|{r}|{p}"))
+        for s, r, p in zip(sources, received, places, strict=True)
+    ]
+    more = {
+        "quarantine_id": pa.array(ids),
+        "place": pa.array(places),
+        "position": pa.array(numbers),
+        "detail": pa.array(told),
+        "state": pa.array(["open"] * len(rows)),
+    }
+    rows = rows.drop_columns(["detail"])
+    for name, column in more.items():
+        rows = rows.append_column(name, column)
     schema = arrow_schema(QUARANTINE)
-    if not tables:
-        return schema.empty_table()
-    rows = pa.concat_tables(tables)
-    places = (rows.column(n).to_pylist() for n in ("source", "received", "place"))
-    ids = [str(uuid5(NAMESPACE_URL, f"{s}|{r}|{p}")) for s, r, p in zip(*places, strict=True)]
-    return rows.append_column("quarantine_id", pa.array(ids, pa.string()))
+    return rows.select(schema.names).cast(schema)
 
 
-def _counts(connection: Connection, loading: _Loading) -> list[FileCounts]:
-    """Count per file: found from the lines, stored and quarantined from the tables."""
-    found = dict(connection.execute("select received, count(*) from record group by 1").fetchall())
-    with connect() as after:
+def _place(unit: str, number: int) -> str:
+    return f"{unit} {number}" if number else "bundle"
+
+
+def _counts(loading: _Loading) -> list[FileCounts]:
+    """Count per file: found from the records, stored and quarantined from the tables."""
+    found = _per_file(loading.examined.records.column("received"))
+    first, source = loading.files[0].received, loading.files[0].source
+    with connect() as connection:
         for table in (RAW.name, QUARANTINE.name):
-            register_table(after, loading.lake, table, None)
+            register_table(connection, loading.lake, table, None)
         kept, bad = (
             dict(
-                after.execute(
+                connection.execute(
                     f"select received, count(*) from {table}"
                     " where source = ? and received >= ? group by 1",
-                    [loading.source, loading.files[0].received],
+                    [source, first],
                 ).fetchall()
             )
             for table in (RAW.name, QUARANTINE.name)
@@ -271,10 +287,15 @@ def _counts(connection: Connection, loading: _Loading) -> list[FileCounts]:
             stored=kept.get(n, 0),
             duplicate=found.get(n, 0) - kept.get(n, 0) - bad.get(n, 0),
             quarantined=bad.get(n, 0),
-            state=loading.examined[n].state,
+            state="ignored" if n in loading.examined.ignored else "loaded",
         )
         for n in (file.received for file in loading.files)
     ]
 
 
-__all__ = ["RAW", "flat_tables", "flatten", "load"]
+def _per_file(received: pa.ChunkedArray) -> dict[int, int]:
+    numbers, counts = np.unique(received.to_numpy(), return_counts=True)
+    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+
+
+__all__ = ["RAW", "REPEAT", "flat_tables", "flatten", "load"]

@@ -1,170 +1,270 @@
-"""What stands on each line: the envelope of a resource, or the reason why it is none.
+"""What each record is: the envelope of a resource, or the reason why it is none.
 
-Lines are examined in columns, a block at a time, and only their envelopes are kept, in a table
-`record` of a scratch connection; the lines themselves are read again when they are written.
+Records are examined in columns, a block at a time, and only their envelopes are kept; the records
+themselves are read again when they are written. Whether a whole file is FHIR at all, one document
+or of a type that it should not hold is decided in `files`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from lakeward.fhir.lines import Part, blocks, read_document
+from lakeward.fhir.lines import NOT_TEXT, TOO_LONG, UNREADABLE, Block, Part, blocks, spans
+from lakeward.fhir.schema import WITHOUT_ID
+from lakeward.fhir.shapes import (
+    LaxJsonError,
+    Walks,
+    known_names,
+    mismatch,
+    places,
+    read_strictly,
+)
+from lakeward.fhir.suspects import suspicion
 from lakeward.lake.query import Connection
 
 REASONS = {
-    "broken_json": "the line is not one JSON value",
-    "not_an_object": "the line is JSON but not an object",
+    "broken_json": "the record is not one JSON value",
+    "not_an_object": "the record is JSON but not an object",
+    "duplicate_key": "the object has a name twice, so that readers differ on what it says",
     "missing_resource_type": "the object has no resourceType",
     "illegal_resource_type": "resourceType is not the name of a type",
+    "wrong_resource_type": "the resource is of another type than the file promises",
     "missing_id": "the resource has no id",
     "illegal_id": "id is not 1 to 64 letters, digits, hyphens and dots",
-    "invalid_utf8": "the line is not UTF-8",
-    "truncated_gzip": "the file ends, or is damaged, within or after this line",
+    "structure_mismatch": "an element has another shape than FHIR R4 says",
+    NOT_TEXT: "the record is not UTF-8",
+    TOO_LONG: "the record is longer than 64 MB; only its head is kept here",
+    UNREADABLE: "the file ends, or is damaged, within or after this record",
 }
-"""Reason codes of quarantined lines and what each says."""
+"""Reason codes of quarantined records and what each says."""
 
-_CREATE = """
-create or replace table record (
-    received bigint, line bigint, byte_offset bigint, byte_length bigint, content_sha256 varchar,
-    resource_type varchar, id varchar, version_id varchar, last_updated_text varchar,
-    is_subsetted boolean, reason varchar, signs varchar
-)
-"""
 
-_EXAMINE = r"""
-insert into record
+def _text(value: str) -> str:
+    """Give the text of a JSON string, NULL of other values; only escapes are worth a parser."""
+    inner = f"if(contains({value}, '\\'), {value} ->> '$', {value}[2:-2])"
+    return f"case when {value}[1] = '\"' then {inner} end"
+
+
+_EXAMINE = rf"""
 with parsed as (
     select
         *,
-        try(json_extract(
+        cast(try(json_extract(
             content,
             ['$.resourceType', '$.id', '$.meta.versionId', '$.meta.lastUpdated', '$.meta.tag']
-        )) as found,
-        coalesce(regexp_matches(content, '^\s*\{'), false) as is_object,
-        coalesce(contains(content, '"resourceType"'), false) as names_type
+        )) as varchar[]) as found,
+        case
+            when opens then true
+            else coalesce(regexp_matches(content, '^\s*\{{'), false)
+        end as is_object
     from block
 ),
 read as (
     select
-        * exclude (found, content),
+        * exclude (found),
         found is null as is_broken,
-        case when json_type(found[1]) = 'VARCHAR' then found[1] ->> '$' end as resource_type,
-        case when json_type(found[2]) = 'VARCHAR' then found[2] ->> '$' end as id,
-        found[3] ->> '$' as version_id,
-        found[4] ->> '$' as last_updated_text,
+        {_text("found[1]")} as resource_type,
+        {_text("found[2]")} as own_id,
+        coalesce(found[2] <> 'null', false) as has_id,
+        coalesce({_text("found[3]")}, nullif(found[3], 'null')) as version_id,
+        coalesce({_text("found[4]")}, nullif(found[4], 'null')) as last_updated_text,
         coalesce(contains(found[5], '"SUBSETTED"'), false) as is_subsetted
     from parsed
+),
+named as (
+    select
+        *,
+        case
+            when not has_id and resource_type in {WITHOUT_ID} then content_sha256 else own_id
+        end as id
+    from read
 )
 select
-    received, line, byte_offset, byte_length, content_sha256,
-    resource_type, id, version_id, last_updated_text, is_subsetted,
+    received, line, byte_offset, byte_length, content_sha256, resource_type, id, version_id,
+    last_updated_text, try_cast(last_updated_text as timestamptz) as last_updated, is_subsetted,
     case
         when flaw is not null then flaw
         when is_broken then 'broken_json'
         when not is_object then 'not_an_object'
         when resource_type is null then 'missing_resource_type'
-        when not regexp_matches(resource_type, '^[A-Z][A-Za-z]{0,63}$') then 'illegal_resource_type'
+        when not regexp_matches(resource_type, '^[A-Z][A-Za-z]{{0,63}}$')
+            then 'illegal_resource_type'
         when id is null then 'missing_id'
-        when not regexp_matches(id, '^[A-Za-z0-9\-.]{1,64}$') then 'illegal_id'
-    end,
+        when not regexp_matches(id, '^[A-Za-z0-9\-.]{{1,64}}$') then 'illegal_id'
+    end as reason,
+    cast(null as varchar) as detail,
     case
         when resource_type is not null then 'typed'
-        when flaw = 'truncated_gzip' or (names_type and (is_broken or not is_object)) then 'strong'
+        when flaw = '{UNREADABLE}' then 'strong'
+        when (is_broken or not is_object) and contains(content, '"resourceType"') then 'strong'
         when is_broken then if(is_object, 'weak', 'none')
         else 'plain'
-    end
-from read
-order by received, line
+    end as sign,
+    hash(resource_type, id) as key,
+    case
+        when resource_type is not null and flaw is null
+            then hash(resource_type, json_keys(content))
+    end as shape,
+    cast(null as varchar[]) as unknown_elements
+from named
+order by position
 """
 
-_SIGNS = "select distinct received, signs from record where received >= ? and received <= ?"
-"""What a file's lines look like: `typed` is FHIR, `strong` and `weak` may have been FHIR before
-they broke, `plain` is JSON of another kind, `none` is text."""
+_SHAPES = """
+select resource_type, shape, min(position)
+from (select *, row_number() over () - 1 as position from envelope)
+where shape is not null
+group by all
+"""
+
+_CODED = ("resource_type", "reason", "detail", "sign")
+"""Columns with few different values, kept as codes."""
 
 
 @dataclass(frozen=True)
-class Examined:
-    """What kind of file it is: `loaded` or `ignored`, and whether it is one JSON document."""
+class _Shape:
+    """What the root of alike resources shows."""
 
-    state: str = "loaded"
-    document: bool = False
+    repeated: bool
+    unknown: tuple[str, ...]
 
 
-def examine(connection: Connection, parts: Sequence[Part]) -> dict[int, Examined]:
-    """Put the envelopes of the files' lines into `record`; none of a file that is not FHIR at all.
+@dataclass
+class _Examiner:
+    """Examines blocks; remembers the shapes that it has met."""
 
-    A log, licence or manifest beside the data has no resourceType on any line and is ignored. A
-    file of nothing but broken JSON may have been data, so its lines stay and go to quarantine.
+    connection: Connection
+    walks: Mapping[str, Walks]
+    shapes: dict[int, _Shape] = field(default_factory=dict)
+
+    def envelope(self, block: Block) -> pa.Table:
+        """Give the envelopes of a block."""
+        whole = block.envelope()
+        self.connection.register("block", whole)
+        envelope = self.connection.sql(_EXAMINE).to_arrow_table()
+        self.connection.register("envelope", envelope)
+        self._meet_shapes(block)
+        found = self._verdicts(block, envelope, whole.column("content"))
+        envelope = _with_unknown(_with_verdicts(envelope, found), self.shapes)
+        self.connection.unregister("block")
+        self.connection.unregister("envelope")
+        for name in _CODED:
+            index = envelope.schema.get_field_index(name)
+            envelope = envelope.set_column(index, name, envelope.column(name).dictionary_encode())
+        return envelope
+
+    def _meet_shapes(self, block: Block) -> None:
+        for kind, shape, position in self.connection.execute(_SHAPES).fetchall():
+            if shape not in self.shapes:
+                self.shapes[shape] = self._shape(kind, block.record(position).decode())
+
+    def _shape(self, kind: str, text: str) -> _Shape:
+        (names,) = self.connection.execute("select json_keys(?)", [text]).fetchall()[0]
+        known = known_names(kind)
+        unknown = tuple(sorted(set(names) - known)) if known else ()
+        return _Shape(len(set(names)) < len(names), unknown)
+
+    def _verdicts(
+        self, block: Block, envelope: pa.Table, contents: pa.ChunkedArray
+    ) -> dict[int, tuple[str, str | None]]:
+        """Give reason and detail of the records whose content is wrong, by position."""
+        found: dict[int, tuple[str, str | None]] = {}
+        shapes = envelope.column("shape").to_numpy(zero_copy_only=False)
+        for shape in {s for s, one in self.shapes.items() if one.repeated}:
+            found |= dict.fromkeys(
+                np.flatnonzero(shapes == shape).tolist(), ("duplicate_key", None)
+            )
+        kinds = envelope.column("resource_type")
+        for position in self._suspects(block, envelope, contents) - found.keys():
+            verdict = self._look(block.record(position), kinds[position].as_py())
+            if verdict:
+                found[position] = verdict
+        return found
+
+    def _suspects(self, block: Block, envelope: pa.Table, contents: pa.ChunkedArray) -> set[int]:
+        """Give the positions of resources whose shape is to be looked at."""
+        kinds = pc.if_else(pc.is_null(envelope["reason"]), envelope["resource_type"], None)
+        clean = pa.array(self._clean(block, kinds))
+        found: set[int] = set()
+        for kind in pc.unique(kinds).drop_null().to_pylist():
+            rule = suspicion(kind, self.walks.get(kind, ()))
+            chosen = pc.equal(kinds, kind)
+            for rows, condition in (
+                (pc.and_(chosen, clean), rule.path),
+                (pc.and_not(chosen, clean), rule.anywhere),
+            ):
+                if condition and pc.any(rows).as_py():
+                    found |= self._chosen(contents, rows, condition)
+        return found
+
+    def _clean(self, block: Block, kinds: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+        """Tell which records stand in a text of one type without any suspicious pattern."""
+        clean, first = [], 0
+        for piece in block.pieces:
+            here = pc.unique(kinds.slice(first, len(piece))).drop_null().to_pylist()
+            patterns = suspicion(here[0], self.walks.get(here[0], ())).patterns if here else ()
+            good = len(here) == 1 and not any(piece.contains(pattern) for pattern in patterns)
+            clean.append(np.full(len(piece), good))
+            first += len(piece)
+        return np.concatenate(clean)
+
+    def _chosen(self, contents: pa.ChunkedArray, rows: pa.ChunkedArray, condition: str) -> set[int]:
+        columns = {"position": np.arange(len(rows)), "content": contents, "chosen": rows}
+        self.connection.register("chosen_records", pa.table(columns))
+        query = f"select position from chosen_records where chosen and ({condition})"
+        found = {row[0] for row in self.connection.execute(query).fetchall()}
+        self.connection.unregister("chosen_records")
+        return found
+
+    def _look(self, content: bytes, kind: str) -> tuple[str, str | None] | None:
+        try:
+            record = read_strictly(content.decode())
+        except LaxJsonError:
+            return "broken_json", None
+        found = mismatch(record, places(kind, self.walks.get(kind, ())), kind)
+        return ("structure_mismatch", found) if found else None
+
+
+def examine(connection: Connection, parts: Sequence[Part], walks: Mapping[str, Walks]) -> pa.Table:
+    """Give the envelopes of all records of files, in their order.
+
+    Args:
+        connection: A scratch connection.
+        parts: The files.
+        walks: What views walk, by resource type: there the shape of a record is judged.
     """
-    connection.execute(_CREATE)
-    signs = _insert(connection, parts)
-    documents = [
-        replace(part, document=True)
-        for part in parts
-        if _may_be_document(signs[part.received]) and _is_json(connection, part.path)
-    ]
-    _forget(connection, [part.received for part in documents])
-    signs.update(_insert(connection, documents))
-    ignored = {received for received, seen in signs.items() if _is_foreign(seen)}
-    _forget(connection, ignored)
-    whole = {part.received for part in documents}
-    return {
-        part.received: Examined(
-            "ignored" if part.received in ignored else "loaded", part.received in whole
+    examiner = _Examiner(connection, walks)
+    nothing = Block((spans(0, b"", []),))
+    found = [examiner.envelope(block) for block in blocks(parts)]
+    return pa.concat_tables(found or [examiner.envelope(nothing)]).unify_dictionaries()
+
+
+def _with_verdicts(envelope: pa.Table, found: dict[int, tuple[str, str | None]]) -> pa.Table:
+    """Enter reasons of records that have none."""
+    found = {n: one for n, one in found.items() if envelope.column("reason")[n].as_py() is None}
+    if not found:
+        return envelope
+    for index, name in enumerate(("reason", "detail")):
+        values = envelope.column(name).to_pylist()
+        for position, verdict in found.items():
+            values[position] = verdict[index]
+        at = envelope.schema.get_field_index(name)
+        envelope = envelope.set_column(at, name, pa.array(values, pa.string()))
+    return envelope
+
+
+def _with_unknown(envelope: pa.Table, shapes: dict[int, _Shape]) -> pa.Table:
+    """Enter the elements at the root that FHIR R4 does not have."""
+    unknown = {shape: list(one.unknown) for shape, one in shapes.items() if one.unknown}
+    seen = envelope.column("shape")
+    if unknown and pc.any(pc.is_in(seen, pa.array(list(unknown), pa.uint64()))).as_py():
+        values = [unknown.get(shape) for shape in seen.to_pylist()]
+        at = envelope.schema.get_field_index("unknown_elements")
+        envelope = envelope.set_column(
+            at, "unknown_elements", pa.array(values, pa.list_(pa.string()))
         )
-        for part in parts
-    }
-
-
-def _may_be_document(signs: set[str]) -> bool:
-    return "typed" not in signs and bool({"weak", "strong"} & signs)
-
-
-def _is_foreign(signs: set[str]) -> bool:
-    unlikely = "weak" not in signs or "plain" in signs
-    return bool(signs) and not {"typed", "strong"} & signs and unlikely
-
-
-def _insert(connection: Connection, parts: Sequence[Part]) -> dict[int, set[str]]:
-    """Add the records of files; give the signs that each file shows."""
-    signs: dict[int, set[str]] = {part.received: set() for part in parts}
-    for block in blocks(parts):
-        connection.register("block", block.envelope())
-        connection.execute(_EXAMINE)
-        connection.unregister("block")
-    if parts:
-        for received, sign in connection.execute(_SIGNS, [min(signs), max(signs)]).fetchall():
-            signs.get(received, set()).add(sign)
-    return signs
-
-
-def _forget(connection: Connection, received: Collection[int]) -> None:
-    if received:
-        connection.execute(
-            "delete from record where received in (select unnest(?))", [list(received)]
-        )
-
-
-def _is_json(connection: Connection, path: Path) -> bool:
-    """Whether a file of bounded size is one JSON value spread over lines."""
-    content = read_document(path)
-    if content is None:
-        return False
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return bool(connection.execute("select json_valid(?)", [text]).fetchall()[0][0])
-
-
-def with_content(connection: Connection, parts: Iterable[Part], query: str) -> Iterator[pa.Table]:
-    """Run a query over each block of the files: a relation `block` of received, line, content."""
-    for block in blocks(parts):
-        connection.register("block", block.with_bytes())
-        bounds = {"first": block.received[0], "last": block.received[-1]}
-        result = connection.sql(query, params=bounds).to_arrow_table()
-        connection.unregister("block")
-        if result.num_rows:
-            yield result
+    return envelope.drop_columns(["shape"])

@@ -118,6 +118,8 @@ class ViewDefinition(BaseModel):
     select: tuple[Select, ...] = Field(min_length=1)
     where: tuple[Condition, ...] = ()
     constant: tuple[ViewConstant, ...] = ()
+    discriminator: str | None = None
+    """Ours: path of what tells things apart that a feed tells under one id, see `index`."""
 
     @model_validator(mode="after")
     def _distinct_names(self) -> "ViewDefinition":

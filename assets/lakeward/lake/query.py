@@ -8,7 +8,6 @@ DuckDB extension (hospital networks download nothing). Which versions readers se
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 
 import duckdb
@@ -16,6 +15,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeward.core.errors import SpecError
+from lakeward.lake.derived import derived_views
 from lakeward.lake.evolution import may_lack_columns
 from lakeward.lake.tables import Lake, commit_stamp, newest_version, open_table, table_names
 
@@ -23,8 +23,6 @@ Connection = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error
 
 READER_FEATURES = frozenset({"timestampNtz"})
-RELATIONS = {"fhir_current": "raw_fhir__resource", "ledger": "ledger_entry"}
-"""Relations derived by SQL in `relations/*.sql`, and the table that each needs."""
 
 
 @dataclass(frozen=True)
@@ -144,11 +142,8 @@ def register(
         if name not in hidden
         and register_table(connection, lake, name, (pins or {}).get(name), schema=schema)
     ]
-    for name, table in RELATIONS.items():
-        if table in shown:
-            sql = resources.files("lakeward.lake").joinpath(f"relations/{name}.sql").read_text()
-            body = sql.replace("{schema}", schema)
-            connection.execute(f'create or replace view {schema}."{name}" as {body}')
+    for name, body in derived_views(shown, schema):
+        connection.execute(f'create or replace view {schema}."{name}" as {body}')
     if tables is None and "raw_fhir__resource" in shown:
         _register_types(connection, schema)
 

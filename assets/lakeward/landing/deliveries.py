@@ -56,8 +56,10 @@ def incomplete(landing: Path, source: str) -> list[date]:
 def land(landing: Path, source: str, paths: Sequence[Path], day: date) -> Delivery:
     """Copy files into landing as one complete delivery, marker last.
 
-    A file of the same name and content is left as it stands; one of the same name and other
-    content is put beside it under a name that carries its hash, so nothing is overwritten.
+    A folder keeps the folders in it. A file of the same name and content is left as it stands; one
+    of the same name and other content is put beside it under a name that carries its hash, so
+    nothing is overwritten. An export whose manifest differs from one that is there gets a folder
+    of its own, so that each manifest speaks of its own files.
 
     Raises:
         UsageError: A path does not exist or cannot be read, or landing cannot be written.
@@ -67,8 +69,9 @@ def land(landing: Path, source: str, paths: Sequence[Path], day: date) -> Delive
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARKER).unlink(missing_ok=True)
-        for file in files:
-            _place(file, folder)
+        place = folder / _own_folder(files, folder)
+        for file, name in files:
+            _place(file, place / name)
         (folder / MARKER).touch()
     except OSError as error:
         raise UsageError(
@@ -119,15 +122,20 @@ def _manifest(path: Path) -> Manifest | None:
         return None
 
 
-def _expand(paths: Sequence[Path]) -> list[Path]:
-    files: list[Path] = []
+def _expand(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """List the files of paths, each with its path in the delivery."""
+    files: list[tuple[Path, Path]] = []
     for path in paths:
         if not path.exists():
             raise UsageError(
                 str(path), "does not exist", "a file or folder", "check the path and try again"
             )
-        files += [p for p in sorted(path.rglob("*")) if p.is_file()] if path.is_dir() else [path]
-    unreadable = [f for f in files if not os.access(f, os.R_OK)]
+        below = [p for p in sorted(path.rglob("*")) if p.is_file()] if path.is_dir() else []
+        files += [(p, p.relative_to(path)) for p in below] or (
+            [] if path.is_dir() else [(path, Path(path.name))]
+        )
+    files = [(file, name) for file, name in files if name.name != MARKER]
+    unreadable = [file for file, _ in files if not os.access(file, os.R_OK)]
     if unreadable or not files:
         where = str(unreadable[0]) if unreadable else ", ".join(map(str, paths))
         what = "cannot be read" if unreadable else "holds no file"
@@ -135,13 +143,23 @@ def _expand(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _place(file: Path, folder: Path) -> None:
-    target = folder / file.name
+def _own_folder(files: Sequence[tuple[Path, Path]], folder: Path) -> str:
+    """Name the folder of an export whose manifest is another than the one that is there."""
+    held = folder / MANIFEST
+    for file, name in files:
+        if name == Path(MANIFEST) and held.is_file():
+            digest = hash_file(file)
+            return "" if hash_file(held) == digest else f"export-{digest[:8]}"
+    return ""
+
+
+def _place(file: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         digest = hash_file(file)
         if hash_file(target) == digest:
             return
-        target = folder / f"{file.stem}.{digest[:8]}{file.suffix}"
-    partial = folder / f".{target.name}.partial"
+        target = target.with_name(f"{file.stem}.{digest[:8]}{file.suffix}")
+    partial = target.with_name(f".{target.name}.partial")
     shutil.copyfile(file, partial)
     partial.replace(target)

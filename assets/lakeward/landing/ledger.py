@@ -16,6 +16,7 @@ from lakeward.core.paths import replayed
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import Column, Lake, Phi, TableSpec, arrow_schema, ensure_table, write
 from lakeward.landing.deliveries import Delivery, hash_file
+from lakeward.landing.promises import register_promises
 
 RECEIVED, SETTLED = 1, 2
 """Steps of an entry: the file was registered; what became of it is known."""
@@ -43,6 +44,7 @@ LEDGER_ENTRY = TableSpec(
             "transactionTime of the manifest: the export holds all changes up to here",
         ),
         Column("export_group", "VARCHAR", Phi.N, "What was exported: Group/<id>, Patient, system"),
+        Column("server_base", "VARCHAR", Phi.LK, "Base URL of the server that exported it"),
         Column("found", "BIGINT", Phi.N, "Records found: stored + duplicate + quarantined"),
         Column("stored", "BIGINT", Phi.N, "Records stored"),
         Column("duplicate", "BIGINT", Phi.N, "Records whose content was stored before"),
@@ -57,7 +59,8 @@ LEDGER_ENTRY = TableSpec(
 class LedgerFile:
     """A registered file: `file` is its path below landing, `received` its sequence number.
 
-    The last four say what the manifest of its delivery says of it, if there is one.
+    `promised` to `transaction_time` are what the manifest of its delivery says of it, if there is
+    one; `repeats` is the number of an earlier file with the same content.
     """
 
     source: str
@@ -70,6 +73,7 @@ class LedgerFile:
     kind: str | None = None
     promised_type: str | None = None
     transaction_time: datetime | None = None
+    repeats: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ def register(lake: Lake, landing: Path, arrived: Sequence[Delivery]) -> int:
     inherits what a manifest said of the file that it came from.
     """
     ensure_table(lake, LEDGER_ENTRY)
+    register_promises(lake, landing, arrived)
     rows: list[dict[str, object]] = []
     with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
         for source in dict.fromkeys(delivery.source for delivery in arrived):
@@ -107,19 +112,25 @@ def register(lake: Lake, landing: Path, arrived: Sequence[Delivery]) -> int:
     return len(rows)
 
 
-def pending(lake: Lake, source: str) -> list[LedgerFile]:
+def pending(lake: Lake, source: str, *, repeats: bool = False) -> list[LedgerFile]:
     """List the files of a source that are registered but not loaded, in order of arrival.
 
     All of them, whatever their day: loading out of order would make a later file's transaction
     hide an earlier one.
+
+    Args:
+        lake: Where the ledger lives.
+        source: Whose files.
+        repeats: With those whose content another file brought before.
     """
+    wanted = "" if repeats else " and repeats is null"
     with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
         rows = connection.execute(
             "select source, received, day, file, sha256, bytes, promised, kind, promised_type,"
-            " transaction_time from ("
+            " transaction_time, repeats from ("
             " select *, max(step) over (partition by source, received) as last_step"
             " from ledger_entry where source = ?)"
-            " where last_step = ? and repeats is null order by received",
+            f" where last_step = ?{wanted} order by received",
             [source, RECEIVED],
         ).fetchall()
     return [LedgerFile(*row) for row in rows]
@@ -145,11 +156,12 @@ waiting as (select * from entry where last_step = 1),
 loaded as (
     select w.* replace (
         c.found as found, c.stored as stored, c.duplicate as duplicate,
-        c.quarantined as quarantined, c.state as state,
+        c.quarantined as quarantined,
+        case when w.repeats is not null and c.stored = 0 then 'duplicate' else c.state end as state,
         coalesce(w.promised, c.promised) as promised, 2 as step
     )
     from waiting as w
-    join counts as c on w.received = c.received and w.repeats is null
+    join counts as c on w.received = c.received
 ),
 outcome as (
     select received, found from loaded
@@ -163,6 +175,7 @@ repeated as (
     )
     from waiting as w
     join outcome as o on w.repeats = o.received
+    where w.received not in (select received from loaded)
 )
 select * exclude (last_step) from loaded
 union all
@@ -249,6 +262,7 @@ def _promise(delivery: Delivery, path: Path) -> dict[str, object]:
         "promised_type": file.type,
         "transaction_time": manifest.transaction_time,
         "export_group": manifest.group,
+        "server_base": manifest.server_base,
     }
 
 

@@ -13,6 +13,10 @@ from lakeward.landing.sources import Source
 
 Load = Callable[[Lake, Path, Source, Sequence[LedgerFile]], list[FileCounts]]
 
+RETELLING = frozenset({"fhir"})
+"""Formats of which the same file again can change what is true: a resource without stamps that was
+told as A, B and A again is A. In the others a record is an event, which happens once."""
+
 BATCH_BYTES = 256 * 2**20
 """Files are committed together up to this size: 20,000 tiny files are not 20,000 commits."""
 
@@ -30,7 +34,7 @@ def load_pending(lake: Lake, landing: Path, source: Source, load: Load) -> list[
         Counts of the files loaded now, in order of arrival.
     """
     done: list[FileCounts] = []
-    for batch in _batches(pending(lake, source.name)):
+    for batch in _batches(pending(lake, source.name, repeats=source.format in RETELLING)):
         counts = load(lake, landing, source, batch)
         settle(lake, source.name, counts)
         done += counts

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lakeward.core.errors import SpecError
 
@@ -20,7 +20,9 @@ _ARRAYS: tuple[tuple[str, FileKind], ...] = (
     ("error", "outcome"),  # STU1 to STU3
     ("outcome", "outcome"),  # STU4
 )
-_GROUP = re.compile(r"/(Group/[A-Za-z0-9\-.]{1,64}|Patient)/\$export")
+_BASE = re.compile(r"(https?://[^?#]+?)(?:/Group/[^/?#]+|/Patient)?/(?:\$|%24)export")
+_GROUP = re.compile(r"/(Group/[A-Za-z0-9\-.]{1,64}|Patient)/(?:\$|%24)export")
+_TYPE = re.compile(r"[A-Z][A-Za-z]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,21 @@ class Manifest:
         found = _GROUP.search(urlsplit(self.request_url).path)
         return found.group(1) if found else "system"
 
+    @property
+    def asked_types(self) -> tuple[str, ...]:
+        """Give the resource types that the request asked for; none when it asked for all."""
+        query = parse_qsl(urlsplit(self.request_url or "").query)
+        names = [n.strip() for key, value in query if key == "_type" for n in value.split(",")]
+        return tuple(dict.fromkeys(name for name in names if _TYPE.fullmatch(name)))
+
+    @property
+    def server_base(self) -> str | None:
+        """Give the base URL of the server that was asked, from the request."""
+        if self.request_url is None:
+            return None
+        found = _BASE.match(self.request_url)
+        return found.group(1) if found else None
+
     def file(self, name: str) -> ManifestFile | None:
         """Find a file by the name under which it lies in a delivery."""
         return next((f for f in self.files if f.name == name), None)
@@ -92,7 +109,7 @@ def parse_manifest(data: Any, where: str) -> Manifest:
     Raises:
         SpecError: It is no manifest; the text names the property, not its value.
     """
-    if not isinstance(data, Mapping) or not isinstance(data.get("output"), list):
+    if not isinstance(data, Mapping) or not _is_manifest(data):
         raise SpecError(where, "is no bulk export manifest", "an object with `output`")
     return Manifest(
         transaction_time=_instant(data.get("transactionTime")),
@@ -109,6 +126,13 @@ def parse_manifest(data: Any, where: str) -> Manifest:
         organized_by=_text(data.get("outputOrganizedBy")),
         next_url=_next(data.get("link") or []),
     )
+
+
+def _is_manifest(data: Mapping[str, Any]) -> bool:
+    """A published or submitted manifest may have no `output`; then others give it away."""
+    if "output" in data:
+        return isinstance(data["output"], list)
+    return "transactionTime" in data and "requiresAccessToken" in data
 
 
 def _file(entry: Any, kind: FileKind, where: str) -> ManifestFile:

@@ -13,6 +13,7 @@ from lakeward.assets.landing import delivery_assets, ledger_asset
 from lakeward.assets.outbox import outbox_assets, site_asset
 from lakeward.assets.quarantine import quarantine_asset
 from lakeward.assets.raw import FORMATS, raw_assets
+from lakeward.assets.truth import truth_asset
 from lakeward.assets.units import unit_assets
 from lakeward.core.settings import Settings, load_settings
 from lakeward.fhir.bulk.clock import Clock
@@ -42,6 +43,7 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
             ledger_asset([dg.AssetKey(each.raw.name) for each in FORMATS]),
             quarantine_asset(),
             *flat_assets(settings.home),
+            truth_asset(),
             *unit_assets(days),
             *outbox_assets(days),
             site_asset(days),

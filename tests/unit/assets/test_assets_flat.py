@@ -54,7 +54,13 @@ def flatten_in_dagster(settings: Settings) -> tuple[dg.ExecuteInProcessResult, s
     """Run the step of all flat FHIR tables as the definitions have it; give its asset keys."""
     defs = build_defs(settings)
     graph = defs.resolve_asset_graph()
-    keys = {k for k in graph.get_all_asset_keys() if k.to_user_string().startswith("fhir__")}
+    keys = {
+        k
+        for k in graph.get_all_asset_keys()
+        if k.to_user_string().startswith(
+            ("fhir__", "fhir_discriminator", "fhir_identifier", "fhir_reference")
+        )
+    }
     job = defs.resolve_implicit_global_asset_job_def()
     result = job.execute_in_process(
         asset_selection=sorted(keys), instance=dg.DagsterInstance.ephemeral(), raise_on_error=False

@@ -4,7 +4,7 @@ from lakeward.assets.lineage import tables_read_by
 from lakeward.contracts import load_contracts
 from lakeward.core.settings import Settings, exported
 from lakeward.lake.dbt import _parse
-from lakeward.lake.query import RELATIONS
+from lakeward.lake.derived import RELATIONS
 
 
 def test_the_graph_read_from_files_is_that_of_dbts_manifest(settings: Settings) -> None:
@@ -20,7 +20,8 @@ def test_the_graph_read_from_files_is_that_of_dbts_manifest(settings: Settings) 
         found: set[str] = set()
         for parent in manifest.parent_map[unique_id]:
             if parent in sources:
-                found.add(RELATIONS.get(sources[parent], sources[parent]))
+                name = sources[parent]
+                found |= RELATIONS[name].tables() if name in RELATIONS else {name}
             elif parent in models:
                 found |= {models[parent]} if models[parent] in stored else tables(parent)
         return found

@@ -4,14 +4,17 @@ import gzip
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lakeward.core.errors import RetryableError
 from lakeward.core.settings import Settings
-from lakeward.fhir import ingest, lines
+from lakeward.fhir import facts, ingest, lines
+from lakeward.fhir.facts import unknown_elements
 from lakeward.fhir.ingest import RAW, load
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
@@ -70,6 +73,10 @@ BAD = {
     b'{"resourceType":"Patient","id":"a/b"}': "illegal_id",
     b'{"resourceType":"Patient","id":"' + b"x" * 65 + b'"}': "illegal_id",
     b'{"resourceType":"Patient","id":"x","name":"\xff"}': "invalid_utf8",
+    b'{"resourceType":"Patient","id":"x","name":{"family":"x"}}': "structure_mismatch",
+    b'{"resourceType":"Patient","id":"x","id":"y"}': "duplicate_key",
+    b'{"resourceType":"Patient","id":"x",}': "broken_json",
+    b'{"resourceType":"Patient","id":"x","multipleBirthInteger":NaN}': "broken_json",
 }
 
 
@@ -168,6 +175,208 @@ def test_duplicates_are_counted_within_and_across_loads(
     assert winner == [(2, 2)]
 
 
+def exported(file: LedgerFile, kind: str | None = "output", type_: str | None = None) -> LedgerFile:
+    """Give a file as a manifest lists it."""
+    return replace(file, kind=kind, promised_type=type_)
+
+
+ODD = b'{"resourceType":"Device","id":"d"}'
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "promised", "rejected"),
+    [
+        ("a.ndjson", "output", "Patient", 1),
+        ("a.ndjson", "output", None, 0),  # organized by patient: of many types
+        ("Device.ndjson", "output", "Patient", 1),  # the manifest binds, not the name
+        ("Patient.000.ndjson.gz", None, None, 1),
+        ("Device.ndjson", None, None, 0),  # hardly a device in it: the name is not meant so
+        ("patients.ndjson", None, None, 0),
+        ("a.ndjson", "outcome", "Patient", 3),
+        ("a.ndjson", "deleted", None, 3),
+    ],
+)
+def test_a_resource_of_another_type_than_the_file_promises(
+    lake: Lake,
+    landing: Path,
+    source: Source,
+    name: str,
+    kind: str | None,
+    promised: str | None,
+    rejected: int,
+) -> None:
+    file = entry(landing, 1, f"ehr_fhir/d/{name}", b"\n".join([GOOD, ODD, patient(2)]))
+    counts = load(lake, landing, source, [exported(file, kind, promised)])
+    assert counts == [FileCounts(1, 3, 3 - rejected, 0, rejected, "loaded")]
+    found = query(lake, "select distinct reason from quarantine")
+    assert found == ([("wrong_resource_type",)] if rejected else [])
+
+
+DELETION = {
+    "resourceType": "Bundle",
+    "type": "transaction",
+    "entry": [{"request": {"method": "DELETE", "url": "Patient/p1"}}],
+}
+HEADER = {"resourceType": "Parameters", "parameter": [{"name": "header"}]}
+OUTCOME = {"resourceType": "OperationOutcome", "issue": []}
+
+
+@pytest.mark.parametrize("resource", [DELETION, HEADER, OUTCOME], ids=lambda r: r["resourceType"])
+def test_types_that_have_no_id_are_known_by_their_content(
+    lake: Lake, landing: Path, source: Source, resource: dict[str, Any]
+) -> None:
+    line = json.dumps(resource).encode()
+    named = json.dumps({**resource, "id": "x"}).encode()
+    content = b"\n".join([line, named, line])
+    counts = load(lake, landing, source, [entry(landing, 1, "ehr_fhir/d/a.ndjson", content)])
+    assert counts == [FileCounts(1, 3, 2, 1, 0, "loaded")]
+    ids = query(lake, f"select id from {RAW.name} order by line")
+    assert ids == [(hashlib.sha256(line).hexdigest(),), ("x",)]
+
+
+def bundle(*entries: dict[str, Any], indent: int | None = 1) -> bytes:
+    resource = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+    return json.dumps(resource, indent=indent).encode()
+
+
+@pytest.mark.parametrize("indent", [1, None])
+def test_each_entry_of_a_bundle_file_is_a_record(
+    lake: Lake, landing: Path, source: Source, indent: int | None
+) -> None:
+    content = bundle(
+        {"fullUrl": "urn:x", "resource": json.loads(GOOD)},
+        {"resource": {"resourceType": "Patient"}},
+        {"resource": json.loads(patient(2))},
+        {"resource": json.loads(GOOD)},
+        indent=indent,
+    )
+    file = entry(landing, 1, "ehr_fhir/d/bundle.json", content)
+    assert load(lake, landing, source, [file]) == [FileCounts(1, 4, 2, 1, 1, "loaded")]
+    rows = query(lake, f"select line, byte_offset, id, resource from {RAW.name} order by line")
+    assert [(line, id_) for line, _, id_, _ in rows] == [(1, "p1"), (3, "p2")]
+    for _, start, _, text in rows:
+        assert content[start:].startswith(text.encode())
+    bad = query(lake, "select place, position, byte_offset, content from quarantine")
+    ((place, position, start, raw),) = bad
+    assert (place, position) == ("entry 2", 2)
+    assert content[start:].startswith(raw)
+    assert json.loads(raw) == {"resourceType": "Patient"}
+
+
+def test_a_bundle_that_deletes_is_kept_whole_beside_its_entries(
+    lake: Lake, landing: Path, source: Source
+) -> None:
+    content = bundle({"resource": json.loads(GOOD)}, *DELETION["entry"])
+    files = [
+        entry(landing, 1, "ehr_fhir/d/a.json", content),
+        entry(landing, 2, "ehr_fhir/d/empty.json", b'{"resourceType":"Bundle"}'),
+    ]
+    counts = load(lake, landing, source, files)
+    assert [(c.found, c.stored) for c in counts] == [(2, 2), (1, 1)]
+    rows = query(
+        lake, f"select received, line, resource_type from {RAW.name} order by received, line"
+    )
+    assert rows == [(1, 0, "Bundle"), (1, 1, "Patient"), (2, 0, "Bundle")]
+    assert query(lake, f"select resource from {RAW.name} where line = 0 and received = 1") == [
+        (content.decode(),)
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.ndjson", "a.json"])
+def test_a_line_of_an_ndjson_file_is_never_cut_up(
+    lake: Lake, landing: Path, source: Source, name: str
+) -> None:
+    line = bundle({"resource": json.loads(GOOD)}, indent=None)
+    content = line if name == "a.ndjson" else line + b"\n" + patient(2)
+    load(lake, landing, source, [entry(landing, 1, f"ehr_fhir/d/{name}", content)])
+    assert query(lake, f"select resource_type, resource from {RAW.name} where line = 1") == [
+        ("Bundle", line.decode())
+    ]
+
+
+def test_shape_is_judged_where_a_view_of_the_home_walks(
+    lake: Lake, landing: Path, source: Source, tmp_path: Path
+) -> None:
+    line = json.dumps(
+        {"resourceType": "Basic", "id": "b", "code": {"coding": {"code": "x"}}}
+    ).encode()
+    folder = tmp_path / "views"
+    folder.mkdir()
+    view = {"resourceType": "ViewDefinition", "name": "basic", "resource": "Basic"}
+    column = {"name": "code", "path": "code.coding.code", "collection": True}
+    definition = view | {"status": "active", "select": [{"column": [column]}]}
+    (folder / "basic.json").write_text(json.dumps(definition))
+    files = [entry(landing, n, f"ehr_fhir/d/{n}", line + b" " * n) for n in (1, 2)]
+    (before,) = load(lake, landing, source, files[:1])
+    (after,) = load(lake, landing, source, files[1:], folder)
+    assert (before.stored, after.quarantined) == (1, 1)
+    assert query(lake, "select reason, detail from quarantine") == [
+        ("structure_mismatch", "Basic.code.coding: is not a list")
+    ]
+    (folder / "basic.json").write_text("{}")
+    (third,) = load(lake, landing, source, [entry(landing, 3, "3", patient(3))], folder)
+    assert third.stored == 1  # a faulty view stops the flat tables, not the way into raw
+
+
+def test_unknown_elements_are_kept_and_counted(
+    lake: Lake, landing: Path, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = [
+        patient(1, nickname="x", _birthDate={"extension": []}),
+        patient(2, nickname="y", **{"Jane Doe": 1}),
+        patient(3, extension=[{"nickname": 1}]),
+        b'{"resourceType":"Novel","id":"n","x":1}',
+    ]
+    load(lake, landing, source, [entry(landing, 1, "a", b"\n".join(content))])
+    assert unknown_elements(lake) == {
+        "unknown_element/Patient.nickname": 2,
+        "unknown_element/Patient.(no legal name)": 1,
+    }
+    monkeypatch.setattr(facts, "SHOWN", 1)
+    assert unknown_elements(lake) == {"unknown_element/Patient.nickname": 2}
+    (kept,) = query(lake, f"select resource from {RAW.name} where id = 'p1'")
+    assert kept == (content[0].decode(),)
+
+
+FIDELITY = (
+    '{"resourceType":"Observation","id":"o","status":"final","code":{"text":"\\u00e9\\/"},'
+    '"modifierExtension":[{"url":"u","valueDecimal":1.10}],"issued":"2015-02-07T13:28:17.2390+02:00",'
+    '"_status":{"extension":[{"url":"u","valueString":" x "}]},"contained":[{"resourceType":'
+    '"Patient","id":"c"}],"valueQuantity":{"value":100.0},"component":[{"code":{},'
+    '"valueQuantity":{"value":1e-2}},{"code":{},"valueQuantity":{"value":0.010000000000000000001}}]}'
+)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_resource_is_kept_to_the_letter(
+    lake: Lake, landing: Path, source: Source, start: str, end: str, packed: bool
+) -> None:
+    content = f"{start}{FIDELITY}{end}".encode()
+    content = gzip.compress(content) if packed else content
+    load(lake, landing, source, [entry(landing, 1, "ehr_fhir/d/Observation.ndjson", content)])
+    assert query(lake, f"select resource, content_sha256 from {RAW.name}") == [
+        (FIDELITY, hashlib.sha256(FIDELITY.encode()).hexdigest())
+    ]
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_stored(
+    lake: Lake, landing: Path, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = entry(landing, 1, "a", GOOD)
+    find = ingest.find_duplicates
+
+    def change(*args: Any) -> Any:
+        (landing / "a").write_bytes(patient(1, active=True))
+        return find(*args)
+
+    monkeypatch.setattr(ingest, "find_duplicates", change)
+    with pytest.raises(RetryableError, match="changed while it was read"):
+        load(lake, landing, source, [file])
+    assert query(lake, f"select count(*) from {RAW.name}") == [(0,)]
+
+
 def delivered(landing: Path) -> list[LedgerFile]:
     contents = [
         GOOD + b"\n{broken\n" + patient(2),
@@ -261,20 +470,37 @@ def test_envelope_of_a_resource(lake: Lake, landing: Path, source: Source) -> No
     ]
 
 
-@pytest.mark.parametrize(
-    ("folder", "found"),
-    [("synthea-100-patients", 38_472), ("bulk-10-patients", 7_160), ("r4-spec-examples", 705)],
-)
+MISMATCHES = {
+    "nhs-bars-1.4.0": {
+        "Endpoint.header: is not a list",
+        "HealthcareService.providedBy: is a list",
+        "ServiceRequest.basedOn: is not a list",
+    }
+}
+"""Shapes that are wrong in the published data."""
+
+FOLDERS = ["bulk-10-patients", "bulk-manifest-examples", "nhs-bars-1.4.0", "r4-spec-examples"]
+
+
+@pytest.mark.parametrize("folder", [*FOLDERS, "synthea-100-patients"])
 def test_third_party_folders_lose_no_line(
-    lake: Lake, shared: Path, source: Source, folder: str, found: int
+    lake: Lake, shared: Path, source: Source, folder: str
 ) -> None:
     root = shared / "fhir" / folder
+    paths = sorted(path for path in root.rglob("*") if path.is_file())
     files = [
-        LedgerFile("ehr_fhir", n + 1, date(2026, 1, 5), path.name, "", 0, None)
-        for n, path in enumerate(sorted(root.glob("*.ndjson")))
+        LedgerFile("ehr_fhir", n, date(2026, 1, 5), path.relative_to(root).as_posix(), "", 0, None)
+        for n, path in enumerate(paths, start=1)
     ]
     counts = load(lake, root, source, files)
-    assert sum(c.found for c in counts) == found
     assert balanced(counts)
+    for path, count in zip(paths, counts, strict=True):
+        lines_ = [line for line in path.read_bytes().split(b"\n") if line.strip()]
+        if path.suffix == ".ndjson" and count.state == "loaded":
+            assert count.found == len(lines_), path.name
+        if path.suffix == ".ndjson":
+            assert count.state == ("ignored" if path.name == "log.ndjson" else "loaded")
     (total,) = query(lake, f"select count(*) from {RAW.name}")
     assert total == (sum(c.stored for c in counts),)
+    mismatches = query(lake, "select distinct detail from quarantine where reason like 'struct%'")
+    assert {detail for (detail,) in mismatches} == MISMATCHES.get(folder, set())

@@ -1,20 +1,9 @@
--- The winning version of every FHIR resource; one row per (source, resource_type, id).
--- Order: full before SUBSETTED, later lastUpdated, higher numeric versionId, later delivery and line.
+-- The winning version of every FHIR resource, deleted ones gone; one row per (source, resource_type,
+-- id), or per discriminator where an id stands for different things.
 select
-    source, resource_type, id, version_id, last_updated, content_sha256,
-    received, line, file, resource
-from (
-    select
-        *,
-        row_number() over (
-            partition by source, resource_type, id
-            order by
-                is_subsetted asc,
-                last_updated desc nulls last,
-                try_cast(version_id as bigint) desc nulls last,
-                received desc,
-                line desc
-        ) as version_rank
-    from {schema}.raw_fhir__resource
-)
-where version_rank = 1
+    v.source, v.resource_type, v.id, v.version_id, v.last_updated, v.content_sha256,
+    v.received, v.line, v.file, v.discriminator, r.resource
+from {schema}.fhir_version as v
+join {schema}.raw_fhir__resource as r
+    using (source, resource_type, id, received, line, content_sha256)
+where v.is_current

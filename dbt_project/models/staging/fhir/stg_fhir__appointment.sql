@@ -7,10 +7,11 @@ with identifiers as (
             i.source,
             i.received,
             i.line,
+            i.id,
             coalesce(known.authority, i.system, i.source) as authority,
             i.value,
             row_number() over (
-                partition by i.source, i.received, i.line
+                partition by i.source, i.received, i.line, i.id
                 order by case when known.identifier_type = 'APPT' then 0 else 1 end, i.ordinal
             ) as identifier_rank
         from {{ source('lake', 'fhir__appointment_identifier') }} as i
@@ -25,28 +26,43 @@ patients as (
         source,
         received,
         line,
+        id,
         min(patient_id) as patient_resource_id,
         max(case when status = 'accepted' then 1 else 0 end) = 1 as is_accepted
-    from {{ source('lake', 'fhir__appointment_participant') }}
+    from (
+        select
+            p.source,
+            p.received,
+            p.line,
+            p.id,
+            p.status,
+            coalesce(p.patient_id, named.target_id) as patient_id
+        from {{ source('lake', 'fhir__appointment_participant') }} as p
+        left join {{ ref('stg_fhir__reference') }} as named
+            on {{ same_version('named', 'p', 'Appointment') }}
+            and named.element = 'participant.actor'
+            and named.ordinal = p.ordinal
+            and named.target_type = 'Patient'
+    )
     where patient_id is not null
-    group by source, received, line
+    group by source, received, line, id
 )
 
 select
     {{ fhir_envelope('a') }},
     {{ fhir_order('a') }} as statement_order,
-    {{ fhir_version_order('a') }} as version_order,
-    winner.line is not null as is_current,
+    {{ fhir_version_order('winner') }} as version_order,
+    winner.is_current,
     a.content_sha256,
     a.version_id,
     coalesce(i.authority, a.source) as appointment_authority,
     coalesce(i.value, a.id) as appointment_id,
     coalesce(a.patient_id, p.patient_resource_id) as patient_resource_id,
     coalesce(p.is_accepted, false) as is_accepted_by_patient,
-    a.practitioner_id as practitioner_resource_id,
-    a.location_id as location_resource_id,
-    a.slot_id as slot_resource_id,
-    a.based_on_id as service_request_resource_id,
+    coalesce(a.practitioner_id, {{ named_id(ref('stg_fhir__reference'), 'a', 'Appointment', 'participant.actor', 'Practitioner') }}) as practitioner_resource_id,
+    coalesce(a.location_id, {{ named_id(ref('stg_fhir__reference'), 'a', 'Appointment', 'participant.actor', 'Location') }}) as location_resource_id,
+    coalesce(a.slot_id, {{ named_id(ref('stg_fhir__reference'), 'a', 'Appointment', 'slot', 'Slot') }}) as slot_resource_id,
+    coalesce(a.based_on_id, {{ named_id(ref('stg_fhir__reference'), 'a', 'Appointment', 'basedOn', 'ServiceRequest') }}) as service_request_resource_id,
     {{ mapped('status', 'a.status') }} as appointment_status,
     a.status as status_code,
     a.cancelation_reason_code as cancel_reason_code,
@@ -59,12 +75,9 @@ select
     a.created_at as booked_at
 from {{ source('lake', 'fhir__appointment') }} as a
 left join identifiers as i
-    on i.source = a.source and i.received = a.received and i.line = a.line
+    on i.source = a.source and i.received = a.received and i.line = a.line and i.id = a.id
 left join patients as p
-    on p.source = a.source and p.received = a.received and p.line = a.line
-left join {{ source('lake', 'fhir_current') }} as winner
-    on winner.source = a.source
-    and winner.received = a.received
-    and winner.line = a.line
-    and winner.resource_type = 'Appointment'
+    on p.source = a.source and p.received = a.received and p.line = a.line and p.id = a.id
+inner join {{ ref('stg_fhir__version') }} as winner
+    on {{ same_version('winner', 'a', 'Appointment') }}
 {{ join_code_map(ref('code_map_appointment_status'), 'status', 'a.source', 'a.status') }}

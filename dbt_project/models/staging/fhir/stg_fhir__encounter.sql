@@ -7,10 +7,11 @@ with identifiers as (
             i.source,
             i.received,
             i.line,
+            i.id,
             coalesce(known.authority, i.system, i.source) as authority,
             i.value,
             row_number() over (
-                partition by i.source, i.received, i.line order by i.ordinal
+                partition by i.source, i.received, i.line, i.id order by i.ordinal
             ) as identifier_rank
         from {{ source('lake', 'fhir__encounter_identifier') }} as i
         left join {{ ref('identifier_system') }} as known on known.system = i.system
@@ -26,14 +27,30 @@ attenders as (
             source,
             received,
             line,
+            id,
             individual_id,
             row_number() over (
-                partition by source, received, line
+                partition by source, received, line, id
                 order by
                     case type_code when 'ATND' then 0 when 'PPRF' then 1 else 2 end,
                     ordinal
             ) as participant_rank
-        from {{ source('lake', 'fhir__encounter_participant') }}
+        from (
+            select
+                p.source,
+                p.received,
+                p.line,
+                p.id,
+                p.ordinal,
+                p.type_code,
+                coalesce(p.individual_id, named.target_id) as individual_id
+            from {{ source('lake', 'fhir__encounter_participant') }} as p
+            left join {{ ref('stg_fhir__reference') }} as named
+                on {{ same_version('named', 'p', 'Encounter') }}
+                and named.element = 'participant.individual'
+                and named.ordinal = p.ordinal
+                and named.target_type = 'Practitioner'
+        )
         where individual_id is not null
     )
     where participant_rank = 1
@@ -42,16 +59,16 @@ attenders as (
 select
     {{ fhir_envelope('e') }},
     {{ fhir_order('e') }} as statement_order,
-    {{ fhir_version_order('e') }} as version_order,
-    winner.line is not null as is_current,
+    {{ fhir_version_order('winner') }} as version_order,
+    winner.is_current,
     e.received,
     e.line,
     e.content_sha256,
     e.version_id,
     i.authority as visit_number_authority,
     i.value as visit_number,
-    e.appointment_id as appointment_resource_id,
-    e.patient_id as patient_resource_id,
+    coalesce(e.appointment_id, {{ named_id(ref('stg_fhir__reference'), 'e', 'Encounter', 'appointment', 'Appointment') }}) as appointment_resource_id,
+    coalesce(e.patient_id, {{ named_id(ref('stg_fhir__reference'), 'e', 'Encounter', 'subject', 'Patient') }}) as patient_resource_id,
     t.individual_id as practitioner_resource_id,
     e.status,
     {{ mapped('class', 'e.class_code') }} as visit_class,
@@ -69,13 +86,10 @@ select
     e.discharge_disposition_code
 from {{ source('lake', 'fhir__encounter') }} as e
 left join identifiers as i
-    on i.source = e.source and i.received = e.received and i.line = e.line
+    on i.source = e.source and i.received = e.received and i.line = e.line and i.id = e.id
 left join attenders as t
-    on t.source = e.source and t.received = e.received and t.line = e.line
-left join {{ source('lake', 'fhir_current') }} as winner
-    on winner.source = e.source
-    and winner.received = e.received
-    and winner.line = e.line
-    and winner.resource_type = 'Encounter'
+    on t.source = e.source and t.received = e.received and t.line = e.line and t.id = e.id
+inner join {{ ref('stg_fhir__version') }} as winner
+    on {{ same_version('winner', 'e', 'Encounter') }}
 {{ join_code_map(ref('code_map_visit_class'), 'class', 'e.source', 'e.class_code') }}
 {{ join_code_map(ref('code_map_discharge_disposition'), 'disposition', 'e.source', 'e.discharge_disposition_code') }}

@@ -3,8 +3,13 @@ select
     {{ fhir_envelope('l') }},
     l.ordinal,
     l.status,
-    l.location_id as location_resource_id,
+    coalesce(l.location_id, named.target_id) as location_resource_id,
     l.period_start_at,
     l.period_end_at
-from {{ current_version(source('lake', 'fhir__encounter_location'), source('lake', 'fhir_current'), 'Encounter') }} as l
-where l.location_id is not null
+from {{ current_version(source('lake', 'fhir__encounter_location'), ref('stg_fhir__version'), 'Encounter') }} as l
+left join {{ ref('stg_fhir__reference') }} as named
+    on {{ same_version('named', 'l', 'Encounter') }}
+    and named.element = 'location.location'
+    and named.ordinal = l.ordinal
+    and named.target_type = 'Location'
+where coalesce(l.location_id, named.target_id) is not null

@@ -7,10 +7,11 @@ with identifiers as (
             i.source,
             i.received,
             i.line,
+            i.id,
             coalesce(known.authority, i.system, i.source) as authority,
             i.value,
             row_number() over (
-                partition by i.source, i.received, i.line
+                partition by i.source, i.received, i.line, i.id
                 order by case when known.identifier_type = 'LOC' then 0 else 1 end, i.ordinal
             ) as identifier_rank
         from {{ source('lake', 'fhir__location_identifier') }} as i
@@ -23,11 +24,11 @@ with identifiers as (
 select
     {{ fhir_envelope('l') }},
     {{ fhir_order('l') }} as statement_order,
-    {{ fhir_version_order('l') }} as version_order,
-    winner.line is not null as is_current,
+    {{ fhir_version_order('winner') }} as version_order,
+    winner.is_current,
     coalesce(i.authority, l.source) as facility,
     coalesce(i.value, l.id) as location_code,
-    l.part_of_id as part_of_resource_id,
+    coalesce(l.part_of_id, {{ named_id(ref('stg_fhir__reference'), 'l', 'Location', 'partOf', 'Location') }}) as part_of_resource_id,
     l.name,
     l.phone,
     l.status as master_status,
@@ -36,10 +37,7 @@ select
     l.physical_type_code as location_type
 from {{ source('lake', 'fhir__location') }} as l
 left join identifiers as i
-    on i.source = l.source and i.received = l.received and i.line = l.line
-left join {{ source('lake', 'fhir_current') }} as winner
-    on winner.source = l.source
-    and winner.received = l.received
-    and winner.line = l.line
-    and winner.resource_type = 'Location'
+    on i.source = l.source and i.received = l.received and i.line = l.line and i.id = l.id
+inner join {{ ref('stg_fhir__version') }} as winner
+    on {{ same_version('winner', 'l', 'Location') }}
 {{ join_code_map(ref('code_map_bed_status'), 'bed', 'l.source', 'l.operational_status_code') }}

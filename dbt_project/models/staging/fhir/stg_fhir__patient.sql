@@ -25,7 +25,7 @@ patients as (
         coalesce(b.identifier_authority, p.source) as own_authority,
         coalesce(b.identifier_type, 'FHIR') as own_type,
         coalesce(b.identifier_value, p.id) as own_value
-    from {{ current_version(source('lake', 'fhir__patient'), source('lake', 'fhir_current'), 'Patient') }} as p
+    from {{ current_version(source('lake', 'fhir__patient'), ref('stg_fhir__version'), 'Patient') }} as p
     left join best as b on b.source_system = p.source and b.resource_id = p.id
 )
 

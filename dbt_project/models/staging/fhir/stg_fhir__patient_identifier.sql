@@ -7,7 +7,7 @@ select
     coalesce({{ mapped('kind', 'i.type_code') }}, known.identifier_type, 'unknown') as identifier_type,
     i.value as identifier_value,
     case when known.system is not null then 0 else 1 end as authority_rank
-from {{ current_version(source('lake', 'fhir__patient_identifier'), source('lake', 'fhir_current'), 'Patient') }} as i
+from {{ current_version(source('lake', 'fhir__patient_identifier'), ref('stg_fhir__version'), 'Patient') }} as i
 left join {{ ref('identifier_system') }} as known on known.system = i.system
 {{ join_code_map(ref('code_map_identifier_type'), 'kind', 'i.source', 'i.type_code') }}
 where

@@ -8,4 +8,4 @@ select
     p.family_name,
     p.given_names,
     coalesce(p.name_text, concat_ws(' ', p.prefix, p.given_names, p.family_name)) as display_name
-from {{ current_version(source('lake', 'fhir__practitioner'), source('lake', 'fhir_current'), 'Practitioner') }} as p
+from {{ current_version(source('lake', 'fhir__practitioner'), ref('stg_fhir__version'), 'Practitioner') }} as p

@@ -5,11 +5,12 @@ with identifiers as (
         i.source,
         i.received,
         i.line,
+        i.id,
         coalesce(known.authority, i.system, i.source) as authority,
         coalesce(i.type_code, known.identifier_type) as identifier_type,
         i.value,
         row_number() over (
-            partition by i.source, i.received, i.line, coalesce(i.type_code, known.identifier_type)
+            partition by i.source, i.received, i.line, i.id, coalesce(i.type_code, known.identifier_type)
             order by i.ordinal
         ) as identifier_rank
     from {{ source('lake', 'fhir__service_request_identifier') }} as i
@@ -22,6 +23,7 @@ numbers as (
         source,
         received,
         line,
+        id,
         max(case when identifier_type = 'PLAC' then authority end) as placer_authority,
         max(case when identifier_type = 'PLAC' then value end) as placer_number,
         max(case when identifier_type = 'FILL' then authority end) as filler_authority,
@@ -30,14 +32,14 @@ numbers as (
         max(case when identifier_type = 'RREF' then value end) as referral_id
     from identifiers
     where identifier_rank = 1
-    group by source, received, line
+    group by source, received, line, id
 )
 
 select
     {{ fhir_envelope('r') }},
     {{ fhir_order('r') }} as statement_order,
-    {{ fhir_version_order('r') }} as version_order,
-    winner.line is not null as is_current,
+    {{ fhir_version_order('winner') }} as version_order,
+    winner.is_current,
     r.content_sha256,
     n.placer_authority,
     n.placer_number,
@@ -46,10 +48,10 @@ select
     n.referral_authority,
     n.referral_id,
     n.referral_id is not null or r.category_code in ('referral', '3457005') as is_referral,
-    r.patient_id as patient_resource_id,
-    r.encounter_id as encounter_resource_id,
-    r.requester_id as requester_resource_id,
-    r.based_on_id as based_on_resource_id,
+    coalesce(r.patient_id, {{ named_id(ref('stg_fhir__reference'), 'r', 'ServiceRequest', 'subject', 'Patient') }}) as patient_resource_id,
+    coalesce(r.encounter_id, {{ named_id(ref('stg_fhir__reference'), 'r', 'ServiceRequest', 'encounter', 'Encounter') }}) as encounter_resource_id,
+    coalesce(r.requester_id, {{ named_id(ref('stg_fhir__reference'), 'r', 'ServiceRequest', 'requester', 'Practitioner') }}) as requester_resource_id,
+    coalesce(r.based_on_id, {{ named_id(ref('stg_fhir__reference'), 'r', 'ServiceRequest', 'basedOn', 'ServiceRequest') }}) as based_on_resource_id,
     r.status as status_code,
     {{ mapped('status', 'r.status') }} as order_status,
     r.intent,
@@ -69,12 +71,9 @@ select
     r.occurrence_end_at as expires_at
 from {{ source('lake', 'fhir__service_request') }} as r
 left join numbers as n
-    on n.source = r.source and n.received = r.received and n.line = r.line
-left join {{ source('lake', 'fhir_current') }} as winner
-    on winner.source = r.source
-    and winner.received = r.received
-    and winner.line = r.line
-    and winner.resource_type = 'ServiceRequest'
+    on n.source = r.source and n.received = r.received and n.line = r.line and n.id = r.id
+inner join {{ ref('stg_fhir__version') }} as winner
+    on {{ same_version('winner', 'r', 'ServiceRequest') }}
 {{ join_code_map(ref('code_map_order_status'), 'status', 'r.source', 'r.status') }}
 {{ join_code_map(ref('code_map_priority'), 'priority', 'r.source', 'r.priority') }}
 {{ join_code_map(ref('code_map_order_category'), 'category', 'r.source', 'r.category_code') }}

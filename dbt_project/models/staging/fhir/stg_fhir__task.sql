@@ -3,14 +3,19 @@
 select
     {{ fhir_envelope('t') }},
     {{ fhir_order('t') }} as statement_order,
-    {{ fhir_version_order('t') }} as version_order,
-    winner.line is not null as is_current,
+    {{ fhir_version_order('winner') }} as version_order,
+    winner.is_current,
     t.content_sha256,
     {{ key('task', ['t.source', 't.id']) }} as task_key,
-    t.patient_id as patient_resource_id,
-    t.encounter_id as encounter_resource_id,
-    coalesce(t.focus_service_request_id, t.based_on_id) as service_request_resource_id,
-    t.location_id as location_resource_id,
+    coalesce(t.patient_id, {{ named_id(ref('stg_fhir__reference'), 't', 'Task', 'for', 'Patient') }}) as patient_resource_id,
+    coalesce(t.encounter_id, {{ named_id(ref('stg_fhir__reference'), 't', 'Task', 'encounter', 'Encounter') }}) as encounter_resource_id,
+    coalesce(
+        t.focus_service_request_id,
+        t.based_on_id,
+        {{ named_id(ref('stg_fhir__reference'), 't', 'Task', 'focus', 'ServiceRequest') }},
+        {{ named_id(ref('stg_fhir__reference'), 't', 'Task', 'basedOn', 'ServiceRequest') }}
+    ) as service_request_resource_id,
+    coalesce(t.location_id, {{ named_id(ref('stg_fhir__reference'), 't', 'Task', 'location', 'Location') }}) as location_resource_id,
     coalesce({{ mapped('kind', 't.code') }}, 'unmapped') as task_type,
     t.code,
     t.status,
@@ -29,11 +34,8 @@ select
         else 'source'
     end as origin
 from {{ source('lake', 'fhir__task') }} as t
-left join {{ source('lake', 'fhir_current') }} as winner
-    on winner.source = t.source
-    and winner.received = t.received
-    and winner.line = t.line
-    and winner.resource_type = 'Task'
+inner join {{ ref('stg_fhir__version') }} as winner
+    on {{ same_version('winner', 't', 'Task') }}
 {{ join_code_map(ref('code_map_task_type'), 'kind', 't.source', 't.code') }}
 {{ join_code_map(ref('code_map_priority'), 'priority', 't.source', 't.priority') }}
 {{ join_code_map(ref('code_map_referral_status'), 'referral', 't.source', 't.business_status_code') }}

@@ -1,0 +1,222 @@
+-- Every stored version of every FHIR resource, and which is true; one row per
+-- (source, resource_type, id, received, line). How versions are ordered: docs/how-to/which-version-wins.md.
+-- Ids that were told once are passed through; only contested ones are ordered.
+with deletion as (
+    select
+        source, received, line, id as bundle_id, content_sha256,
+        regexp_extract(url, '([A-Za-z]+)/[A-Za-z0-9\-.]{1,64}$', 1) as resource_type,
+        regexp_extract(url, '([A-Za-z0-9\-.]{1,64})$', 1) as id
+    from {fhir__bundle_deletion}
+    where regexp_full_match(url, '(https?://[^?#\s]+/|/)?[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}')
+),
+contested as (
+    select source, resource_type, id
+    from {schema}.raw_fhir__resource
+    group by source, resource_type, id
+    having count(*) > 1
+    union
+    select source, resource_type, id from deletion
+),
+wanted as (
+    select * from contested
+    union
+    select source, 'Bundle', bundle_id from deletion
+),
+-- A content that came again counts as told at the latest export, and in the latest delivery, that told it.
+retold as (
+    select
+        source, received, line,
+        max(transaction_time) as transaction_time,
+        max(repeat_received::hugeint * 1099511627776 + repeat_line) as place,
+        bool_or(is_beside_another) as is_beside_another
+    from {raw_fhir__repeat}
+    semi join (
+        select source, received, line from {schema}.raw_fhir__resource
+        where (source, resource_type, id) in (select (source, resource_type, id) from wanted)
+    ) as w using (source, received, line)
+    group by source, received, line
+),
+telling as (
+    select
+        r.source, r.resource_type, r.id, r.received, r.line, r.content_sha256, r.is_subsetted,
+        r.last_updated_text is null and r.version_id is null as is_unversioned,
+        epoch_us(instant)::hugeint * 1000 + case
+            when length(r.last_updated_text) < 28 then 0
+            else coalesce(try_cast(rpad(substr(
+                regexp_extract(r.last_updated_text, '\.(\d+)', 1), 7, 3
+            ), 3, '0') as integer), 0)
+        end as nanos,
+        try_cast(regexp_extract(r.version_id, '^[vV]?(\d{1,37})$', 1) as hugeint) as version,
+        greatest(r.transaction_time, t.transaction_time) as transaction_time,
+        greatest(r.received::hugeint * 1099511627776 + r.line, t.place) as place,
+        coalesce(t.is_beside_another, false) as is_beside_another,
+        (r.day, regexp_extract(r.file, '^(.*)/', 1), r.transaction_time) as delivery
+    from (
+        select
+            * exclude (resource),
+            coalesce(last_updated, try_cast(case length(last_updated_text)
+                when 4 then last_updated_text || '-01-01'
+                when 7 then last_updated_text || '-01'
+                else replace(upper(last_updated_text), ':60', ':59')
+            end as timestamp with time zone)) as instant
+        from {schema}.raw_fhir__resource
+        where (source, resource_type, id) in (select (source, resource_type, id) from wanted)
+    ) as r
+    left join retold as t using (source, received, line)
+),
+-- An id stands for different things where one delivery tells it, unversioned, with several values
+-- of the discriminator.
+discriminated as (
+    select t.*, d.discriminator
+    from telling as t
+    join {fhir_discriminator} as d using (source, resource_type, id, received, line)
+    where t.is_unversioned
+),
+shared as (
+    select source, resource_type, id from discriminated
+    group by source, resource_type, id, delivery having count(distinct discriminator) > 1
+    union
+    select source, resource_type, id from discriminated
+    group by source, resource_type, id
+    having bool_or(is_beside_another) and count(distinct discriminator) > 1
+),
+version as (
+    select
+        t.*,
+        case when s.id is not null then coalesce(d.discriminator, '') end as discriminator
+    from telling as t
+    join contested using (source, resource_type, id)
+    left join shared as s using (source, resource_type, id)
+    left join {fhir_discriminator} as d using (source, resource_type, id, received, line)
+),
+-- A deletion counts at its Bundle's lastUpdated, else at the export's transactionTime.
+removal as (
+    select
+        d.source, d.resource_type, d.id, b.received, b.line, b.nanos as own_nanos,
+        coalesce(b.nanos, epoch_us(b.transaction_time)::hugeint * 1000) as nanos,
+        b.transaction_time, b.place
+    from deletion as d
+    join telling as b
+        on b.source = d.source and b.resource_type = 'Bundle' and b.id = d.bundle_id
+        and b.received = d.received and b.line = d.line and b.content_sha256 = d.content_sha256
+),
+-- An export as new as the deletion that still holds the resource contradicts it: the resource stays
+-- unless the deletion's own stamp is not older.
+contradicted as (
+    select distinct d.source, d.resource_type, d.id, d.received, d.line
+    from removal as d
+    join version as v
+        on v.source = d.source and v.resource_type = d.resource_type and v.id = d.id
+        and v.transaction_time >= d.transaction_time
+        and not coalesce(d.own_nanos >= v.nanos, false)
+),
+standing as (
+    select * from removal
+    anti join contradicted using (source, resource_type, id, received, line)
+),
+statement as (
+    select
+        source, resource_type, id, received, line, content_sha256, discriminator, is_subsetted,
+        nanos * 2 as stamp, version, transaction_time, place, false as is_removal
+    from version
+    union all
+    select
+        source, resource_type, id, received, line, null, null, false,
+        nanos * 2 + 1, null, transaction_time, place, true
+    from standing
+),
+-- One total order: a statement that lacks a stamp takes that of the newest one known before it,
+-- known by the next stamp in line: version by transactionTime, transactionTime by delivery.
+told as (
+    select
+        *,
+        coalesce(transaction_time, max(transaction_time) over (
+            partition by source, resource_type, id order by place
+        )) as by_time
+    from statement
+),
+numbered as (
+    select
+        *,
+        coalesce(version, max(version) over (
+            partition by source, resource_type, id order by by_time nulls first, place
+        )) as by_version
+    from told
+),
+stamped as (
+    select
+        *,
+        coalesce(stamp, max(stamp) over (
+            partition by source, resource_type, id
+            order by by_version nulls first, by_time nulls first, place
+        )) as by_stamp
+    from numbered
+),
+placed as (
+    select
+        *,
+        row_number() over (
+            partition by source, resource_type, id
+            order by
+                by_stamp nulls first, by_version nulls first, by_time nulls first, place,
+                is_removal, content_sha256
+        ) as position
+    from stamped
+),
+ruled as (
+    select
+        *,
+        coalesce(
+            position < max(case when is_removal then position end) over (
+                partition by source, resource_type, id
+            ),
+            false
+        ) as is_deleted
+    from placed
+),
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by source, resource_type, id, discriminator, is_removal
+            order by is_deleted, is_subsetted, position desc
+        ) as version_rank
+    from ruled
+),
+-- Pairs of which one decides, and that neither lastUpdated, versionId nor transactionTime orders.
+undecided as (
+    select distinct v.source, v.resource_type, v.id, v.discriminator
+    from ranked as v
+    join ranked as o using (source, resource_type, id)
+    where not v.is_removal
+        and (
+            o.is_removal
+            or (
+                o.version_rank = 1 and not o.is_deleted
+                and o.discriminator is not distinct from v.discriminator
+                and o.content_sha256 <> v.content_sha256
+                and o.is_subsetted = v.is_subsetted
+            )
+        )
+        and not coalesce(o.stamp <> v.stamp, false)
+        and not coalesce(o.version <> v.version, false)
+        and not coalesce(o.transaction_time <> v.transaction_time, false)
+)
+select
+    r.source, r.resource_type, r.id, null as discriminator, r.version_id, r.last_updated,
+    r.transaction_time, r.content_sha256, r.received, r.line, r.file, r.is_subsetted,
+    1 as version_rank, true as is_current, false as is_deleted, false as is_decided_by_delivery
+from {schema}.raw_fhir__resource as r
+anti join contested using (source, resource_type, id)
+union all
+select
+    r.source, r.resource_type, r.id, v.discriminator, r.version_id, r.last_updated,
+    v.transaction_time, r.content_sha256, r.received, r.line, r.file, r.is_subsetted,
+    v.version_rank, v.version_rank = 1 and not v.is_deleted as is_current, v.is_deleted,
+    u.id is not null as is_decided_by_delivery
+from ranked as v
+join {schema}.raw_fhir__resource as r using (source, resource_type, id, received, line, content_sha256)
+left join undecided as u
+    on u.source = v.source and u.resource_type = v.resource_type and u.id = v.id
+    and u.discriminator is not distinct from v.discriminator
+where not v.is_removal

@@ -1,0 +1,101 @@
+"""Manifests of every version of the guide read as one shape."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakeward.core.errors import SpecError
+from lakeward.landing.manifest import Manifest, parse_manifest
+
+REQUEST = "https://ehr.example/fhir/Group/g-1/$export?_type=Patient,Slot&_type=Task"
+OUTPUT = [{"type": "Patient", "url": "https://x.example/o/p%201.ndjson", "count": "2"}]
+DELETED = [{"type": "Bundle", "url": "https://x.example/o/d.ndjson"}]
+MESSAGES = [{"type": "OperationOutcome", "url": "https://x.example/o/e.ndjson"}]
+BASE: dict[str, Any] = {
+    "transactionTime": "2026-01-01T10:00:00+02:00",
+    "requiresAccessToken": True,
+    "output": OUTPUT,
+    "deleted": DELETED,
+}
+VERSIONS: dict[str, dict[str, Any]] = {
+    "STU1": {**BASE, "request": REQUEST, "error": MESSAGES, "extension": {"x": 1}},
+    "STU2": {**BASE, "request": REQUEST, "error": MESSAGES, "extension": {}},
+    "STU3": {**BASE, "request": REQUEST, "error": MESSAGES, "outputOrganizedBy": "", "link": []},
+    "STU4": {
+        **BASE,
+        "request": REQUEST,
+        "outcome": MESSAGES,
+        "extension": [{"url": "https://x.example", "valueBoolean": True}],
+        "link": [{"relation": "next", "url": "#pending"}],
+    },
+}
+
+
+def normal(name: str) -> Manifest:
+    return parse_manifest(VERSIONS[name], name)
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_all_versions_normalise_identically(name: str) -> None:
+    assert normal(name) == normal("STU1")
+
+
+def test_what_a_manifest_says() -> None:
+    manifest = normal("STU3")
+    assert manifest.transaction_time == datetime(2026, 1, 1, 8, tzinfo=UTC)
+    assert [(f.kind, f.type, f.name, f.count) for f in manifest.files] == [
+        ("output", "Patient", "p 1.ndjson", 2),
+        ("deleted", "Bundle", "d.ndjson", None),
+        ("outcome", "OperationOutcome", "e.ndjson", None),
+    ]
+    assert manifest.group == "Group/g-1"
+    assert manifest.asked_types == ("Patient", "Slot", "Task")
+    assert manifest.server_base == "https://ehr.example/fhir"
+    assert manifest.next_url is None
+
+
+@pytest.mark.parametrize(
+    ("request_url", "group", "base", "types"),
+    [
+        ("https://h/fhir/$export", "system", "https://h/fhir", ()),
+        ("https://h/fhir/Patient/%24export?_type=Slot", "Patient", "https://h/fhir", ("Slot",)),
+        ("https://h/a/Group/x/$export?_type=A%2CB", "Group/x", "https://h/a", ("A", "B")),
+        ("https://h/$export?_type=../x", "system", "https://h", ()),
+        ("not a url", "system", None, ()),
+        (None, None, None, ()),
+    ],
+)
+def test_what_the_request_tells(
+    request_url: str | None, group: str | None, base: str | None, types: tuple[str, ...]
+) -> None:
+    manifest = parse_manifest({"output": [], "request": request_url}, "manifest")
+    assert (manifest.group, manifest.server_base, manifest.asked_types) == (group, base, types)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [[], None, {}, {"output": {}}, {"output": [{}]}, {"output": [5]}, {"transactionTime": "x"}],
+)
+def test_what_is_no_manifest_is_refused(data: Any) -> None:
+    with pytest.raises(SpecError):
+        parse_manifest(data, "manifest")
+
+
+def test_the_published_examples_normalise(shared: Path) -> None:
+    files = sorted((shared / "fhir" / "bulk-manifest-examples").glob("*.json"))
+    found = {f.stem: parse_manifest(json.loads(f.read_text("utf-8")), f.name) for f in files}
+    assert len(found) == 11
+    assert all(m.transaction_time is not None for m in found.values())
+    counted = {name: [f.kind for f in m.files] for name, m in found.items()}
+    organized = "BulkDataManifestOrganizedByPatientExample"
+    assert counted[organized] == ["output"] * 3 + ["deleted", "outcome"]
+    assert found[organized].organized_by == "Patient"
+    assert found[organized].next_url == "https://example.org/output/manifest-2.json"
+    assert counted["bulk_export_response"] == ["output"] * 3 + ["deleted", "outcome"]
+    assert found["bulk_export_response"].asked_types == ("Patient", "Observation")
+    assert counted["BulkPublishManifestPendingStubExample"] == []
+    assert found["BulkPublishManifestPendingStubExample"].next_url is None
+    assert counted["BulkSubmitStatusManifestExample"] == ["outcome", "outcome"]
