@@ -4,7 +4,7 @@ import hashlib
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -155,41 +155,44 @@ def _rows_of(view: Any) -> Callable[[Any], list[tuple[Any, ...]]]:
     from lakeward.fhir.rows import TYPED
 
     keep = [compile_path(where.path) for where in view.where]
-    blocks = [
-        (
-            compile_path(s.for_each or s.for_each_or_null)
-            if s.for_each or s.for_each_or_null
-            else None,
-            bool(s.for_each_or_null),
-            [
-                (compile_path(c.path), TYPED.get(c.type or "string", "VARCHAR"), c.collection)
-                for c in s.column
-            ],
-        )
-        for s in _plain_selects(view)
-    ]
+    body = _compiled(view.select, compile_path, as_type, TYPED)
 
     def rows(resource: Any) -> list[tuple[Any, ...]]:
         if any(condition([resource], 0) != [True] for condition in keep):
             return []
-        found: list[tuple[Any, ...]] = [()]
-        for step, or_null, columns in blocks:
-            items = step([resource], 0) if step else [resource]
-            items = items or ([None] if or_null else [])
-            cells = [
-                tuple(_cell(path([item], n), kind, many, as_type) for path, kind, many in columns)
-                for n, item in enumerate(items)
-            ]
-            found = [left + right for left in found for right in cells]
-        return found
+        return body(resource, 0)
 
     return rows
 
 
-def _plain_selects(view: Any) -> Sequence[Any]:
-    if any(s.select or s.union_all or s.repeat for s in view.select):
-        raise SystemExit(f"view {view.name}: the loop knows no nested select; teach it")
-    return view.select
+def _compiled(selects: Any, compile_path: Any, as_type: Any, typed: Any) -> Any:
+    """Compile selects: the rows of each, crossed."""
+    if any(s.union_all or s.repeat for s in selects):
+        raise SystemExit("the loop knows no unionAll and no repeat; teach it")
+    blocks = []
+    for s in selects:
+        path = s.for_each or s.for_each_or_null
+        columns = [
+            (compile_path(c.path), typed.get(c.type or "string", "VARCHAR"), c.collection)
+            for c in s.column
+        ]
+        inner = _compiled(s.select, compile_path, as_type, typed)
+        blocks.append((path and compile_path(path), bool(s.for_each_or_null), columns, inner))
+
+    def rows(focus: Any, index: int) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = [()]
+        for step, or_null, columns, inner in blocks:
+            items = step([focus], index) if step else [focus]
+            items = items or ([None] if or_null else [])
+            made = []
+            for n, item in enumerate(items):
+                at = n if step else index
+                cells = tuple(_cell(p([item], at), kind, m, as_type) for p, kind, m in columns)
+                made += [cells + more for more in inner(item, at)]
+            found = [left + right for left in found for right in made]
+        return found
+
+    return rows
 
 
 def _cell(values: list[Any], kind: str, many: bool, as_type: Callable[..., Any]) -> Any:  # noqa: FBT001

@@ -43,8 +43,8 @@ class _Parser:
 
     def expression(self) -> Step:
         left = self.comparison()
-        while self.take("and"):
-            left = _both(left, self.comparison())
+        while word := self.take("and", "or"):
+            left = (_both if word == "and" else _either)(left, self.comparison())
         return left
 
     def comparison(self) -> Step:
@@ -139,6 +139,10 @@ def _both(left: Step, right: Step) -> Step:
     )
 
 
+def _either(left: Step, right: Step) -> Step:
+    return lambda items, index: [left(items, index) == [True] or right(items, index) == [True]]
+
+
 def _compared(left: Step, right: Step, *, equal: bool) -> Step:
     def run(items: Items, index: int) -> Items:
         one, other = left(items, index), right(items, index)
@@ -159,6 +163,8 @@ def _function(name: str, argument: Any) -> Step:
     match name:
         case "first":
             return lambda items, _index: items[:1]
+        case "count":
+            return lambda items, _index: [len(items)]
         case "exists":
             return lambda items, _index: [bool(items)]
         case "where":
