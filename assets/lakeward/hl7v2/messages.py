@@ -135,14 +135,21 @@ def _headers(texts: list[bytes], zone: str) -> pa.Table:
     lines = [text[: text.index(b"\r") + 1] for text in texts]
     bodies = pa.array(lines, pa.binary()).view(pa.string())
     found = parse(Messages(bodies, ["utf-8"] * len(lines), zone), [_header_spec()])
-    if "hl7v2__msh" not in found:
-        return pa.table({"row": pa.nulls(len(lines), pa.int64())})
-    table = found["hl7v2__msh"]
+    table = _complete(found.get("hl7v2__msh"))
     if table.num_rows == len(lines):
         return table
     at = np.full(len(lines), -1, np.int64)
     at[np.asarray(table["row"])] = np.arange(table.num_rows)
     return table.take(pa.array(at, mask=at < 0))
+
+
+def _complete(found: pa.Table | None) -> pa.Table:
+    """Add the columns that hold nothing."""
+    names = [column.name for leaf in _header_spec().leaves for column in leaf.columns()]
+    schema = pa.schema([("row", pa.int64()), *((name, pa.string()) for name in names)])
+    table = schema.empty_table() if found is None else found
+    lacking = {n: pa.nulls(table.num_rows, pa.string()) for n in names}
+    return pa.table({**lacking, **{n: table[n] for n in table.column_names}})
 
 
 def _verdicts(headers: pa.Table, source: Source) -> list[str | None]:

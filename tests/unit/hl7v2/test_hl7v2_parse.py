@@ -6,16 +6,21 @@ from hypothesis import strategies as st
 
 from lakeward.hl7v2.escapes import Separators, decode_escapes
 from lakeward.hl7v2.parse import Messages, parse
-from lakeward.hl7v2.segments import ChildSpec, Leaf, SegmentSpec, segment_specs
+from lakeward.hl7v2.segments import ChildSpec, Leaf, SegmentSpec, flat_tables, segment_specs
 
 STANDARD, OWN = Separators(), Separators("#", "*", "%", "!", "@")
 SPECS = segment_specs()
 NAMES = [spec.segment for spec in SPECS if spec.segment != "MSH"] + ["ZPI", "OBX"]
 
 
-def rows_of(bodies: list[str]) -> dict[str, list[dict]]:
+def rows_of(bodies: list[str], few: int = 0) -> dict[str, list[dict]]:
     messages = Messages(pa.array(bodies, pa.string()), ["utf-8"] * len(bodies), "America/New_York")
-    return {name: table.to_pylist() for name, table in parse(messages, SPECS).items()}
+    found = parse(messages, SPECS, few)
+    names = {table.name: [c.name for c in table.columns] for table in flat_tables()}
+    return {
+        name: [dict.fromkeys(names[name]) | row for row in table.to_pylist()]
+        for name, table in found.items()
+    }
 
 
 def plain_value(leaf: Leaf, repeat: str, use: Separators) -> str | None:
