@@ -15,7 +15,7 @@ import pyarrow as pa
 from lakeward.hl7v2.batch import Layout, scan
 from lakeward.hl7v2.envelopes import reconcile_files
 from lakeward.hl7v2.flatten import flatten
-from lakeward.hl7v2.known import Known, message_key
+from lakeward.hl7v2.known import Known, message_keys
 from lakeward.hl7v2.messages import DETAILS, Judged, judge_file
 from lakeward.hl7v2.segments import flat_tables, spec_problems
 from lakeward.lake.query import connect
@@ -70,6 +70,7 @@ RAW = TableSpec(
     ),
 )
 
+_KEY = ("sending_application", "sending_facility", "control_id")
 _FROM_HEADER = {
     "message_type": "message_type",
     "trigger_event": "trigger_event",
@@ -82,31 +83,41 @@ _FROM_HEADER = {
     "processing_id": "processing_id",
     "hl7_version": "version",
 }
-_HELD = 48 << 20
-"""Loads up to this size are judged once and held; bigger ones are judged again for each table."""
+_ASIDE = 32 << 20
+"""Bytes of records set aside that are held while raw is written; more are read again."""
 
 
 @dataclass(frozen=True)
 class _File:
-    """A delivered file with its layout, and its judged records when they are held."""
+    """A delivered file with its layout."""
 
     entry: LedgerFile
     path: Path
     layout: Layout
     source: Source
-    held: list[Judged] | None
 
     def judged(self) -> Iterator[Judged]:
-        return iter(self.held) if self.held is not None else self.judge()
-
-    def judge(self) -> Iterator[Judged]:
         return judge_file(self.path, self.layout, self.source)
+
+
+@dataclass
+class _Aside:
+    """Records set aside that were met while raw was written; None when they became too many."""
+
+    batches: list[pa.RecordBatch] | None
+    size: int = 0
+
+    def note(self, file: _File, judged: Judged) -> None:
+        if self.batches is not None and any(judged.reasons):
+            self.batches.append(_quarantined(file, judged))
+            self.size += self.batches[-1].nbytes
+            self.batches = self.batches if self.size <= _ASIDE else None
 
 
 def load(
     lake: Lake, landing: Path, source: Source, files: Sequence[LedgerFile]
 ) -> list[FileCounts]:
-    """Load files of one source, in order; quarantine and raw take one commit each.
+    """Load files of one source, in order; raw and quarantine take one commit each.
 
     A repeat after a crash writes what is missing and nothing twice, and counts the same.
 
@@ -118,55 +129,62 @@ def load(
     """
     ensure_table(lake, RAW)
     ensure_table(lake, QUARANTINE)
-    hold = sum(file.bytes for file in files) <= _HELD
     scanned = [scan(landing / file.file) for file in files]
     envelopes = reconcile_files(lake, landing, source, files, scanned)
     opened = [
-        _open(landing, source, file, layout, hold=hold)
+        _File(file, landing / file.file, layout, source)
         for file, layout in zip(files, envelopes.layouts, strict=True)
     ]
     if files:
         last = Transaction(source.name, files[-1].received)
-        _write_quarantine(lake, opened, last)
-        _write_raw(lake, opened, last)
+        aside = _write_raw(lake, opened, last)
+        _write_quarantine(lake, opened, last, aside)
         envelopes.write(lake, last)
     return _counts(lake, source, opened)
 
 
-def _open(landing: Path, source: Source, entry: LedgerFile, layout: Layout, *, hold: bool) -> _File:
-    path = landing / entry.file
-    held = list(judge_file(path, layout, source)) if hold else None
-    return _File(entry, path, layout, source, held)
+def _write_raw(lake: Lake, files: Sequence[_File], last: Transaction) -> _Aside:
+    """Write the messages of files that raw does not hold yet; give what was set aside in all."""
+    done = transaction_version(lake, RAW.name, last.app_id) or 0
+    aside = _Aside([] if done < files[0].entry.received else None)
+    if done >= last.version:
+        return aside
+    with connect(lake, tables=[RAW.name]) as connection:
+        known = Known.stored(connection, last.app_id, done)
+
+    def rows() -> Iterator[pa.RecordBatch]:
+        for file in files:
+            if file.entry.received > done:
+                for judged in file.judged():
+                    aside.note(file, judged)
+                    yield _raw(file, judged, known)
+
+    batches = rows()
+    first = next(batches, pa.RecordBatch.from_pylist([], schema=arrow_schema(RAW)))
+    _commit(lake, RAW, first, batches, last)
+    return aside
 
 
-def _write_quarantine(lake: Lake, files: Sequence[_File], last: Transaction) -> None:
+def _write_quarantine(
+    lake: Lake, files: Sequence[_File], last: Transaction, aside: _Aside
+) -> None:
+    """Write what was set aside, read again unless it is held whole."""
     done = transaction_version(lake, QUARANTINE.name, last.app_id) or 0
-    batches = (
-        _quarantined(file, judged)
-        for file in files
-        if file.entry.received > done
-        for judged in file.judged()
-        if any(judged.reasons)
-    )
+    if done >= last.version:
+        return
+    if aside.batches is not None and done < files[0].entry.received:
+        batches = iter(aside.batches)
+    else:
+        batches = (
+            _quarantined(file, judged)
+            for file in files
+            if file.entry.received > done
+            for judged in file.judged()
+            if any(judged.reasons)
+        )
     first = next(batches, None)
     if first is not None:
         _commit(lake, QUARANTINE, first, batches, last)
-
-
-def _write_raw(lake: Lake, files: Sequence[_File], last: Transaction) -> None:
-    done = transaction_version(lake, RAW.name, last.app_id) or 0
-    if done >= last.version:
-        return
-    with connect(lake, tables=[RAW.name]) as connection:
-        known = Known.stored(connection, last.app_id, done)
-    batches = (
-        _raw(file, judged, known)
-        for file in files
-        if file.entry.received > done
-        for judged in file.judged()
-    )
-    first = next(batches, pa.RecordBatch.from_pylist([], schema=arrow_schema(RAW)))
-    _commit(lake, RAW, first, batches, last)
 
 
 def _commit(
@@ -186,30 +204,37 @@ def _commit(
 
 def _raw(file: _File, judged: Judged, known: Known) -> pa.RecordBatch:
     headers = judged.headers
-    names = ("sending_application", "sending_facility", "control_id")
-    parts = [headers[n].to_pylist() if headers.num_rows else [] for n in names]
-    keys = [message_key(*key) for key in zip(*parts, strict=True)]
+    keys = message_keys(*(headers[name] for name in _KEY))
     fresh, reused = known.admit(judged.hashes, keys)
     local = judged.kept[fresh]
     at = local + judged.first
     batch, n = file.layout.batch[at], len(fresh)
+    charsets, chosen = judged.charset_names, pa.array(judged.charset[fresh])
+    whole = n == len(judged.kept)
     values: dict[str, Any] = _place(file, n) | {
         "message": pa.array(at + 1),
         "batch": pa.array(batch, mask=batch == 0),
         "byte_offset": pa.array(file.layout.starts[at]),
-        "byte_length": pa.array([len(judged.records[i]) for i in local.tolist()], pa.int64()),
-        "charset": pa.array([judged.charsets[i].codec for i in fresh], pa.string()),
-        "charset_source": pa.array([judged.charsets[i].origin for i in fresh], pa.string()),
-        "charset_flag": pa.array([judged.charsets[i].flag for i in fresh], pa.string()),
+        "byte_length": pa.array(judged.block.lengths()[local]),
+        "charset": pa.array([c.codec for c in charsets], pa.string()).take(chosen),
+        "charset_source": pa.array([c.origin for c in charsets], pa.string()).take(chosen),
+        "charset_flag": pa.array([c.flag for c in charsets], pa.string()).take(chosen),
         "time_zone": pa.repeat(file.source.time_zone, n),
-        "content_sha256": pa.array([judged.hashes[i].hex() for i in fresh], pa.string()),
+        "content_sha256": _hex([judged.hashes[i] for i in fresh.tolist()]),
         "is_key_reused": pa.array(reused, pa.bool_()),
-        "body": judged.bodies.take(pa.array(fresh, pa.int64())),
+        "body": judged.bodies if whole else judged.bodies.take(pa.array(fresh)),
     }
-    taken = headers.take(pa.array(fresh, pa.int64()))
+    taken = headers if whole else headers.take(pa.array(fresh))
     for column, field in _FROM_HEADER.items():
         values[column] = taken[field].combine_chunks() if n else pa.nulls(0)
     return _batch(RAW, values)
+
+
+def _hex(digests: list[bytes]) -> pa.Array:
+    """Write SHA-256 hashes as text."""
+    text = pa.py_buffer(b"".join(digests).hex().encode("ascii"))
+    offsets = pa.py_buffer(np.arange(len(digests) + 1, dtype=np.int32) * 64)
+    return pa.Array.from_buffers(pa.string(), len(digests), [None, offsets, text])
 
 
 def _quarantined(file: _File, judged: Judged) -> pa.RecordBatch:
@@ -219,7 +244,7 @@ def _quarantined(file: _File, judged: Judged) -> pa.RecordBatch:
     reasons = [judged.reasons[i] or "" for i in local]
     head = f"{file.entry.source}|{file.entry.received}"
     problem = file.layout.problem
-    lengths = [file.entry.bytes if problem else len(judged.records[i]) for i in local]
+    lengths = [file.entry.bytes if problem else len(judged.block.record(i)) for i in local]
     values = _place(file, len(local)) | {
         "quarantine_id": pa.array([str(uuid5(NAMESPACE_URL, f"{head}|{p}")) for p in places]),
         "place": pa.array(places),
@@ -229,7 +254,7 @@ def _quarantined(file: _File, judged: Judged) -> pa.RecordBatch:
         "reason": pa.array(reasons),
         "detail": pa.array([DETAILS[reason] for reason in reasons]),
         "state": pa.repeat("open", len(local)),
-        "content": pa.array([judged.records[i] for i in local], pa.binary()),
+        "content": pa.array([judged.block.record(i) for i in local], pa.binary()),
     }
     return _batch(QUARANTINE, values)
 
