@@ -43,9 +43,7 @@ def exact_rows(
 class _Fields:
     """The fields of one segment."""
 
-    def __init__(
-        self, fields: list[str], missing: int, separators: Separators, codec: str
-    ) -> None:
+    def __init__(self, fields: list[str], missing: int, separators: Separators, codec: str) -> None:
         self._fields = [""] * (missing + 1) + fields
         self._use = separators
         self._codec = codec

@@ -43,7 +43,7 @@ _SHIFT = 32
 _SLICE = 32 << 20
 """Bytes of messages that go into one commit of each table, about."""
 
-_ROWS = 4096
+_ROWS = 8192
 """Messages that are parsed at once; what is touched then stays in the processor's cache."""
 
 _ENVELOPE = ("source", "received", "file", "message", "day")
@@ -60,7 +60,10 @@ class _Span:
     @property
     def condition(self) -> str:
         """Give the SQL that picks them; in one file by ranges that row groups are skipped by."""
-        (low, start), (high, end) = divmod(self.first, 1 << _SHIFT), divmod(self.through, 1 << _SHIFT)
+        (low, start), (high, end) = (
+            divmod(self.first, 1 << _SHIFT),
+            divmod(self.through, 1 << _SHIFT),
+        )
         if low == high:
             return f"received = {low} and message between {start} and {end}"
         return (

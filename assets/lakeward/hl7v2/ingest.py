@@ -165,9 +165,7 @@ def _write_raw(lake: Lake, files: Sequence[_File], last: Transaction) -> _Aside:
     return aside
 
 
-def _write_quarantine(
-    lake: Lake, files: Sequence[_File], last: Transaction, aside: _Aside
-) -> None:
+def _write_quarantine(lake: Lake, files: Sequence[_File], last: Transaction, aside: _Aside) -> None:
     """Write what was set aside, read again unless it is held whole."""
     done = transaction_version(lake, QUARANTINE.name, last.app_id) or 0
     if done >= last.version:

@@ -251,7 +251,9 @@ def _headers(bodies: pa.Array, zone: str) -> pa.Table:
 
     `several_charsets` says whether MSH-18 holds more than one plain name.
     """
-    found = parse(Messages(_first_segments(bodies), ["utf-8"] * len(bodies), zone), [_header_spec()])
+    found = parse(
+        Messages(_first_segments(bodies), ["utf-8"] * len(bodies), zone), [_header_spec()]
+    )
     table = _complete(found.get("hl7v2__msh"))
     if table.num_rows != len(bodies):
         at = np.full(len(bodies), -1, np.int64)

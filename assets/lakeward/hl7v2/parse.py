@@ -53,9 +53,7 @@ class _Group:
     messages: Messages
 
 
-def parse(
-    messages: Messages, specs: Sequence[SegmentSpec], few: int = _FEW
-) -> dict[str, pa.Table]:
+def parse(messages: Messages, specs: Sequence[SegmentSpec], few: int = _FEW) -> dict[str, pa.Table]:
     """Give the rows of every flat table that gets any.
 
     Each table has `row` (index of the message), `segment`, `patient_group`, for child tables

@@ -227,7 +227,13 @@ class _Segments:
 
 
 def _find(
-    wanted: Wanted, names: Ints, segment: Ints, field: Ints, starts: Ints, stops: Ints, lengths: Ints
+    wanted: Wanted,
+    names: Ints,
+    segment: Ints,
+    field: Ints,
+    starts: Ints,
+    stops: Ints,
+    lengths: Ints,
 ) -> tuple[Ints, Ints, Ints]:
     """Find the wanted tokens that are not empty: the tokens, their units, bounds by slot."""
     place = names.astype(np.int32)[segment] * _FIELDS + np.minimum(field, _FIELDS - 1)
@@ -299,9 +305,7 @@ def _codes(data: NDArray[np.uint8], starts: Ints, lengths: Ints) -> Ints:
     return np.where(lengths == 3, (a << 16) | (b << 8) | c, 0)
 
 
-def _holding(
-    data: NDArray[np.uint8], positions: Ints, character: str, count: int
-) -> Bools | None:
+def _holding(data: NDArray[np.uint8], positions: Ints, character: str, count: int) -> Bools | None:
     """Mark the tokens that hold a character; None when only MSH-2 does, once in each message."""
     if not character:
         return None
