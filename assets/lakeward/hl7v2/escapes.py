@@ -39,7 +39,8 @@ class Separators:
             return None
         if not truncation.isascii() or truncation in used or truncation.isalnum():
             truncation = ""
-        return cls(field, *encoding, *[""] * (4 - len(encoding)), truncation)
+        component, repeat, escape, subcomponent = (encoding[n : n + 1] for n in range(4))
+        return cls(field, component, repeat, escape, subcomponent, truncation)
 
 
 def decode_escapes(text: str, separators: Separators, codec: str = "utf-8") -> str:

@@ -24,6 +24,7 @@ from lakeward.hl7v2.segments import (
     segment_specs,
     spec_sha,
 )
+from lakeward.hl7v2.times import message_offsets
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import (
     Lake,
@@ -260,22 +261,33 @@ def _collect(
 ) -> None:
     """Parse the messages of a span and append their rows by table."""
     reader = connection.sql(
-        f"select {', '.join(_ENVELOPE)}, charset, time_zone, body from {RAW_NAME}"
+        f"select {', '.join(_ENVELOPE)}, charset, time_zone, tz_policy, message_at_text, body"
+        f" from {RAW_NAME}"
         f" where source = $source and {span.condition}",
         params={"source": span.source},
     ).to_arrow_reader(_ROWS)
     for batch in reader:
-        zones = pc.unique(batch["time_zone"]).to_pylist()
-        for zone in zones:
-            part = batch
-            if len(zones) > 1:
-                part = batch.filter(pc.equal(batch["time_zone"], zone))
-            for table, parsed in _parsed(part, zone, specs).items():
+        for part in _by_zone(batch):
+            for table, parsed in _parsed(part, specs).items():
                 rows.setdefault(table, []).append(parsed)
 
 
-def _parsed(batch: pa.RecordBatch, zone: str, specs: Sequence[SegmentSpec]) -> dict[str, pa.Table]:
-    messages = Messages(batch["body"].cast(pa.string()), batch["charset"].to_pylist(), zone)
+def _by_zone(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Part messages that came while the interface had another zone or another policy."""
+    reading = pc.binary_join_element_wise(batch["time_zone"], batch["tz_policy"], " ")
+    different = pc.unique(reading)
+    for each in different:
+        yield batch if len(different) == 1 else batch.filter(pc.equal(reading, each))
+
+
+def _parsed(batch: pa.RecordBatch, specs: Sequence[SegmentSpec]) -> dict[str, pa.Table]:
+    messages = Messages(
+        bodies=batch["body"].cast(pa.string()),
+        codecs=batch["charset"].to_pylist(),
+        zone=batch["time_zone"][0].as_py(),
+        offsets=message_offsets(batch["message_at_text"].cast(pa.string())),
+        offset_first=batch["tz_policy"][0].as_py() == "msh7",
+    )
     envelope = _Envelope.of(batch)
     return {table: envelope.before(rows) for table, rows in parse(messages, specs).items()}
 

@@ -4,21 +4,24 @@ Reads files and writes those two tables; deriving the flat tables from raw is `f
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from lakeward.hl7v2.batch import Layout, scan
 from lakeward.hl7v2.envelopes import reconcile_files
 from lakeward.hl7v2.flatten import flatten
 from lakeward.hl7v2.known import Known, message_keys
 from lakeward.hl7v2.messages import DETAILS, Judged, judge_file
+from lakeward.hl7v2.repeats import REPEAT, Snapshots
 from lakeward.hl7v2.segments import flat_tables, spec_problems
-from lakeward.lake.query import connect
+from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import (
     Column,
     Lake,
@@ -64,7 +67,10 @@ RAW = TableSpec(
         Column("charset_source", "VARCHAR", Phi.N, "file, source, msh18, utf8 or cp1252"),
         Column("charset_flag", "VARCHAR", Phi.N, "Why the charset is in doubt, see charsets.FLAGS"),
         Column("time_zone", "VARCHAR", Phi.N, "Zone of the interface when the message came"),
+        Column("tz_policy", "VARCHAR", Phi.N, "tz_policy of the interface when the message came"),
         Column("content_sha256", "VARCHAR", Phi.LK, "SHA-256 of the bytes with CR line ends"),
+        Column("patient_key", "VARCHAR", Phi.LK, "Hash of PID-3.1, where repeats are looked for"),
+        Column("snapshot_sha256", "VARCHAR", Phi.LK, "Hash of what counts, if it can repeat"),
         Column("is_key_reused", "BOOLEAN", Phi.N, "Whether MSH-3, 4 and 10 were used before"),
         Column("body", "VARCHAR", Phi.SP, "The message, CR after each segment"),
     ),
@@ -101,6 +107,20 @@ class _File:
 
 
 @dataclass
+class _Met:
+    """What a source has sent before, growing while a load runs, and the repeats met in it."""
+
+    known: Known
+    snapshots: Snapshots
+    repeats: list[pa.RecordBatch] = field(default_factory=list)
+
+    @classmethod
+    def stored(cls, connection: Connection, source: str, through: int) -> "_Met":
+        stored = Known.stored(connection, source, through)
+        return cls(stored, Snapshots.stored(connection, source, through))
+
+
+@dataclass
 class _Aside:
     """Records set aside that were met while raw was written; None when they became too many."""
 
@@ -129,6 +149,7 @@ def load(
     """
     ensure_table(lake, RAW)
     ensure_table(lake, QUARANTINE)
+    ensure_table(lake, REPEAT)
     scanned = [scan(landing / file.file) for file in files]
     envelopes = reconcile_files(lake, landing, source, files, scanned)
     opened = [
@@ -137,6 +158,7 @@ def load(
     ]
     if files:
         last = Transaction(source.name, files[-1].received)
+        _mend_repeats(lake, opened, source.name)
         aside = _write_raw(lake, opened, last)
         _write_quarantine(lake, opened, last, aside)
         envelopes.write(lake, last)
@@ -149,20 +171,47 @@ def _write_raw(lake: Lake, files: Sequence[_File], last: Transaction) -> _Aside:
     aside = _Aside([] if done < files[0].entry.received else None)
     if done >= last.version:
         return aside
-    with connect(lake, tables=[RAW.name]) as connection:
-        known = Known.stored(connection, last.app_id, done)
+    with connect(lake, tables=[RAW.name, REPEAT.name]) as connection:
+        met = _Met.stored(connection, last.app_id, done)
 
     def rows() -> Iterator[pa.RecordBatch]:
         for file in files:
             if file.entry.received > done:
                 for judged in file.judged():
                     aside.note(file, judged)
-                    yield _raw(file, judged, known)
+                    yield _raw(file, judged, met)
 
     batches = rows()
     first = next(batches, pa.RecordBatch.from_pylist([], schema=arrow_schema(RAW)))
     _commit(lake, RAW, first, batches, last)
+    _write_repeats(lake, met, last)
     return aside
+
+
+def _mend_repeats(lake: Lake, files: Sequence[_File], source: str) -> None:
+    """Find the repeats again that a kill after the commit of raw left out.
+
+    All files before these were loaded whole, so what was known then is what they hold.
+    """
+    done = transaction_version(lake, RAW.name, source) or 0
+    before = files[0].entry.received - 1
+    if done <= before or (transaction_version(lake, REPEAT.name, source) or 0) >= done:
+        return
+    with connect(lake, tables=[RAW.name, REPEAT.name]) as connection:
+        met = _Met.stored(connection, source, before)
+    for file in files:
+        if file.entry.received <= done:
+            for judged in file.judged():
+                _raw(file, judged, met)
+    _write_repeats(lake, met, Transaction(source, done))
+
+
+def _write_repeats(lake: Lake, met: _Met, last: Transaction) -> None:
+    done = transaction_version(lake, REPEAT.name, last.app_id) or 0
+    rows = pa.Table.from_batches(met.repeats, arrow_schema(REPEAT))
+    rows = rows.filter(pc.greater(rows["received"], done))
+    if rows.num_rows:
+        write(lake, REPEAT, rows, mode="append", transaction=last)
 
 
 def _write_quarantine(lake: Lake, files: Sequence[_File], last: Transaction, aside: _Aside) -> None:
@@ -200,32 +249,68 @@ def _commit(
     write(lake, spec, reader, mode="append", transaction=transaction)
 
 
-def _raw(file: _File, judged: Judged, known: Known) -> pa.RecordBatch:
-    headers = judged.headers
-    keys = message_keys(*(headers[name] for name in _KEY))
-    fresh, reused = known.admit(judged.hashes, keys)
-    local = judged.kept[fresh]
-    at = local + judged.first
-    batch, n = file.layout.batch[at], len(fresh)
-    charsets, chosen = judged.charset_names, pa.array(judged.charset[fresh])
-    whole = n == len(judged.kept)
-    values: dict[str, Any] = _place(file, n) | {
-        "message": pa.array(at + 1),
-        "batch": pa.array(batch, mask=batch == 0),
-        "byte_offset": pa.array(file.layout.starts[at]),
-        "byte_length": pa.array(judged.block.lengths()[local]),
-        "charset": pa.array([c.codec for c in charsets], pa.string()).take(chosen),
-        "charset_source": pa.array([c.origin for c in charsets], pa.string()).take(chosen),
-        "charset_flag": pa.array([c.flag for c in charsets], pa.string()).take(chosen),
-        "time_zone": pa.repeat(file.source.time_zone, n),
-        "content_sha256": _hex([judged.hashes[i] for i in fresh.tolist()]),
+def _raw(file: _File, judged: Judged, met: _Met) -> pa.RecordBatch:
+    """Give the rows of new messages; those that repeat their patient's last go to `met`."""
+    keys = message_keys(*(judged.headers[name] for name in _KEY))
+    fresh, reused = met.known.admit(judged.hashes, keys)
+    new = _Rows.of(file, judged, fresh)
+    numbers = new.values["message"]
+    outcome = met.snapshots.admit(new.bodies, new.headers, file.entry.received, numbers)
+    values = new.values | {
+        "patient_key": _texts(outcome.patients if outcome else None, len(fresh)),
+        "snapshot_sha256": _texts(outcome.snapshots if outcome else None, len(fresh)),
         "is_key_reused": pa.array(reused, pa.bool_()),
-        "body": judged.bodies if whole else judged.bodies.take(pa.array(fresh)),
+        "body": new.bodies,
     }
-    taken = headers if whole else headers.take(pa.array(fresh))
-    for column, field in _FROM_HEADER.items():
-        values[column] = taken[field].combine_chunks() if n else pa.nulls(0)
-    return _batch(RAW, values)
+    if outcome is None or not any(outcome.repeats):
+        return _batch(RAW, values)
+    repeated = np.array([place is not None for place in outcome.repeats], bool)
+    pairs = [place or (None, None) for place in outcome.repeats]
+    of_repeats = values | {
+        "message_key": pa.array([keys[index] or None for index in fresh.tolist()], pa.binary()),
+        "repeats_received": pa.array([received for received, _ in pairs], pa.int64()),
+        "repeats_message": pa.array([message for _, message in pairs], pa.int64()),
+    }
+    met.repeats.append(_batch(REPEAT, of_repeats).filter(pa.array(repeated)))
+    return _batch(RAW, values).filter(pa.array(~repeated))
+
+
+def _texts(values: list[str | None] | None, count: int) -> pa.Array:
+    return pa.nulls(count, pa.string()) if values is None else pa.array(values, pa.string())
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Some of the messages of a block: their texts, their headers, and columns of both tables."""
+
+    bodies: pa.Array
+    headers: pa.Table
+    values: dict[str, Any]
+
+    @classmethod
+    def of(cls, file: _File, judged: Judged, chosen: NDArray[np.int64]) -> "_Rows":
+        local = judged.kept[chosen]
+        at = local + judged.first
+        batch, n = file.layout.batch[at], len(chosen)
+        charsets, charset = judged.charset_names, pa.array(judged.charset[chosen])
+        whole = n == len(judged.kept)
+        headers = judged.headers if whole else judged.headers.take(pa.array(chosen))
+        values: dict[str, Any] = _place(file, n) | {
+            "message": pa.array(at + 1),
+            "batch": pa.array(batch, mask=batch == 0),
+            "byte_offset": pa.array(file.layout.starts[at]),
+            "byte_length": pa.array(judged.block.lengths()[local]),
+            "charset": pa.array([c.codec for c in charsets], pa.string()).take(charset),
+            "charset_source": pa.array([c.origin for c in charsets], pa.string()).take(charset),
+            "charset_flag": pa.array([c.flag for c in charsets], pa.string()).take(charset),
+            "time_zone": pa.repeat(file.source.time_zone, n),
+            "tz_policy": pa.repeat(file.source.tz_policy, n),
+            "content_sha256": _hex([judged.hashes[i] for i in chosen.tolist()]),
+        }
+        for column, name in _FROM_HEADER.items():
+            values[column] = headers[name].combine_chunks() if n else pa.nulls(0)
+        bodies = judged.bodies if whole else judged.bodies.take(pa.array(chosen))
+        return cls(bodies, headers, values)
 
 
 def _hex(digests: list[bytes]) -> pa.Array:

@@ -25,6 +25,10 @@ select unhex(left(content_sha256, 32)) as content,
     )) as key
 from raw_hl7v2__message
 where source = $source and received <= $through
+union all
+select unhex(left(content_sha256, 32)), message_key
+from hl7v2_repeat
+where source = $source and received <= $through
 """
 
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from lakeward.hl7v2.batch import MSH, REASONS, Block, Layout, blocks
 from lakeward.hl7v2.charsets import Charset, choose, declared_name, decode, is_plain
 from lakeward.hl7v2.normalise import normalise
-from lakeward.hl7v2.parse import Messages, parse
 from lakeward.hl7v2.ordinary import Bools, Ints, Ordinary, find_ordinary, join
+from lakeward.hl7v2.parse import Messages, parse
 from lakeward.hl7v2.segments import ChildSpec, SegmentSpec, packaged_specs
 from lakeward.landing.sources import Source
 

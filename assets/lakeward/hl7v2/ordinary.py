@@ -5,7 +5,6 @@ but CR and tab is below 0x20, no line continues a field, no character set is swi
 records are copied in stretches, never one by one. What becomes of the others, `messages` decides.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

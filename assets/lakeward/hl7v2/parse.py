@@ -13,11 +13,12 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from lakeward.hl7v2.escapes import Separators, decode_escapes
 from lakeward.hl7v2.exact import exact_rows
 from lakeward.hl7v2.segments import ChildSpec, Leaf, SegmentSpec
-from lakeward.hl7v2.times import parse_dates, parse_times
+from lakeward.hl7v2.times import Zone, parse_dates, parse_times
 from lakeward.hl7v2.tokens import Ints, Tokens, Wanted, shift, tokenise
 
 _HEADER = 12
@@ -36,11 +37,20 @@ class Messages:
         bodies: A column of text without nulls.
         codecs: For each body, the codec of bytes that are given as hex escapes.
         zone: IANA zone of times without an offset.
+        offsets: For each body the offset of MSH-7 in seconds, see `times.Zone`.
+        offset_first: MSH-7's offset goes before the zone.
     """
 
     bodies: pa.Array
     codecs: Sequence[str]
     zone: str
+    offsets: NDArray[np.int64] | None = None
+    offset_first: bool = False
+
+    def zone_of(self, rows: Ints) -> Zone:
+        """Say how the times of some messages are read."""
+        offsets = None if self.offsets is None else self.offsets[rows]
+        return Zone(self.zone, offsets, self.offset_first)
 
 
 @dataclass(frozen=True)
@@ -135,7 +145,8 @@ def _one_by_one(
         if "kind" in columns:
             place["kind"] = pa.array(columns.pop("kind"), pa.string())
         for leaf in leaves[table]:
-            place |= _typed(leaf, pa.array(columns[leaf.name], pa.string()), messages.zone)
+            texts = pa.array(columns[leaf.name], pa.string())
+            place |= _typed(leaf, texts, messages, place["row"])
         yield table, pa.table(place)
 
 
@@ -250,15 +261,16 @@ def _values(group: _Group, leaf: Leaf, at: Ints, rows: pa.Array) -> dict[str, pa
     if tokens.escaped is not None:
         escaped = np.flatnonzero(tokens.escaped[at] & ~absent)
         texts = _decode(group, texts, rows, escaped) if len(escaped) else texts
-    return _typed(leaf, texts, group.messages.zone)
+    return _typed(leaf, texts, group.messages, rows)
 
 
-def _typed(leaf: Leaf, texts: pa.Array, zone: str) -> dict[str, pa.Array]:
+def _typed(leaf: Leaf, texts: pa.Array, messages: Messages, rows: pa.Array) -> dict[str, pa.Array]:
     if leaf.kind == "text":
         return {leaf.name: texts}
     names = [column.name for column in leaf.columns()]
     if leaf.kind == "date":
         return dict(zip(names, (parse_dates(texts), texts), strict=True))
+    zone = messages.zone_of(np.asarray(rows))
     return dict(zip(names, (texts, *parse_times(texts, zone)), strict=True))
 
 

@@ -54,7 +54,8 @@ class Wanted:
         ordered = sorted(specs, key=lambda spec: name_code(spec.segment))
         first = np.zeros((len(specs) + 1) * _FIELDS, np.int32)
         width = np.zeros_like(first)
-        slots, places = [0], {}
+        slots: list[int] = [0]
+        places: dict[tuple[str, int, int], int] = {}
         for index, spec in enumerate(ordered):
             for field, components in sorted(_components(spec).items()):
                 at = index * _FIELDS + field - shift(spec.segment)

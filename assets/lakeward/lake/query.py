@@ -23,7 +23,11 @@ Connection = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error
 
 READER_FEATURES = frozenset({"timestampNtz"})
-RELATIONS = {"fhir_current": "raw_fhir__resource", "ledger": "ledger_entry"}
+RELATIONS = {
+    "fhir_current": "raw_fhir__resource",
+    "hl7v2_repeat_count": "hl7v2_repeat",
+    "ledger": "ledger_entry",
+}
 """Relations derived by SQL in `relations/*.sql`, and the table that each needs."""
 
 
