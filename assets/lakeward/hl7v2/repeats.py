@@ -173,7 +173,10 @@ def _patients(
     """Find PID-3.1 of every PID segment: its message, first byte and the byte after its last."""
     owner, starts, ends = _find(data, offsets, b"PID")
     bars = np.flatnonzero(data == ord("|"))
-    stops = np.flatnonzero(np.isin(data, np.frombuffer(b"|^~&\r", np.uint8)))
+    is_stop = data == ord("\r")
+    for byte in b"|^~&":
+        is_stop |= data == byte
+    stops = np.flatnonzero(is_stop)
     third = np.searchsorted(bars, starts) + 2
     first = np.append(bars, len(data))[np.minimum(third, len(bars))] + 1
     inside = first <= ends
