@@ -177,10 +177,10 @@ def _main(group: _Group, spec: SegmentSpec, segments: Ints) -> pa.Table:
         found, unit = tokens.at(spec.segment, leaf.field, leaf.component)
         if not len(found):
             continue
-        leading = tokens.repeat[unit] == 1
+        leading = tokens.repeat.take(unit) == 1
         if not leading.all():
             found, unit = found[leading], unit[leading]
-        at = _scatter(found, tokens.local[tokens.segment[unit]], len(segments))
+        at = _scatter(found, tokens.local.take(tokens.segment.take(unit)), len(segments))
         columns |= _values(group, leaf, at, columns["row"])
     return pa.table(columns)
 
@@ -197,7 +197,7 @@ def _children(group: _Group, segment: str, child: ChildSpec) -> pa.Table:
         for _, unit in spots:
             valued[unit] = True
     units = np.flatnonzero(valued)
-    place = np.zeros(len(valued), np.int32)
+    place = np.zeros(len(valued), np.intp)
     place[units] = np.arange(len(units))
     columns = _place(group, tokens.segment[units])
     columns["repeat"] = pa.array(tokens.repeat[units].astype(np.int64))

@@ -52,7 +52,7 @@ class Wanted:
     def of(cls, specs: Sequence[SegmentSpec]) -> "Wanted":
         """Number all places of some specs."""
         ordered = sorted(specs, key=lambda spec: name_code(spec.segment))
-        first = np.zeros((len(specs) + 1) * _FIELDS, np.int32)
+        first = np.zeros((len(specs) + 1) * _FIELDS, np.intp)
         width = np.zeros_like(first)
         slots: list[int] = [0]
         places: dict[tuple[str, int, int], int] = {}
@@ -152,20 +152,20 @@ def tokenise(bodies: pa.Array, separators: Separators, wanted: Wanted) -> Tokens
     is_separator = data == CR
     for separator in used:
         is_separator |= data == ord(separator)
-    positions = np.flatnonzero(is_separator).astype(np.int32)
-    kinds = data[positions]
+    positions = np.flatnonzero(is_separator)
+    kinds = data.take(positions)
     texts, lengths = _texts(chars, positions, "\r" + "".join(used))
-    stops = np.flatnonzero(kinds != ord(separators.component)).astype(np.int32)
-    stop_kinds = kinds[stops]
+    stops = np.flatnonzero(kinds != ord(separators.component))
+    stop_kinds = kinds.take(stops)
     starts = _after(stops)
-    closing = np.flatnonzero(stop_kinds == CR).astype(np.int32)
+    closing = np.flatnonzero(stop_kinds == CR)
     opening = _after(closing)
     segments = _Segments.of(data, positions, starts[opening], lengths, stops[closing], ends)
     sizes = np.diff(closing, prepend=-1)
-    segment = np.repeat(np.arange(len(closing), dtype=np.int32), sizes)
+    segment = np.repeat(np.arange(len(closing)), sizes)
     field = _fields(stop_kinds == ord(separators.field), opening, sizes)
     names = segments.names(wanted)
-    found, unit, bounds = _find(wanted, names, segment, field, starts, stops, lengths)
+    found, unit, bounds = _find(wanted, names, sizes, field, starts, stops, lengths)
     by_name = np.argsort(names, kind="stable")
     name_bounds = np.searchsorted(names[by_name], np.arange(len(wanted.names) + 2))
     local = np.empty(len(names), np.int64)
@@ -230,29 +230,31 @@ class _Segments:
 def _find(
     wanted: Wanted,
     names: Ints,
-    segment: Ints,
+    sizes_of_segments: Ints,
     field: Ints,
     starts: Ints,
     stops: Ints,
     lengths: Ints,
 ) -> tuple[Ints, Ints, Ints]:
     """Find the wanted tokens that are not empty: the tokens, their units, bounds by slot."""
-    place = names.astype(np.int32)[segment] * _FIELDS + np.minimum(field, _FIELDS - 1)
-    place[field >= _FIELDS] = 0
-    first = wanted.first[place]
-    asked = np.flatnonzero((first > 0) & ((stops > starts) | (lengths[starts] > 0)))
-    sizes = np.minimum(stops[asked] - starts[asked] + 1, wanted.width[place[asked]])
-    offset = np.arange(sizes.sum(), dtype=np.int32) - np.repeat(
-        (np.cumsum(sizes) - sizes).astype(np.int32), sizes
-    )
-    token = np.repeat(starts[asked], sizes) + offset
-    slot = wanted.slots[np.repeat(first[asked], sizes) + offset]
-    kept = np.flatnonzero((slot > 0) & (lengths[token] > 0))
-    slot = slot[kept]
+    place = np.repeat(names.astype(np.intp) * _FIELDS, sizes_of_segments) + field
+    if field.max(initial=0) >= _FIELDS:
+        place[field >= _FIELDS] = 0
+    first = wanted.first.take(place)
+    asked = np.flatnonzero(first)
+    starts, stops = starts.take(asked), stops.take(asked)
+    valued = np.flatnonzero((stops > starts) | (lengths.take(starts) > 0))
+    asked, starts, stops = asked.take(valued), starts.take(valued), stops.take(valued)
+    sizes = np.minimum(stops - starts + 1, wanted.width.take(place.take(asked)))
+    offset = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    token = np.repeat(starts, sizes) + offset
+    slot = wanted.slots.take(np.repeat(first.take(asked), sizes) + offset)
+    kept = np.flatnonzero((slot > 0) & (lengths.take(token) > 0))
+    slot = slot.take(kept)
     order = np.argsort(slot, kind="stable")
-    bounds = np.searchsorted(slot[order], np.arange(len(wanted.places) + 2))
-    at = kept[order]
-    return token[at], np.repeat(asked.astype(np.int32), sizes)[at], bounds
+    bounds = np.searchsorted(slot.take(order), np.arange(len(wanted.places) + 2))
+    at = kept.take(order)
+    return token.take(at), np.repeat(asked, sizes).take(at), bounds
 
 
 def _after(stops: Ints) -> Ints:
@@ -266,7 +268,7 @@ def _after(stops: Ints) -> Ints:
 
 def _fields(bars: Bools, opening: Ints, sizes: Ints) -> Ints:
     """Count the field separators before each unit in its segment."""
-    before = np.cumsum(bars, dtype=np.int32) - bars
+    before: Ints = np.cumsum(bars) - bars
     return before - np.repeat(before[opening], sizes)
 
 
@@ -274,8 +276,8 @@ def _repeats(stop_kinds: NDArray[np.uint8], separator: str) -> Ints:
     count = len(stop_kinds)
     follows = stop_kinds == ord(separator) if separator else np.zeros(count, bool)
     if not follows.any():
-        return np.ones(count, np.int32)
-    index = np.arange(count, dtype=np.int32)
+        return np.ones(count, np.intp)
+    index = np.arange(count)
     opens = np.append(True, ~follows[:-1])
     return index - np.maximum.accumulate(np.where(opens, index, 0)) + 1
 
@@ -291,7 +293,7 @@ def _bytes_of(bodies: pa.Array) -> tuple[bytes, Ints]:
 def _texts(chars: bytes, positions: Ints, separators: str) -> tuple[pa.Array, Ints]:
     offsets = np.empty(len(positions) + 1, np.int32)
     offsets[0] = 0
-    np.subtract(positions, np.arange(len(positions), dtype=np.int32), out=offsets[1:])
+    np.subtract(positions, np.arange(len(positions)), out=offsets[1:], casting="unsafe")
     packed = chars.translate(None, separators.encode("ascii"))
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(packed)]
     texts = pa.Array.from_buffers(pa.string(), len(positions), buffers)
