@@ -156,13 +156,21 @@ def load(
         _File(file, landing / file.file, layout, source)
         for file, layout in zip(files, envelopes.layouts, strict=True)
     ]
+    for part in _parts(lake, source, opened):
+        last = Transaction(source.name, part[-1].entry.received)
+        _mend_repeats(lake, part, source.name)
+        aside = _write_raw(lake, part, last)
+        _write_quarantine(lake, part, last, aside)
     if files:
-        last = Transaction(source.name, files[-1].received)
-        _mend_repeats(lake, opened, source.name)
-        aside = _write_raw(lake, opened, last)
-        _write_quarantine(lake, opened, last, aside)
-        envelopes.write(lake, last)
+        envelopes.write(lake, Transaction(source.name, files[-1].received))
     return _counts(lake, source, opened)
+
+
+def _parts(lake: Lake, source: Source, files: list[_File]) -> list[list[_File]]:
+    """Part the files that raw has from the others: what a kill left out of the first goes first."""
+    done = transaction_version(lake, RAW.name, source.name) or 0
+    held = [file for file in files if file.entry.received <= done]
+    return [part for part in (held, files[len(held) :]) if part]
 
 
 def _write_raw(lake: Lake, files: Sequence[_File], last: Transaction) -> _Aside:
@@ -171,7 +179,7 @@ def _write_raw(lake: Lake, files: Sequence[_File], last: Transaction) -> _Aside:
     aside = _Aside([] if done < files[0].entry.received else None)
     if done >= last.version:
         return aside
-    with connect(lake, tables=[RAW.name, REPEAT.name]) as connection:
+    with connect(lake, tables=[RAW.name, REPEAT.name, QUARANTINE.name]) as connection:
         met = _Met.stored(connection, last.app_id, done)
 
     def rows() -> Iterator[pa.RecordBatch]:
@@ -197,7 +205,7 @@ def _mend_repeats(lake: Lake, files: Sequence[_File], source: str) -> None:
     before = files[0].entry.received - 1
     if done <= before or (transaction_version(lake, REPEAT.name, source) or 0) >= done:
         return
-    with connect(lake, tables=[RAW.name, REPEAT.name]) as connection:
+    with connect(lake, tables=[RAW.name, REPEAT.name, QUARANTINE.name]) as connection:
         met = _Met.stored(connection, source, before)
     for file in files:
         if file.entry.received <= done:
@@ -254,8 +262,10 @@ def _raw(file: _File, judged: Judged, met: _Met) -> pa.RecordBatch:
     keys = message_keys(*(judged.headers[name] for name in _KEY))
     fresh, reused = met.known.admit(judged.hashes, keys)
     new = _Rows.of(file, judged, fresh)
-    numbers = new.values["message"]
-    outcome = met.snapshots.admit(new.bodies, new.headers, file.entry.received, numbers)
+    places = [(file.entry.received, number) for number in new.values["message"].to_pylist()]
+    aside = np.flatnonzero([reason is not None for reason in judged.reasons])
+    between = np.searchsorted(judged.kept[fresh], aside)
+    outcome = met.snapshots.admit(new.bodies, new.headers, places, between)
     values = new.values | {
         "patient_key": _texts(outcome.patients if outcome else None, len(fresh)),
         "snapshot_sha256": _texts(outcome.snapshots if outcome else None, len(fresh)),

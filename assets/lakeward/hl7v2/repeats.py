@@ -2,11 +2,12 @@
 
 `repeats.yaml` says which triggers can repeat and which fields never count. The last message of any
 kind about a patient decides: what comes between two equal snapshots (another event, other content)
-makes the second a change. A message about several patients, or about one that it does not name,
-lies between whatever is before and after it. What a repeat is stored as, `ingest` knows.
+makes the second a change. A message about several patients, about one that it does not name, or
+one that was set aside lies between whatever is before and after it. What a repeat is stored as,
+`ingest` knows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import md5, sha256
@@ -58,7 +59,14 @@ select patient_key, max_by(coalesce(snapshot_sha256, ''), position) as snapshot,
     max_by(received, position) as received, max_by(message, position) as message
 from message
 where patient_key <> '{BARRIER}'
-    and position > (select coalesce(max(position), 0) from message where patient_key = '{BARRIER}')
+    and position > (
+        select coalesce(max(position), 0) from (
+            select position from message where patient_key = '{BARRIER}'
+            union all
+            select received * {1 << _SHIFT} + position
+            from quarantine where source = $source and received <= $through
+        )
+    )
 group by patient_key
 having snapshot <> ''
 """
@@ -102,25 +110,40 @@ class Snapshots:
         return cls({patient: (said, (file, at)) for patient, said, file, at in rows})
 
     def admit(
-        self, bodies: pa.Array, headers: pa.Table, received: int, numbers: pa.Array
+        self,
+        bodies: pa.Array,
+        headers: pa.Table,
+        places: Sequence[Place],
+        aside: NDArray[np.int64],
     ) -> Outcome | None:
-        """Take in messages of a file in order; None when none of them can be or have a repeat."""
+        """Take in messages of a file in order; None when none of them can be or have a repeat.
+
+        Args:
+            bodies: Their texts.
+            headers: Their MSH columns.
+            places: Where they stand.
+            aside: Before which of them records stand that were set aside; ascending.
+        """
         can = _can_repeat(headers)
         if not can.any() and not self.last:
             return None
         patients = patient_keys(bodies)
-        places = [(received, number) for number in numbers.to_pylist()]
         repeats: list[Place | None] = [None] * len(places)
         snapshots: list[str | None] = [None] * len(places)
         offsets = _offsets(bodies).tolist()
-        data = memoryview(bodies.buffers()[2])
+        data = memoryview(bodies.buffers()[2] or b"")
+        between = set(aside.tolist())
         for index in np.flatnonzero(can).tolist():
             snapshots[index] = _snapshot(bytes(data[offsets[index] : offsets[index + 1]]))
         for index, (patient, said) in enumerate(zip(patients, snapshots, strict=True)):
+            if index in between:
+                self.last.clear()
             if patient == BARRIER:
                 self.last.clear()
             elif patient is not None:
                 repeats[index] = self._follow(patient, said, places[index])
+        if len(places) in between:
+            self.last.clear()
         return Outcome(repeats, patients, snapshots)
 
     def _follow(self, patient: str, said: str | None, place: Place) -> Place | None:
