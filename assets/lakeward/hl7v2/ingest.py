@@ -19,13 +19,12 @@ from lakeward.hl7v2.envelopes import reconcile_files
 from lakeward.hl7v2.flatten import flatten
 from lakeward.hl7v2.known import Known, message_keys
 from lakeward.hl7v2.messages import DETAILS, Judged, judge_file
-from lakeward.hl7v2.repeats import REPEAT, Snapshots
+from lakeward.hl7v2.repeats import Snapshots
 from lakeward.hl7v2.segments import flat_tables, spec_problems
+from lakeward.hl7v2.tables import RAW, REPEAT
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import (
-    Column,
     Lake,
-    Phi,
     TableSpec,
     Transaction,
     arrow_schema,
@@ -38,43 +37,6 @@ from lakeward.landing.sources import Source
 from lakeward.quarantine.table import QUARANTINE
 
 __all__ = ["RAW", "flat_tables", "flatten", "load", "spec_problems"]
-
-RAW = TableSpec(
-    name="raw_hl7v2__message",
-    description="HL7 v2 messages as text, with their envelope and where they came from",
-    grain="One row per distinct message of a source",
-    partition_by=("source",),
-    columns=(
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the message"),
-        Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-        Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
-        Column("message", "BIGINT", Phi.N, "Number of the message in its file, from 1"),
-        Column("batch", "BIGINT", Phi.N, "Number of its batch in the file, if any"),
-        Column("byte_offset", "BIGINT", Phi.N, "First byte in the file (unpacked), from 0"),
-        Column("byte_length", "BIGINT", Phi.N, "Length in bytes as delivered"),
-        Column("message_type", "VARCHAR", Phi.QI, "MSH-9.1"),
-        Column("trigger_event", "VARCHAR", Phi.QI, "MSH-9.2"),
-        Column("message_structure", "VARCHAR", Phi.QI, "MSH-9.3"),
-        Column("control_id", "VARCHAR", Phi.LK, "MSH-10"),
-        Column("sending_application", "VARCHAR", Phi.QI, "MSH-3"),
-        Column("sending_facility", "VARCHAR", Phi.QI, "MSH-4"),
-        Column("message_at_text", "VARCHAR", Phi.QI, "MSH-7 as sent"),
-        Column("message_at", "TIMESTAMP WITH TIME ZONE", Phi.QI, "MSH-7"),
-        Column("processing_id", "VARCHAR", Phi.QI, "MSH-11"),
-        Column("hl7_version", "VARCHAR", Phi.QI, "MSH-12"),
-        Column("charset", "VARCHAR", Phi.N, "Codec the message was decoded with"),
-        Column("charset_source", "VARCHAR", Phi.N, "file, source, msh18, utf8 or cp1252"),
-        Column("charset_flag", "VARCHAR", Phi.N, "Why the charset is in doubt, see charsets.FLAGS"),
-        Column("time_zone", "VARCHAR", Phi.N, "Zone of the interface when the message came"),
-        Column("tz_policy", "VARCHAR", Phi.N, "tz_policy of the interface when the message came"),
-        Column("content_sha256", "VARCHAR", Phi.LK, "SHA-256 of the bytes with CR line ends"),
-        Column("patient_key", "VARCHAR", Phi.LK, "Hash of PID-3.1, where repeats are looked for"),
-        Column("snapshot_sha256", "VARCHAR", Phi.LK, "Hash of what counts, if it can repeat"),
-        Column("is_key_reused", "BOOLEAN", Phi.N, "Whether MSH-3, 4 and 10 were used before"),
-        Column("body", "VARCHAR", Phi.SP, "The message, CR after each segment"),
-    ),
-)
 
 _KEY = ("sending_application", "sending_facility", "control_id")
 _FROM_HEADER = {

@@ -21,27 +21,6 @@ from numpy.typing import NDArray
 
 from lakeward.hl7v2.escapes import Separators
 from lakeward.lake.query import Connection
-from lakeward.lake.tables import Column, Phi, TableSpec
-
-REPEAT = TableSpec(
-    name="hl7v2_repeat",
-    description="HL7 v2 messages that repeat what their patient's last message said; not in raw",
-    grain="One row per message that was counted and not stored",
-    columns=(
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the message"),
-        Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-        Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
-        Column("message", "BIGINT", Phi.N, "Number of the message in its file, from 1"),
-        Column("byte_offset", "BIGINT", Phi.N, "First byte in the file (unpacked), from 0"),
-        Column("byte_length", "BIGINT", Phi.N, "Length in bytes as delivered"),
-        Column("control_id", "VARCHAR", Phi.LK, "MSH-10"),
-        Column("message_key", "BLOB", Phi.LK, "Hash of MSH-3, MSH-4 and MSH-10, if there is one"),
-        Column("content_sha256", "VARCHAR", Phi.LK, "SHA-256 of the bytes with CR line ends"),
-        Column("repeats_received", "BIGINT", Phi.N, "received of the stored message it repeats"),
-        Column("repeats_message", "BIGINT", Phi.N, "message of the stored message it repeats"),
-    ),
-)
 
 BARRIER = "*"
 """Patient of a message about several of them, or about one that cannot be told."""

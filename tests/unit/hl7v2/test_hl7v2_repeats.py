@@ -7,7 +7,7 @@ from test_hl7v2_ingest import ask, counts, put, source
 
 from lakeward.hl7v2 import ingest
 from lakeward.hl7v2.ingest import RAW, load
-from lakeward.hl7v2.repeats import REPEAT
+from lakeward.hl7v2.tables import REPEAT
 from lakeward.lake.tables import Lake
 
 CONTROL = iter(range(10**9))
