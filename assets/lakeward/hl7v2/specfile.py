@@ -57,7 +57,7 @@ def read_spec_file(text: str, where: str) -> SpecFile:
         SpecError: It is not YAML or not of the shape; says the line.
     """
     try:
-        return SpecFile.model_validate(yaml.load(text, Loader=yaml.CSafeLoader))
+        return SpecFile.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
