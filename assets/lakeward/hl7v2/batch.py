@@ -97,10 +97,43 @@ class Layout:
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive records of a file, the first of which has index `first` (from 0)."""
+    """Consecutive records of a file.
+
+    Attributes:
+        first: Index of the first in its file, from 0.
+        piece: The bytes that hold them.
+        starts: First byte of each record in `piece`.
+        ends: First byte after it, trailing line ends included.
+    """
 
     first: int
-    records: list[bytes]
+    piece: bytes
+    starts: Ints
+    ends: Ints
+
+    def __len__(self) -> int:
+        """Count the records."""
+        return len(self.starts)
+
+    def record(self, index: int) -> bytes:
+        """Give one record, trailing line ends removed."""
+        return _trim(self.piece[self.starts[index] : self.ends[index]])
+
+    def lengths(self) -> Ints:
+        """Give the length of each record, trailing line ends removed."""
+        data = np.frombuffer(self.piece, np.uint8)
+        last = data[np.minimum(self.ends, len(data)) - 1]
+        before = data[np.clip(self.ends, 2, max(len(data), 2)) - 2] if len(data) > 1 else last
+        lengths = self.ends - self.starts - 1
+        simple = (last == _EDGE[0]) & (before >= 0x20) & (before < 0x80) & (lengths > 0)
+        for index in np.flatnonzero(~simple).tolist():
+            lengths[index] = len(self.record(index))
+        return lengths
+
+    @property
+    def records(self) -> list[bytes]:
+        """Give all records, trailing line ends removed."""
+        return [self.record(index) for index in range(len(self))]
 
 
 @dataclass
@@ -129,7 +162,7 @@ def scan(path: Path) -> Layout:
 
 
 def blocks(path: Path, layout: Layout, wanted: NDArray[np.bool_] | None = None) -> Iterator[Block]:
-    """Read the records back, a few megabytes at a time, trailing line ends removed.
+    """Read the records back, a few megabytes at a time.
 
     Args:
         path: The file.
@@ -146,7 +179,8 @@ def blocks(path: Path, layout: Layout, wanted: NDArray[np.bool_] | None = None) 
                 file.seek(start)
                 size = int(layout.ends[last - 1]) - start
                 piece = file.read(min(size, KEPT) if layout.problem else size)
-                yield Block(first, _cut(piece, layout, first, last, start))
+                span = slice(first, last)
+                yield Block(first, piece, layout.starts[span] - start, layout.ends[span] - start)
             first = last
 
 
@@ -155,15 +189,6 @@ def _open_for(path: Path, layout: Layout) -> BinaryIO:
     if layout.problem is None:
         return open_file(path)
     return path.open("rb") if layout.problem == "truncated_gzip" else open_unpacked(path)
-
-
-def _cut(piece: bytes, layout: Layout, first: int, last: int, base: int) -> list[bytes]:
-    spans = zip(
-        (layout.starts[first:last] - base).tolist(),
-        (layout.ends[first:last] - base).tolist(),
-        strict=True,
-    )
-    return [_trim(piece[start:end]) for start, end in spans]
 
 
 def _trim(record: bytes) -> bytes:

@@ -47,7 +47,8 @@ FLAGS = {
 """Codes of what puts the charset of a message in doubt."""
 
 _SEPARATORS = "|^~\\&\r"
-_SWITCH = re.compile(rb"\\(?:C[0-9A-Fa-f]{4}|M[0-9A-Fa-f]{4}(?:[0-9A-Fa-f]{2})?)\\")
+SWITCH = re.compile(rb"\\(?:C[0-9A-Fa-f]{4}|M[0-9A-Fa-f]{4}(?:[0-9A-Fa-f]{2})?)\\")
+"""Escapes that switch the character set."""
 _ESCAPE = b"\x1b"
 
 
@@ -62,7 +63,7 @@ class Charset:
 
 def is_plain(message: bytes) -> bool:
     """Say whether a message is the same in every set, and switches none."""
-    return message.isascii() and _ESCAPE not in message and not _SWITCH.search(message)
+    return message.isascii() and _ESCAPE not in message and not SWITCH.search(message)
 
 
 @lru_cache(maxsize=256)
@@ -134,7 +135,7 @@ def _candidates(override: str | None, declared: str) -> Iterator[Charset]:
 
 
 def _flag(message: bytes, charset: Charset, declared: str) -> str | None:
-    if _SWITCH.search(message) or any(part.strip() for part in declared.split("~")[1:]):
+    if SWITCH.search(message) or any(part.strip() for part in declared.split("~")[1:]):
         return "switched"
     if charset.origin in ("utf8", "cp1252"):
         return "unknown_name" if declared.strip() else None

@@ -1,4 +1,4 @@
-r"""HL7 v2 escape sequences, decoded after a message was split.
+r"""HL7 v2 escape sequences: decoded after a message was split, encoded before one is put together.
 
 Unknown ones, and those that switch character sets (`\C…\`, `\M…\`), are kept as they are.
 """
@@ -10,13 +10,17 @@ from functools import lru_cache
 
 @dataclass(frozen=True)
 class Separators:
-    """The separators of one message; an empty one is not in use."""
+    """The separators of one message; an empty one is not in use.
+
+    `truncation` is the character of 2.7 that marks a value cut short; it separates nothing.
+    """
 
     field: str = "|"
     component: str = "^"
     repeat: str = "~"
     escape: str = "\\"
     subcomponent: str = "&"
+    truncation: str = ""
 
     @classmethod
     def of(cls, header: str) -> "Separators | None":
@@ -27,13 +31,16 @@ class Separators:
         field, encoding = header[3:4], header[4:].split(header[3:4] or "|")[0].split("\r")[0]
         if encoding and not encoding[:4].isascii():
             return None
-        encoding = encoding[:4] or "^~\\&"
+        truncation, encoding = encoding[4:5], encoding[:4] or "^~\\&"
         used = field + encoding
         if not field.isascii() or len(set(used)) < len(used) or any(map(str.isspace, used)):
             return None
         if any(map(str.isalnum, used[:2])):
             return None
-        return cls(field, *encoding, *[""] * (4 - len(encoding)))
+        if not truncation.isascii() or truncation in used or truncation.isalnum():
+            truncation = ""
+        component, repeat, escape, subcomponent = (encoding[n : n + 1] for n in range(4))
+        return cls(field, component, repeat, escape, subcomponent, truncation)
 
 
 def decode_escapes(text: str, separators: Separators, codec: str = "utf-8") -> str:
@@ -47,6 +54,57 @@ def decode_escapes(text: str, separators: Separators, codec: str = "utf-8") -> s
         return meanings[code] if code in meanings else _coded(code, match.group(0), codec)
 
     return _pattern(separators.escape).sub(meaning, text)
+
+
+def encode_escapes(text: str, separators: Separators) -> str:
+    r"""Write a value as it stands in a message: `decode_escapes` gives the same value back.
+
+    Sequences that decoding keeps as they are (`\C…\`, `\M…\`, unknown ones) stay so here.
+
+    Raises:
+        ValueError: The value holds a separator and the message has no escape character.
+    """
+    escape = separators.escape
+    codes = _codes(separators)
+    if not escape:
+        if any(character in codes for character in text):
+            raise ValueError("a value holds a separator, and there is no escape character")
+        return text
+
+    def written(match: re.Match[str]) -> str:
+        whole = match.group(0)
+        inner = whole[1:-1]
+        if inner and not any(c in codes for c in inner) and _kept(whole, separators):
+            return whole
+        return "".join(f"{escape}{codes[c]}{escape}" if c in codes else c for c in whole)
+
+    return _unit(escape).sub(written, text)
+
+
+def _kept(sequence: str, separators: Separators) -> bool:
+    return decode_escapes(sequence, separators) == sequence
+
+
+@lru_cache(maxsize=64)
+def _unit(escape: str) -> re.Pattern[str]:
+    """Match an escape sequence, or any one character."""
+    return re.compile(f"{_pattern(escape).pattern}|.", re.DOTALL)
+
+
+@lru_cache(maxsize=64)
+def _codes(separators: Separators) -> dict[str, str]:
+    """Give the code of each character that cannot stand for itself."""
+    named = {
+        separators.escape: "E",
+        separators.field: "F",
+        separators.component: "S",
+        separators.repeat: "R",
+        separators.subcomponent: "T",
+        separators.truncation: "P",
+        "\r": "X0D",
+        "\n": "X0A",
+    }
+    return {character: code for character, code in named.items() if character}
 
 
 @lru_cache(maxsize=64)
@@ -63,7 +121,7 @@ def _meanings(separators: Separators) -> dict[str, str]:
         "R": separators.repeat,
         "E": separators.escape,
         "T": separators.subcomponent or "&",
-        "P": "#",
+        "P": separators.truncation or "#",
         ".br": "\n",
         ".sp": "\n",
         ".ce": "\n",

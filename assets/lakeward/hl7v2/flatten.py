@@ -24,6 +24,7 @@ from lakeward.hl7v2.segments import (
     segment_specs,
     spec_sha,
 )
+from lakeward.hl7v2.times import message_offsets
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import (
     Lake,
@@ -40,10 +41,10 @@ _EVERY_MESSAGE = "hl7v2__msh"
 _SHIFT = 32
 """A position is `received << 32 | message`: one number that grows with every raw message."""
 
-_SLICE = 32 << 20
+_SLICE = 48 << 20
 """Bytes of messages that go into one commit of each table, about."""
 
-_ROWS = 4096
+_ROWS = 8192
 """Messages that are parsed at once; what is touched then stays in the processor's cache."""
 
 _ENVELOPE = ("source", "received", "file", "message", "day")
@@ -51,11 +52,26 @@ _ENVELOPE = ("source", "received", "file", "message", "day")
 
 @dataclass(frozen=True)
 class _Span:
-    """Raw messages of one source after one position and up to another."""
+    """Raw messages of one source from one position up to another, both included."""
 
     source: str
-    after: int
+    first: int
     through: int
+
+    @property
+    def condition(self) -> str:
+        """Give the SQL that picks them; in one file by ranges that row groups are skipped by."""
+        (low, start), (high, end) = (
+            divmod(self.first, 1 << _SHIFT),
+            divmod(self.through, 1 << _SHIFT),
+        )
+        if low == high:
+            return f"received = {low} and message between {start} and {end}"
+        return (
+            f"received between {low} and {high}"
+            f" and (received > {low} or message >= {start})"
+            f" and (received < {high} or message <= {end})"
+        )
 
 
 @dataclass
@@ -163,10 +179,10 @@ def _spans(connection: Connection, source: str, after: int) -> Iterator[tuple[_S
     ).fetchnumpy()
     positions = np.asarray(rows["position"], np.int64)
     total = np.cumsum(rows["byte_length"])
-    done = 0
-    for end in np.flatnonzero(np.diff(total // _SLICE, append=-1)):
-        yield _Span(source, after, int(positions[end])), int(total[end]) - done
-        after, done = int(positions[end]), int(total[end])
+    start = done = 0
+    for end in np.flatnonzero(np.diff(total // _SLICE, append=-1)).tolist():
+        yield _Span(source, int(positions[start]), int(positions[end])), int(total[end]) - done
+        start, done = end + 1, int(total[end])
 
 
 def _advance(
@@ -200,9 +216,7 @@ def _commit(
     *,
     last: bool,
 ) -> TableWrite | None:
-    schema = arrow_schema(target.spec)
-    tables = [_missing_rows(table, target.through).select(schema.names) for table in rows]
-    data = pa.concat_tables([schema.empty_table(), *(table.cast(schema) for table in tables)])
+    data = _conform([_missing_rows(table, target.through) for table in rows], target.spec)
     for span in spans:
         target.through[span.source] = max(target.through.get(span.source, 0), span.through)
     if not data.num_rows and not (last and target.deriving):
@@ -219,8 +233,24 @@ def _commit(
 
 def _missing_rows(table: pa.Table, through: Mapping[str, int]) -> pa.Table:
     """Leave out rows that the table has already; all rows are of one source."""
+    done = through.get(table["source"][0].as_py(), 0)
     position = pc.add(pc.shift_left(table["received"], _SHIFT), table["message"])
-    return table.filter(pc.greater(position, through.get(table["source"][0].as_py(), 0)))
+    missing = pc.greater(position, done)
+    return table if pc.all(missing).as_py() else table.filter(missing)
+
+
+def _conform(parts: list[pa.Table], spec: TableSpec) -> pa.Table:
+    """Put rows together and add the columns in which none of them holds a value."""
+    schema = arrow_schema(spec)
+    if not parts:
+        return schema.empty_table()
+    found = pa.concat_tables(parts, promote_options="default")
+    held = set(found.column_names)
+    columns = [
+        found[field.name] if field.name in held else pa.nulls(found.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema.names).cast(schema)
 
 
 def _collect(
@@ -231,30 +261,54 @@ def _collect(
 ) -> None:
     """Parse the messages of a span and append their rows by table."""
     reader = connection.sql(
-        f"select {', '.join(_ENVELOPE)}, charset, time_zone, body from {RAW_NAME}"
-        f" where source = $source and received * {1 << _SHIFT} + message > $after"
-        f" and received * {1 << _SHIFT} + message <= $through"
-        f" and received between {span.after >> _SHIFT} and {span.through >> _SHIFT}",
-        params={"source": span.source, "after": span.after, "through": span.through},
+        f"select {', '.join(_ENVELOPE)}, charset, time_zone, tz_policy, message_at_text, body"
+        f" from {RAW_NAME}"
+        f" where source = $source and {span.condition}",
+        params={"source": span.source},
     ).to_arrow_reader(_ROWS)
     for batch in reader:
-        for zone in pc.unique(batch["time_zone"]).to_pylist():
-            part = batch.filter(pc.equal(batch["time_zone"], zone))
-            for table, parsed in _parsed(part, zone, specs).items():
+        for part in _by_zone(batch):
+            for table, parsed in _parsed(part, specs).items():
                 rows.setdefault(table, []).append(parsed)
 
 
-def _parsed(batch: pa.RecordBatch, zone: str, specs: Sequence[SegmentSpec]) -> dict[str, pa.Table]:
-    messages = Messages(batch["body"].cast(pa.string()), batch["charset"].to_pylist(), zone)
-    envelope = pa.table({name: batch[name] for name in _ENVELOPE})
-    return {
-        table: _with_envelope(rows, envelope)
-        for table, rows in parse(messages, specs).items()
-        if rows.num_rows
-    }
+def _by_zone(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Part messages that came while the interface had another zone or another policy."""
+    reading = pc.binary_join_element_wise(batch["time_zone"], batch["tz_policy"], " ")
+    different = pc.unique(reading)
+    for each in different:
+        yield batch if len(different) == 1 else batch.filter(pc.equal(reading, each))
 
 
-def _with_envelope(rows: pa.Table, envelope: pa.Table) -> pa.Table:
-    taken = envelope.take(rows["row"].combine_chunks())
-    columns = {name: taken[name] for name in _ENVELOPE}
-    return pa.table(columns | {n: rows[n] for n in rows.column_names if n != "row"})
+def _parsed(batch: pa.RecordBatch, specs: Sequence[SegmentSpec]) -> dict[str, pa.Table]:
+    messages = Messages(
+        bodies=batch["body"].cast(pa.string()),
+        codecs=batch["charset"].to_pylist(),
+        zone=batch["time_zone"][0].as_py(),
+        offsets=message_offsets(batch["message_at_text"].cast(pa.string())),
+        offset_first=batch["tz_policy"][0].as_py() == "msh7",
+    )
+    envelope = _Envelope.of(batch)
+    return {table: envelope.before(rows) for table, rows in parse(messages, specs).items()}
+
+
+@dataclass(frozen=True)
+class _Envelope:
+    """Where messages come from: columns that are the same for all of them, and the others."""
+
+    same: Mapping[str, pa.Scalar]
+    other: pa.Table
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch) -> "_Envelope":
+        one_file = len(pc.unique(batch["received"])) == 1
+        of_file = [n for n in _ENVELOPE if n != "message"] if one_file else ["source"]
+        other = pa.table({n: batch[n] for n in _ENVELOPE if n not in of_file})
+        return cls({name: batch[name][0] for name in of_file}, other)
+
+    def before(self, rows: pa.Table) -> pa.Table:
+        """Put the envelope of each row's message before its columns."""
+        columns = {name: pa.repeat(value, rows.num_rows) for name, value in self.same.items()}
+        taken = self.other.take(rows["row"])
+        columns |= {name: taken[name] for name in taken.column_names}
+        return pa.table(columns | {n: rows[n] for n in rows.column_names if n != "row"})

@@ -4,25 +4,27 @@ Reads files and writes those two tables; deriving the flat tables from raw is `f
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from lakeward.hl7v2.batch import Layout, scan
 from lakeward.hl7v2.envelopes import reconcile_files
 from lakeward.hl7v2.flatten import flatten
-from lakeward.hl7v2.known import Known, message_key
+from lakeward.hl7v2.known import Known, message_keys
 from lakeward.hl7v2.messages import DETAILS, Judged, judge_file
+from lakeward.hl7v2.repeats import Snapshots
 from lakeward.hl7v2.segments import flat_tables, spec_problems
-from lakeward.lake.query import connect
+from lakeward.hl7v2.tables import RAW, REPEAT
+from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import (
-    Column,
     Lake,
-    Phi,
     TableSpec,
     Transaction,
     arrow_schema,
@@ -36,40 +38,7 @@ from lakeward.quarantine.table import QUARANTINE
 
 __all__ = ["RAW", "flat_tables", "flatten", "load", "spec_problems"]
 
-RAW = TableSpec(
-    name="raw_hl7v2__message",
-    description="HL7 v2 messages as text, with their envelope and where they came from",
-    grain="One row per distinct message of a source",
-    partition_by=("source",),
-    columns=(
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the message"),
-        Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-        Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
-        Column("message", "BIGINT", Phi.N, "Number of the message in its file, from 1"),
-        Column("batch", "BIGINT", Phi.N, "Number of its batch in the file, if any"),
-        Column("byte_offset", "BIGINT", Phi.N, "First byte in the file (unpacked), from 0"),
-        Column("byte_length", "BIGINT", Phi.N, "Length in bytes as delivered"),
-        Column("message_type", "VARCHAR", Phi.QI, "MSH-9.1"),
-        Column("trigger_event", "VARCHAR", Phi.QI, "MSH-9.2"),
-        Column("message_structure", "VARCHAR", Phi.QI, "MSH-9.3"),
-        Column("control_id", "VARCHAR", Phi.LK, "MSH-10"),
-        Column("sending_application", "VARCHAR", Phi.QI, "MSH-3"),
-        Column("sending_facility", "VARCHAR", Phi.QI, "MSH-4"),
-        Column("message_at_text", "VARCHAR", Phi.QI, "MSH-7 as sent"),
-        Column("message_at", "TIMESTAMP WITH TIME ZONE", Phi.QI, "MSH-7"),
-        Column("processing_id", "VARCHAR", Phi.QI, "MSH-11"),
-        Column("hl7_version", "VARCHAR", Phi.QI, "MSH-12"),
-        Column("charset", "VARCHAR", Phi.N, "Codec the message was decoded with"),
-        Column("charset_source", "VARCHAR", Phi.N, "file, source, msh18, utf8 or cp1252"),
-        Column("charset_flag", "VARCHAR", Phi.N, "Why the charset is in doubt, see charsets.FLAGS"),
-        Column("time_zone", "VARCHAR", Phi.N, "Zone of the interface when the message came"),
-        Column("content_sha256", "VARCHAR", Phi.LK, "SHA-256 of the bytes with CR line ends"),
-        Column("is_key_reused", "BOOLEAN", Phi.N, "Whether MSH-3, 4 and 10 were used before"),
-        Column("body", "VARCHAR", Phi.SP, "The message, CR after each segment"),
-    ),
-)
-
+_KEY = ("sending_application", "sending_facility", "control_id")
 _FROM_HEADER = {
     "message_type": "message_type",
     "trigger_event": "trigger_event",
@@ -82,31 +51,55 @@ _FROM_HEADER = {
     "processing_id": "processing_id",
     "hl7_version": "version",
 }
-_HELD = 48 << 20
-"""Loads up to this size are judged once and held; bigger ones are judged again for each table."""
+_ASIDE = 32 << 20
+"""Bytes of records set aside that are held while raw is written; more are read again."""
 
 
 @dataclass(frozen=True)
 class _File:
-    """A delivered file with its layout, and its judged records when they are held."""
+    """A delivered file with its layout."""
 
     entry: LedgerFile
     path: Path
     layout: Layout
     source: Source
-    held: list[Judged] | None
 
     def judged(self) -> Iterator[Judged]:
-        return iter(self.held) if self.held is not None else self.judge()
-
-    def judge(self) -> Iterator[Judged]:
         return judge_file(self.path, self.layout, self.source)
+
+
+@dataclass
+class _Met:
+    """What a source has sent before, growing while a load runs, and the repeats met in it."""
+
+    known: Known
+    snapshots: Snapshots
+    repeats: list[pa.RecordBatch] = field(default_factory=list)
+
+    @classmethod
+    def stored(cls, connection: Connection, source: str, through: int) -> "_Met":
+        stored = Known.stored(connection, source, through)
+        return cls(stored, Snapshots.stored(connection, source, through))
+
+
+@dataclass
+class _Aside:
+    """Records set aside that were met while raw was written; None when they became too many."""
+
+    batches: list[pa.RecordBatch] | None
+    size: int = 0
+
+    def note(self, file: _File, judged: Judged) -> None:
+        if self.batches is not None and any(judged.reasons):
+            self.batches.append(_quarantined(file, judged))
+            self.size += self.batches[-1].nbytes
+            self.batches = self.batches if self.size <= _ASIDE else None
 
 
 def load(
     lake: Lake, landing: Path, source: Source, files: Sequence[LedgerFile]
 ) -> list[FileCounts]:
-    """Load files of one source, in order; quarantine and raw take one commit each.
+    """Load files of one source, in order; raw and quarantine take one commit each.
 
     A repeat after a crash writes what is missing and nothing twice, and counts the same.
 
@@ -118,55 +111,97 @@ def load(
     """
     ensure_table(lake, RAW)
     ensure_table(lake, QUARANTINE)
-    hold = sum(file.bytes for file in files) <= _HELD
+    ensure_table(lake, REPEAT)
     scanned = [scan(landing / file.file) for file in files]
     envelopes = reconcile_files(lake, landing, source, files, scanned)
     opened = [
-        _open(landing, source, file, layout, hold=hold)
+        _File(file, landing / file.file, layout, source)
         for file, layout in zip(files, envelopes.layouts, strict=True)
     ]
+    for part in _parts(lake, source, opened):
+        last = Transaction(source.name, part[-1].entry.received)
+        _mend_repeats(lake, part, source.name)
+        aside = _write_raw(lake, part, last)
+        _write_quarantine(lake, part, last, aside)
     if files:
-        last = Transaction(source.name, files[-1].received)
-        _write_quarantine(lake, opened, last)
-        _write_raw(lake, opened, last)
-        envelopes.write(lake, last)
+        envelopes.write(lake, Transaction(source.name, files[-1].received))
     return _counts(lake, source, opened)
 
 
-def _open(landing: Path, source: Source, entry: LedgerFile, layout: Layout, *, hold: bool) -> _File:
-    path = landing / entry.file
-    held = list(judge_file(path, layout, source)) if hold else None
-    return _File(entry, path, layout, source, held)
+def _parts(lake: Lake, source: Source, files: list[_File]) -> list[list[_File]]:
+    """Part the files that raw has from the others: what a kill left out of the first goes first."""
+    done = transaction_version(lake, RAW.name, source.name) or 0
+    held = [file for file in files if file.entry.received <= done]
+    return [part for part in (held, files[len(held) :]) if part]
 
 
-def _write_quarantine(lake: Lake, files: Sequence[_File], last: Transaction) -> None:
+def _write_raw(lake: Lake, files: Sequence[_File], last: Transaction) -> _Aside:
+    """Write the messages of files that raw does not hold yet; give what was set aside in all."""
+    done = transaction_version(lake, RAW.name, last.app_id) or 0
+    aside = _Aside([] if done < files[0].entry.received else None)
+    if done >= last.version:
+        return aside
+    with connect(lake, tables=[RAW.name, REPEAT.name, QUARANTINE.name]) as connection:
+        met = _Met.stored(connection, last.app_id, done)
+
+    def rows() -> Iterator[pa.RecordBatch]:
+        for file in files:
+            if file.entry.received > done:
+                for judged in file.judged():
+                    aside.note(file, judged)
+                    yield _raw(file, judged, met)
+
+    batches = rows()
+    first = next(batches, pa.RecordBatch.from_pylist([], schema=arrow_schema(RAW)))
+    _commit(lake, RAW, first, batches, last)
+    _write_repeats(lake, met, last)
+    return aside
+
+
+def _mend_repeats(lake: Lake, files: Sequence[_File], source: str) -> None:
+    """Find the repeats again that a kill after the commit of raw left out.
+
+    All files before these were loaded whole, so what was known then is what they hold.
+    """
+    done = transaction_version(lake, RAW.name, source) or 0
+    before = files[0].entry.received - 1
+    if done <= before or (transaction_version(lake, REPEAT.name, source) or 0) >= done:
+        return
+    with connect(lake, tables=[RAW.name, REPEAT.name, QUARANTINE.name]) as connection:
+        met = _Met.stored(connection, source, before)
+    for file in files:
+        if file.entry.received <= done:
+            for judged in file.judged():
+                _raw(file, judged, met)
+    _write_repeats(lake, met, Transaction(source, done))
+
+
+def _write_repeats(lake: Lake, met: _Met, last: Transaction) -> None:
+    done = transaction_version(lake, REPEAT.name, last.app_id) or 0
+    rows = pa.Table.from_batches(met.repeats, arrow_schema(REPEAT))
+    rows = rows.filter(pc.greater(rows["received"], done))
+    if rows.num_rows:
+        write(lake, REPEAT, rows, mode="append", transaction=last)
+
+
+def _write_quarantine(lake: Lake, files: Sequence[_File], last: Transaction, aside: _Aside) -> None:
+    """Write what was set aside, read again unless it is held whole."""
     done = transaction_version(lake, QUARANTINE.name, last.app_id) or 0
-    batches = (
-        _quarantined(file, judged)
-        for file in files
-        if file.entry.received > done
-        for judged in file.judged()
-        if any(judged.reasons)
-    )
+    if done >= last.version:
+        return
+    if aside.batches is not None and done < files[0].entry.received:
+        batches = iter(aside.batches)
+    else:
+        batches = (
+            _quarantined(file, judged)
+            for file in files
+            if file.entry.received > done
+            for judged in file.judged()
+            if any(judged.reasons)
+        )
     first = next(batches, None)
     if first is not None:
         _commit(lake, QUARANTINE, first, batches, last)
-
-
-def _write_raw(lake: Lake, files: Sequence[_File], last: Transaction) -> None:
-    done = transaction_version(lake, RAW.name, last.app_id) or 0
-    if done >= last.version:
-        return
-    with connect(lake, tables=[RAW.name]) as connection:
-        known = Known.stored(connection, last.app_id, done)
-    batches = (
-        _raw(file, judged, known)
-        for file in files
-        if file.entry.received > done
-        for judged in file.judged()
-    )
-    first = next(batches, pa.RecordBatch.from_pylist([], schema=arrow_schema(RAW)))
-    _commit(lake, RAW, first, batches, last)
 
 
 def _commit(
@@ -184,32 +219,77 @@ def _commit(
     write(lake, spec, reader, mode="append", transaction=transaction)
 
 
-def _raw(file: _File, judged: Judged, known: Known) -> pa.RecordBatch:
-    headers = judged.headers
-    names = ("sending_application", "sending_facility", "control_id")
-    parts = [headers[n].to_pylist() if headers.num_rows else [] for n in names]
-    keys = [message_key(*key) for key in zip(*parts, strict=True)]
-    fresh, reused = known.admit(judged.hashes, keys)
-    local = judged.kept[fresh]
-    at = local + judged.first
-    batch, n = file.layout.batch[at], len(fresh)
-    values: dict[str, Any] = _place(file, n) | {
-        "message": pa.array(at + 1),
-        "batch": pa.array(batch, mask=batch == 0),
-        "byte_offset": pa.array(file.layout.starts[at]),
-        "byte_length": pa.array([len(judged.records[i]) for i in local.tolist()], pa.int64()),
-        "charset": pa.array([judged.charsets[i].codec for i in fresh], pa.string()),
-        "charset_source": pa.array([judged.charsets[i].origin for i in fresh], pa.string()),
-        "charset_flag": pa.array([judged.charsets[i].flag for i in fresh], pa.string()),
-        "time_zone": pa.repeat(file.source.time_zone, n),
-        "content_sha256": pa.array([judged.hashes[i].hex() for i in fresh], pa.string()),
+def _raw(file: _File, judged: Judged, met: _Met) -> pa.RecordBatch:
+    """Give the rows of new messages; those that repeat their patient's last go to `met`."""
+    keys = message_keys(*(judged.headers[name] for name in _KEY))
+    fresh, reused = met.known.admit(judged.hashes, keys)
+    new = _Rows.of(file, judged, fresh)
+    places = [(file.entry.received, number) for number in new.values["message"].to_pylist()]
+    aside = np.flatnonzero([reason is not None for reason in judged.reasons])
+    between = np.searchsorted(judged.kept[fresh], aside)
+    outcome = met.snapshots.admit(new.bodies, new.headers, places, between)
+    values = new.values | {
+        "patient_key": _texts(outcome.patients if outcome else None, len(fresh)),
+        "snapshot_sha256": _texts(outcome.snapshots if outcome else None, len(fresh)),
         "is_key_reused": pa.array(reused, pa.bool_()),
-        "body": judged.bodies.take(pa.array(fresh, pa.int64())),
+        "body": new.bodies,
     }
-    taken = headers.take(pa.array(fresh, pa.int64()))
-    for column, field in _FROM_HEADER.items():
-        values[column] = taken[field].combine_chunks() if n else pa.nulls(0)
-    return _batch(RAW, values)
+    if outcome is None or not any(outcome.repeats):
+        return _batch(RAW, values)
+    repeated = np.array([place is not None for place in outcome.repeats], bool)
+    pairs = [place or (None, None) for place in outcome.repeats]
+    of_repeats = values | {
+        "message_key": pa.array([keys[index] or None for index in fresh.tolist()], pa.binary()),
+        "repeats_received": pa.array([received for received, _ in pairs], pa.int64()),
+        "repeats_message": pa.array([message for _, message in pairs], pa.int64()),
+    }
+    met.repeats.append(_batch(REPEAT, of_repeats).filter(pa.array(repeated)))
+    return _batch(RAW, values).filter(pa.array(~repeated))
+
+
+def _texts(values: list[str | None] | None, count: int) -> pa.Array:
+    return pa.nulls(count, pa.string()) if values is None else pa.array(values, pa.string())
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Some of the messages of a block: their texts, their headers, and columns of both tables."""
+
+    bodies: pa.Array
+    headers: pa.Table
+    values: dict[str, Any]
+
+    @classmethod
+    def of(cls, file: _File, judged: Judged, chosen: NDArray[np.int64]) -> "_Rows":
+        local = judged.kept[chosen]
+        at = local + judged.first
+        batch, n = file.layout.batch[at], len(chosen)
+        charsets, charset = judged.charset_names, pa.array(judged.charset[chosen])
+        whole = n == len(judged.kept)
+        headers = judged.headers if whole else judged.headers.take(pa.array(chosen))
+        values: dict[str, Any] = _place(file, n) | {
+            "message": pa.array(at + 1),
+            "batch": pa.array(batch, mask=batch == 0),
+            "byte_offset": pa.array(file.layout.starts[at]),
+            "byte_length": pa.array(judged.block.lengths()[local]),
+            "charset": pa.array([c.codec for c in charsets], pa.string()).take(charset),
+            "charset_source": pa.array([c.origin for c in charsets], pa.string()).take(charset),
+            "charset_flag": pa.array([c.flag for c in charsets], pa.string()).take(charset),
+            "time_zone": pa.repeat(file.source.time_zone, n),
+            "tz_policy": pa.repeat(file.source.tz_policy, n),
+            "content_sha256": _hex([judged.hashes[i] for i in chosen.tolist()]),
+        }
+        for column, name in _FROM_HEADER.items():
+            values[column] = headers[name].combine_chunks() if n else pa.nulls(0)
+        bodies = judged.bodies if whole else judged.bodies.take(pa.array(chosen))
+        return cls(bodies, headers, values)
+
+
+def _hex(digests: list[bytes]) -> pa.Array:
+    """Write SHA-256 hashes as text."""
+    text = pa.py_buffer(b"".join(digests).hex().encode("ascii"))
+    offsets = pa.py_buffer(np.arange(len(digests) + 1, dtype=np.int32) * 64)
+    return pa.Array.from_buffers(pa.string(), len(digests), [None, offsets, text])
 
 
 def _quarantined(file: _File, judged: Judged) -> pa.RecordBatch:
@@ -219,7 +299,7 @@ def _quarantined(file: _File, judged: Judged) -> pa.RecordBatch:
     reasons = [judged.reasons[i] or "" for i in local]
     head = f"{file.entry.source}|{file.entry.received}"
     problem = file.layout.problem
-    lengths = [file.entry.bytes if problem else len(judged.records[i]) for i in local]
+    lengths = [file.entry.bytes if problem else len(judged.block.record(i)) for i in local]
     values = _place(file, len(local)) | {
         "quarantine_id": pa.array([str(uuid5(NAMESPACE_URL, f"{head}|{p}")) for p in places]),
         "place": pa.array(places),
@@ -229,7 +309,7 @@ def _quarantined(file: _File, judged: Judged) -> pa.RecordBatch:
         "reason": pa.array(reasons),
         "detail": pa.array([DETAILS[reason] for reason in reasons]),
         "state": pa.repeat("open", len(local)),
-        "content": pa.array([judged.records[i] for i in local], pa.binary()),
+        "content": pa.array([judged.block.record(i) for i in local], pa.binary()),
     }
     return _batch(QUARANTINE, values)
 

@@ -4,8 +4,7 @@ Works on the envelope only (MSH, framing, counts, character set). What the segme
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from numpy.typing import NDArray
 
 from lakeward.hl7v2.batch import MSH, REASONS, Block, Layout, blocks
 from lakeward.hl7v2.charsets import Charset, choose, declared_name, decode, is_plain
+from lakeward.hl7v2.headers import headers_of
 from lakeward.hl7v2.normalise import normalise
-from lakeward.hl7v2.parse import Messages, parse
-from lakeward.hl7v2.segments import SegmentSpec, segment_specs
+from lakeward.hl7v2.ordinary import Bools, Ints, Ordinary, find_ordinary, join
 from lakeward.landing.sources import Source
 
 DETAILS = {
@@ -44,24 +43,39 @@ class Judged:
     """Some consecutive records of a file.
 
     Attributes:
-        first: Index of the first in its file, from 0.
-        records: Bytes as delivered.
+        block: The records as delivered.
         reasons: For each record why it is set aside; None for a message to be stored.
         kept: Indices (within this) of the messages to be stored; the columns below are theirs.
         hashes: SHA-256 of each message after `normalise`.
         bodies: Text of each message, CR after each segment.
-        charsets: Character set of each message.
+        charset: Character set of each message, as an index into `charset_names`.
+        charset_names: The character sets that occur.
         headers: MSH columns of each message, see specs/MSH.yaml.
     """
 
-    first: int
-    records: list[bytes]
+    block: Block
     reasons: list[str | None]
-    kept: NDArray[np.int64]
+    kept: Ints
     hashes: list[bytes]
     bodies: pa.Array
-    charsets: list[Charset]
+    charset: Ints
+    charset_names: tuple[Charset, ...]
     headers: pa.Table
+
+    @property
+    def first(self) -> int:
+        """Index of the first record in its file, from 0."""
+        return self.block.first
+
+    @property
+    def records(self) -> list[bytes]:
+        """Give all records as delivered, trailing line ends removed."""
+        return self.block.records
+
+    @property
+    def charsets(self) -> list[Charset]:
+        """Give the character set of each message."""
+        return [self.charset_names[index] for index in self.charset.tolist()]
 
 
 def judge_file(path: Path, layout: Layout, source: Source) -> Iterator[Judged]:
@@ -69,54 +83,147 @@ def judge_file(path: Path, layout: Layout, source: Source) -> Iterator[Judged]:
     if layout.encoding:
         source = source.model_copy(update={"charset": layout.encoding})
     for block in blocks(path, layout):
-        yield _judge(block, layout, source)
+        yield judge(block, layout, source)
 
 
-def _judge(block: Block, layout: Layout, source: Source) -> Judged:
+def judge(block: Block, layout: Layout, source: Source, *, exact: bool = False) -> Judged:
+    """Judge the records of a block: ordinary ones in columns, the others one by one.
+
+    Args:
+        block: The records.
+        layout: The layout of their file.
+        source: The interface.
+        exact: Take all of them one by one; the result is the same.
+    """
     reasons = _reasons_of_place(block, layout)
-    texts: list[bytes] = []
-    normal: list[bytes] = []
-    decoded: list[Charset | None] = []
-    kept: list[int] = []
-    for index, record in enumerate(block.records):
-        if reasons[index]:
-            continue
-        message = normalise(record)
-        text, charset = message, None
+    ordinary = find_ordinary(block)
+    if exact:
+        ordinary = replace(ordinary, yes=np.zeros(len(block), bool))
+    read = _read(block, reasons, ordinary.yes, source)
+    names = _Names.of(read, ordinary, source)
+    if len(names.others):  # their header names a set in which these bytes are another text
+        ordinary.yes[names.others] = False
+        read = _read(block, reasons, ordinary.yes, source)
+        names = _Names.of(read, ordinary, source)
+    verdicts = _verdicts(read.headers, source)
+    for index in np.flatnonzero(verdicts != None).tolist():  # noqa: E711
+        reasons[int(read.kept[index])] = verdicts[index]
+    good = np.flatnonzero(verdicts == None)  # noqa: E711
+    whole = len(good) == len(read.kept)
+    chosen = pa.array(good)
+    return Judged(
+        block=block,
+        reasons=reasons,
+        kept=read.kept[good],
+        hashes=read.hashes(good),
+        bodies=read.bodies if whole else read.bodies.take(chosen),
+        charset=names.which[good],
+        charset_names=names.names,
+        headers=read.headers if whole else read.headers.take(chosen),
+    )
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Messages that could be read.
+
+    Attributes:
+        kept: Their indices within the block.
+        bodies: Their texts.
+        normal: What is hashed, by index within the block, where that is not the text.
+        decoded: Character set, by index within the block, of those that were decoded.
+        headers: Their MSH columns.
+    """
+
+    kept: Ints
+    bodies: pa.Array
+    normal: dict[int, bytes]
+    decoded: dict[int, Charset]
+    headers: pa.Table
+
+    def hashes(self, chosen: Ints) -> list[bytes]:
+        """Hash some of the messages."""
+        offsets_buffer, data_buffer = self.bodies.buffers()[1:]
+        if data_buffer is None:
+            return []
+        data, offsets = memoryview(data_buffer), np.frombuffer(offsets_buffer, np.int32)
+        spans = zip(offsets[chosen].tolist(), offsets[chosen + 1].tolist(), strict=True)
+        found = [sha256(data[start:end]).digest() for start, end in spans]
+        if self.normal:
+            for place, index in enumerate(self.kept[chosen].tolist()):
+                if index in self.normal:
+                    found[place] = sha256(self.normal[index]).digest()
+        return found
+
+
+def _read(block: Block, reasons: list[str | None], ordinary: Bools, source: Source) -> _Read:
+    """Read the messages that are not set aside yet; those that cannot be decoded are."""
+    texts: dict[int, bytes] = {}
+    normal: dict[int, bytes] = {}
+    decoded: dict[int, Charset] = {}
+    candidates = np.array([reason is None for reason in reasons], bool)
+    for index in np.flatnonzero(candidates & ~ordinary).tolist():
+        message = normalise(block.record(index))
+        texts[index] = message
         if not is_plain(message):
             result = decode(message, source.charset, declared_name(message))
             if result is None:
                 reasons[index] = "undecodable"
+                candidates[index] = False
                 continue
-            text, charset = result[0].encode("utf-8"), result[1]
-        kept.append(index)
-        texts.append(text)
-        normal.append(message)
-        decoded.append(charset)
-    headers = _headers(texts, source.time_zone)
-    verdicts = _verdicts(headers, source)
-    for index, verdict in zip(kept, verdicts, strict=True):
-        reasons[index] = verdict
-    good = [k for k, verdict in enumerate(verdicts) if verdict is None]
-    headers = headers.take(pa.array(good, pa.int64()))
-    return Judged(
-        first=block.first,
-        records=block.records,
-        reasons=reasons,
-        kept=np.array([kept[k] for k in good], np.int64),
-        hashes=[sha256(normal[k]).digest() for k in good],
-        bodies=pa.array([texts[k] for k in good], pa.binary()).view(pa.string()),
-        charsets=_charsets(headers, [decoded[k] for k in good], source),
-        headers=headers,
-    )
+            normal[index], decoded[index] = message, result[1]
+            texts[index] = result[0].encode("utf-8")
+    kept = np.flatnonzero(candidates)
+    bodies = join(block, kept, texts)
+    return _Read(kept, bodies, normal, decoded, headers_of(bodies, source.time_zone))
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The character set of each message, and those records for which it is not UTF-8 after all."""
+
+    which: Ints
+    names: tuple[Charset, ...]
+    others: Ints
+
+    @classmethod
+    def of(cls, read: _Read, ordinary: Ordinary, source: Source) -> "_Names":
+        """Name them by what the headers declare; ASCII is in whatever set is declared."""
+        encoded = pc.dictionary_encode(read.headers["charset"].combine_chunks().fill_null(""))
+        declared, codes = encoded.dictionary.to_pylist(), np.asarray(encoded.indices)
+        of_ascii = [_of_ascii(name, source) for name in declared]
+        of_utf8 = [_of_utf8(name, source) for name in declared]
+        names = list(dict.fromkeys(filter(None, (*of_ascii, *of_utf8, *read.decoded.values()))))
+        number = {charset: at for at, charset in enumerate(names)} | {None: -1}
+        which = np.array([number[name] for name in of_ascii], np.int32)[codes]
+        beyond = (ordinary.beyond_ascii & ordinary.yes)[read.kept]
+        as_utf8 = np.array([number[name] for name in of_utf8], np.int32)[codes]
+        which[beyond] = as_utf8[beyond]
+        which[beyond & read.headers["several_charsets"].to_numpy()] = -1
+        others = read.kept[which < 0]
+        if read.decoded:
+            for place in np.flatnonzero(np.isin(read.kept, list(read.decoded))).tolist():
+                which[place] = number[read.decoded[int(read.kept[place])]]
+        return cls(which, tuple(names), others)
+
+
+def _of_ascii(declared: str, source: Source) -> Charset:
+    return choose(source.charset, declared) or Charset("utf-8", "utf8")
+
+
+def _of_utf8(declared: str, source: Source) -> Charset | None:
+    """Name the set of a message in valid UTF-8; None when it is to be read as another set."""
+    sample = "é"
+    result = decode(sample.encode("utf-8"), source.charset, declared)
+    return result[1] if result is not None and result[0] == sample else None
 
 
 def _reasons_of_place(block: Block, layout: Layout) -> list[str | None]:
     """Say which records are set aside for where they stand, whatever they hold."""
     if layout.problem:
-        return [layout.problem] * len(block.records)
-    span = slice(block.first, block.first + len(block.records))
-    reasons: list[str | None] = [None] * len(block.records)
+        return [layout.problem] * len(block)
+    span = slice(block.first, block.first + len(block))
+    reasons: list[str | None] = [None] * len(block)
     codes = layout.reasons[span]
     for index in np.flatnonzero(codes).tolist():
         reasons[index] = REASONS[codes[index]]
@@ -125,36 +232,13 @@ def _reasons_of_place(block: Block, layout: Layout) -> list[str | None]:
     return reasons
 
 
-@lru_cache(maxsize=1)
-def _header_spec() -> SegmentSpec:
-    return next(spec for spec in segment_specs() if spec.segment == "MSH")
-
-
-def _headers(texts: list[bytes], zone: str) -> pa.Table:
-    """Give the MSH columns of messages; a message without usable separators has row NULL."""
-    lines = [text[: text.index(b"\r") + 1] for text in texts]
-    bodies = pa.array(lines, pa.binary()).view(pa.string())
-    found = parse(Messages(bodies, ["utf-8"] * len(lines), zone), [_header_spec()])
-    if "hl7v2__msh" not in found:
-        return pa.table({"row": pa.nulls(len(lines), pa.int64())})
-    table = found["hl7v2__msh"]
-    if table.num_rows == len(lines):
-        return table
-    at = np.full(len(lines), -1, np.int64)
-    at[np.asarray(table["row"])] = np.arange(table.num_rows)
-    return table.take(pa.array(at, mask=at < 0))
-
-
-def _verdicts(headers: pa.Table, source: Source) -> list[str | None]:
+def _verdicts(headers: pa.Table, source: Source) -> NDArray[np.object_]:
     """Say for each message why its header keeps it out; None when it does not."""
     verdicts = np.full(headers.num_rows, None, object)
-    usable = np.asarray(headers["row"].is_valid())
-    if "message_type" in headers.column_names:
-        for reason, refused in _refusals(headers, source):
-            verdicts[refused] = reason
-    verdicts[~usable] = "bad_separators"
-    found: list[str | None] = verdicts.tolist()
-    return found
+    for reason, refused in _refusals(headers, source):
+        verdicts[refused] = reason
+    verdicts[~np.asarray(headers["row"].is_valid())] = "bad_separators"
+    return verdicts
 
 
 def _refusals(headers: pa.Table, source: Source) -> Iterator[tuple[str, NDArray[np.bool_]]]:
@@ -176,17 +260,3 @@ def _refusals(headers: pa.Table, source: Source) -> Iterator[tuple[str, NDArray[
             yield reason, ~np.asarray(pc.or_(pc.is_in(application, names), pc.is_in(both, names)))
     kind = headers["message_type"].fill_null("")
     yield "missing_msh9", np.asarray(pc.is_in(kind, pa.array(["", '""'])))
-
-
-def _charsets(headers: pa.Table, decoded: list[Charset | None], source: Source) -> list[Charset]:
-    """Name the character set of each message; plain ASCII text is in the one it declares."""
-    declared = headers["charset"].to_pylist() if headers.num_rows else []
-    by_name = {name: _of_ascii(name or "", source) for name in set(declared)}
-    return [
-        known if known is not None else by_name[name]
-        for known, name in zip(decoded, declared, strict=True)
-    ]
-
-
-def _of_ascii(declared: str, source: Source) -> Charset:
-    return choose(source.charset, declared) or Charset("utf-8", "utf8")

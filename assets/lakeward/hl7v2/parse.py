@@ -1,12 +1,14 @@
 """Turns message bodies into the rows of the flat tables, all messages of a batch at once.
 
-Messages that share their separators are split together (`tokens`); values that hold escapes or
-subcomponents are finished one by one. Three states of a value come out as: absent NULL, cleared the
-two characters `""`, set the decoded text. Where rows come from and go to is not known here.
+Messages that share their separators are split together (`tokens`); the few with separators of their
+own go one by one (`exact`), to the same result. Values that hold escapes or subcomponents are
+finished one by one. Three states of a value come out as: absent NULL, cleared the two characters
+`""`, set the decoded text. Where rows come from and go to is not known here.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -14,20 +16,17 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lakeward.hl7v2.escapes import Separators, decode_escapes
+from lakeward.hl7v2.exact import exact_rows
 from lakeward.hl7v2.segments import ChildSpec, Leaf, SegmentSpec
-from lakeward.hl7v2.times import INSTANT, parse_dates, parse_times
-from lakeward.hl7v2.tokens import (
-    Ints,
-    Selection,
-    Span,
-    Tokens,
-    component,
-    select,
-    tokenise,
-)
+from lakeward.hl7v2.times import Zone, parse_dates, parse_times
+from lakeward.hl7v2.tokens import Ints, Tokens, Wanted, shift, tokenise
 
 _HEADER = 12
-_TEXT = pa.string()
+_FEW = 32
+"""Up to so many messages of the same separators are parsed one by one: setting up costs more."""
+
+_PLACE = (("row", pa.int64()), ("segment", pa.int64()), ("patient_group", pa.int64()))
+_NO_TEXT = pa.scalar(None, pa.string())
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,20 @@ class Messages:
         bodies: A column of text without nulls.
         codecs: For each body, the codec of bytes that are given as hex escapes.
         zone: IANA zone of times without an offset.
+        offsets: For each body the offset of MSH-7 in seconds, see `times.Zone`.
+        offset_first: MSH-7's offset goes before the zone.
     """
 
     bodies: pa.Array
     codecs: Sequence[str]
     zone: str
+    offsets: NDArray[np.int64] | None = None
+    offset_first: bool = False
+
+    def zone_of(self, rows: Ints) -> Zone:
+        """Say how the times of some messages are read."""
+        offsets = None if self.offsets is None else self.offsets[rows]
+        return Zone(self.zone, offsets, self.offset_first)
 
 
 @dataclass(frozen=True)
@@ -55,74 +63,167 @@ class _Group:
     messages: Messages
 
 
-def parse(messages: Messages, specs: Sequence[SegmentSpec]) -> dict[str, pa.Table]:
-    """Give the rows of every flat table.
+def parse(messages: Messages, specs: Sequence[SegmentSpec], few: int = _FEW) -> dict[str, pa.Table]:
+    """Give the rows of every flat table that gets any.
 
     Each table has `row` (index of the message), `segment`, `patient_group`, for child tables
-    `repeat` (and `kind`), and the columns of its spec; rows stand in order of message.
+    `repeat` (and `kind`), and those columns of its spec that hold a value; rows stand in order of
+    message.
+
+    Args:
+        messages: The messages.
+        specs: What to look for.
+        few: Groups of up to so many messages with the same separators take the exact path.
     """
     parts: dict[str, list[pa.Table]] = {}
-    for group in _groups(messages):
-        for spec in specs:
-            selection = select(group.tokens, spec.segment)
-            parts.setdefault(spec.table, []).append(_main(group, spec, selection))
-            for child in spec.children:
-                rows = _children(group, child, selection)
-                parts.setdefault(f"hl7v2__{child.table}", []).append(rows)
+    wanted = _wanted(tuple(specs))
+    for separators, rows in _groups(messages.bodies):
+        if len(rows) <= few:
+            found = _one_by_one(messages, separators, rows, specs)
+        else:
+            found = _together(messages, separators, rows, specs, wanted)
+        for table, part in found:
+            parts.setdefault(table, []).append(part)
     return {table: _merge(found) for table, found in parts.items()}
+
+
+@lru_cache(maxsize=8)
+def _wanted(specs: tuple[SegmentSpec, ...]) -> Wanted:
+    return Wanted.of(specs)
 
 
 def _merge(parts: list[pa.Table]) -> pa.Table:
     if len(parts) == 1:
         return parts[0]
-    order = [n for n in ("row", "segment", "kind", "repeat") if n in parts[0].column_names]
-    return pa.concat_tables(parts).sort_by([(name, "ascending") for name in order])
+    whole = pa.concat_tables(parts, promote_options="default")
+    order = [n for n in ("row", "segment", "kind", "repeat") if n in whole.column_names]
+    return whole.sort_by([(name, "ascending") for name in order])
 
 
-def _groups(messages: Messages) -> Iterator[_Group]:
+def _groups(bodies: pa.Array) -> Iterator[tuple[Separators, Ints]]:
     """Split the messages by their separators; those without usable ones are left out."""
-    heads = pc.utf8_slice_codeunits(messages.bodies, 0, _HEADER)
-    encoded = pc.dictionary_encode(heads)
-    indices = np.asarray(encoded.indices)
+    heads, which = _heads(bodies)
     by_separators: dict[Separators, list[int]] = {}
-    for index, head in enumerate(encoded.dictionary.to_pylist()):
+    for index, head in enumerate(heads):
         separators = Separators.of(head)
         if separators is not None:
             by_separators.setdefault(separators, []).append(index)
     for separators, heads_of in by_separators.items():
-        rows = np.flatnonzero(np.isin(indices, heads_of))
-        whole = len(rows) == len(messages.bodies)
-        bodies = messages.bodies if whole else messages.bodies.take(pa.array(rows))
-        yield _Group(tokenise(bodies, separators), separators, rows, messages)
+        yield separators, np.flatnonzero(np.isin(which, heads_of))
 
 
-def _main(group: _Group, spec: SegmentSpec, selection: Selection) -> pa.Table:
-    columns = _place(group, selection.segments)
-    spans: dict[int, Span] = {}
+def _heads(bodies: pa.Array) -> tuple[list[str], Ints]:
+    """Give the distinct first bytes of all bodies as text, and which each has."""
+    offsets_buffer, data_buffer = bodies.buffers()[1:]
+    offsets = np.frombuffer(offsets_buffer, np.int32)[bodies.offset :][: len(bodies) + 1]
+    if not len(bodies):
+        return [], offsets[:0]
+    data = np.frombuffer(data_buffer, np.uint8)
+    at = offsets[:-1, None].astype(np.int64) + np.arange(_HEADER)
+    inside = at < offsets[1:, None]
+    heads = np.where(inside, data[np.minimum(at, len(data) - 1)], 0).astype(np.uint8)
+    heads = heads.view(f"S{_HEADER}").ravel()
+    if (heads == heads[0]).all():
+        return [heads[0].decode("utf-8", "replace")], np.zeros(len(bodies), np.int64)
+    distinct, which = np.unique(heads, return_inverse=True)
+    # a character cut in two stands past the separators, or they are not usable anyway
+    return [head.decode("utf-8", "replace") for head in distinct.tolist()], which
+
+
+def _one_by_one(
+    messages: Messages, separators: Separators, rows: Ints, specs: Sequence[SegmentSpec]
+) -> Iterator[tuple[str, pa.Table]]:
+    texts = messages.bodies.take(pa.array(rows)).to_pylist()
+    codecs = [messages.codecs[row] for row in rows.tolist()]
+    found = exact_rows(zip(rows.tolist(), texts, codecs, strict=True), separators, specs)
+    leaves = {spec.table: spec.leaves for spec in specs}
+    leaves |= {f"hl7v2__{child.table}": child.leaves for spec in specs for child in spec.children}
+    for table, columns in found.items():
+        place = {name: pa.array(columns.pop(name), kind) for name, kind in _PLACE}
+        if "repeat" in columns:
+            place["repeat"] = pa.array(columns.pop("repeat"), pa.int64())
+        if "kind" in columns:
+            place["kind"] = pa.array(columns.pop("kind"), pa.string())
+        for leaf in leaves[table]:
+            texts = pa.array(columns[leaf.name], pa.string())
+            place |= _typed(leaf, texts, messages, place["row"])
+        yield table, pa.table(place)
+
+
+def _together(
+    messages: Messages,
+    separators: Separators,
+    rows: Ints,
+    specs: Sequence[SegmentSpec],
+    wanted: Wanted,
+) -> Iterator[tuple[str, pa.Table]]:
+    whole = len(rows) == len(messages.bodies)
+    bodies = messages.bodies if whole else messages.bodies.take(pa.array(rows))
+    group = _Group(tokenise(bodies, separators, wanted), separators, rows, messages)
+    for spec in specs:
+        segments = group.tokens.segments(spec.segment)
+        if len(segments):
+            yield spec.table, _main(group, spec, segments)
+            for child in spec.children:
+                table = _children(group, spec.segment, child)
+                if table.num_rows:
+                    yield f"hl7v2__{child.table}", table
+
+
+def _main(group: _Group, spec: SegmentSpec, segments: Ints) -> pa.Table:
+    tokens = group.tokens
+    columns = _place(group, segments)
     for leaf in spec.leaves:
-        if leaf.field not in spans:
-            spans[leaf.field] = selection.first_repeat(leaf.field)
-        columns |= _values(group, leaf, spans[leaf.field], columns["row"])
+        found, unit = tokens.at(spec.segment, leaf.field, leaf.component)
+        if not len(found):
+            continue
+        leading = tokens.repeat.take(unit) == 1
+        if not leading.all():
+            found, unit = found[leading], unit[leading]
+        at = _scatter(found, tokens.local.take(tokens.segment.take(unit)), len(segments))
+        columns |= _values(group, leaf, at, columns["row"])
     return pa.table(columns)
 
 
-def _children(group: _Group, child: ChildSpec, selection: Selection) -> pa.Table:
-    tables = []
-    for field, kind in child.fields:
-        span, owner, number = selection.repeats(field)
-        columns = _place(group, selection.segments[owner])
-        columns["repeat"] = pa.array(number)
-        if child.has_kind:
-            columns["kind"] = pa.array([kind] * len(owner), _TEXT)
-        fixed = len(columns)
-        for leaf in child.leaves:
-            columns |= _values(group, leaf, span, columns["row"])
-        tables.append(_without_empty(pa.table(columns), fixed))
-    return _merge(tables)
+def _children(group: _Group, segment: str, child: ChildSpec) -> pa.Table:
+    """Give the rows of a child table: every unit of its fields in which some leaf has a value."""
+    tokens = group.tokens
+    places = {
+        leaf.name: [tokens.at(segment, field, leaf.component) for field, _ in child.fields]
+        for leaf in child.leaves
+    }
+    valued = np.zeros(len(tokens.segment), bool)
+    for spots in places.values():
+        for _, unit in spots:
+            valued[unit] = True
+    units = np.flatnonzero(valued)
+    place = np.zeros(len(valued), np.intp)
+    place[units] = np.arange(len(units))
+    columns = _place(group, tokens.segment[units])
+    columns["repeat"] = pa.array(tokens.repeat[units].astype(np.int64))
+    if child.has_kind:
+        columns["kind"] = _kinds(child, tokens.field[units] + shift(segment))
+    fixed = len(columns)
+    for leaf in child.leaves:
+        found = np.concatenate([found for found, _ in places[leaf.name]])
+        unit = np.concatenate([unit for _, unit in places[leaf.name]])
+        if len(found):
+            at = _scatter(found, place[unit], len(units))
+            columns |= _values(group, leaf, at, columns["row"])
+    table = pa.table(columns)
+    return table if tokens.divided is None else _without_empty(table, fixed)
+
+
+def _kinds(child: ChildSpec, fields: Ints) -> pa.Array:
+    numbers = np.array([number for number, _ in child.fields])
+    order = np.argsort(numbers)
+    indices = order[np.searchsorted(numbers[order], fields)].astype(np.int32)
+    names = pa.array([kind for _, kind in child.fields], pa.string())
+    return names.take(pa.array(indices))
 
 
 def _without_empty(table: pa.Table, fixed: int) -> pa.Table:
-    """Drop repeats that hold nothing; the others keep their number."""
+    """Drop repeats whose subcomponents hold nothing; the others keep their number."""
     valued = np.zeros(table.num_rows, bool)
     for column in table.columns[fixed:]:
         if pa.types.is_string(column.type):
@@ -139,42 +240,38 @@ def _place(group: _Group, segments: Ints) -> dict[str, pa.Array]:
     }
 
 
-def _values(group: _Group, leaf: Leaf, span: Span, rows: pa.Array) -> dict[str, pa.Array]:
-    """Give the columns of one leaf."""
-    texts = component(group.tokens, span, leaf.component)
-    if texts is not None:
-        texts = _finish(group, leaf, texts, rows)
-    names = [c.name for c in leaf.columns()]
-    if texts is None:
-        kinds = _KINDS[leaf.kind]
-        return {n: pa.nulls(len(rows), k) for n, k in zip(names, kinds, strict=True)}
+def _scatter(found: Ints, places: Ints, count: int) -> Ints:
+    """Give the token that stands in each of `count` places, -1 where none does."""
+    at = np.full(count, -1, np.int32)
+    at[places] = found
+    return at
+
+
+def _values(group: _Group, leaf: Leaf, at: Ints, rows: pa.Array) -> dict[str, pa.Array]:
+    """Give the columns of one leaf: the subcomponent first, then escapes, so neither splits."""
+    tokens = group.tokens
+    absent = at < 0
+    some = bool(absent.any())
+    texts = tokens.texts.take(pa.array(at, mask=absent if some else None))
+    if leaf.subcomponent:
+        if tokens.divided is not None and tokens.divided[at].any():
+            texts = _subcomponent(texts, group.separators.subcomponent, leaf.subcomponent)
+        elif leaf.subcomponent > 1:
+            return {}
+    if tokens.escaped is not None:
+        escaped = np.flatnonzero(tokens.escaped[at] & ~absent)
+        texts = _decode(group, texts, rows, escaped) if len(escaped) else texts
+    return _typed(leaf, texts, group.messages, rows)
+
+
+def _typed(leaf: Leaf, texts: pa.Array, messages: Messages, rows: pa.Array) -> dict[str, pa.Array]:
     if leaf.kind == "text":
         return {leaf.name: texts}
+    names = [column.name for column in leaf.columns()]
     if leaf.kind == "date":
         return dict(zip(names, (parse_dates(texts), texts), strict=True))
-    return dict(zip(names, (texts, *parse_times(texts, group.messages.zone)), strict=True))
-
-
-_KINDS = {
-    "text": (_TEXT,),
-    "date": (pa.date32(), _TEXT),
-    "ts": (_TEXT, INSTANT, _TEXT, _TEXT),
-}
-
-
-def _finish(group: _Group, leaf: Leaf, texts: pa.Array, rows: pa.Array) -> pa.Array:
-    """Pick the subcomponent, then decode escapes: in this order, so that neither splits a value."""
-    separators = group.separators
-    if leaf.subcomponent:
-        split = group.tokens.has_subcomponents
-        if split:
-            texts = _subcomponent(texts, separators.subcomponent, leaf.subcomponent)
-        elif leaf.subcomponent > 1:
-            return pa.nulls(len(texts), _TEXT)
-    if not group.tokens.has_escapes:
-        return texts
-    escaped = np.asarray(pc.match_substring(texts, separators.escape).fill_null(False))  # noqa: FBT003
-    return _decode(group, texts, rows, escaped) if escaped.any() else texts
+    zone = messages.zone_of(np.asarray(rows))
+    return dict(zip(names, (texts, *parse_times(texts, zone)), strict=True))
 
 
 def _subcomponent(texts: pa.Array, separator: str, number: int) -> pa.Array:
@@ -184,17 +281,19 @@ def _subcomponent(texts: pa.Array, separator: str, number: int) -> pa.Array:
     valid = (at < offsets[1:]) & np.asarray(texts.is_valid())
     values = parts.values
     if not len(values):
-        return pa.nulls(len(texts), _TEXT)
+        return pa.nulls(len(texts), pa.string())
     taken = values.take(pa.array(np.where(valid, at, 0), mask=~valid))
-    return pc.if_else(pc.equal(taken, ""), pa.scalar(None, _TEXT), taken)
+    return pc.if_else(pc.equal(taken, ""), _NO_TEXT, taken)
 
 
-def _decode(group: _Group, texts: pa.Array, rows: pa.Array, escaped: NDArray[np.bool_]) -> pa.Array:
-    codecs, at = group.messages.codecs, np.flatnonzero(escaped)
-    owners = np.asarray(rows)[at].tolist()
-    values = texts.take(pa.array(at)).to_pylist()
+def _decode(group: _Group, texts: pa.Array, rows: pa.Array, escaped: Ints) -> pa.Array:
+    codecs = group.messages.codecs
+    owners = np.asarray(rows)[escaped].tolist()
+    values = texts.take(pa.array(escaped)).to_pylist()
     decoded = [
-        decode_escapes(value, group.separators, codecs[row])
+        None if value is None else decode_escapes(value, group.separators, codecs[row])
         for value, row in zip(values, owners, strict=True)
     ]
-    return pc.replace_with_mask(texts, pa.array(escaped), pa.array(decoded, _TEXT))
+    mask = np.zeros(len(texts), bool)
+    mask[escaped] = True
+    return pc.replace_with_mask(texts, pa.array(mask), pa.array(decoded, pa.string()))

@@ -30,7 +30,7 @@ from lakeward.hl7v2.specfile import ChildFile, ColumnLine, read_spec_file, spec_
 from lakeward.hl7v2.specfile import Path as LinePath
 from lakeward.lake.tables import Column, Phi, TableSpec
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 """Raised when the same spec gives other values; flat tables are then derived anew."""
 
 PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -77,7 +77,9 @@ class Leaf:
             text,
             Column(f"{self.name}_at", "TIMESTAMP WITH TIME ZONE", self.phi, self.about),
             Column(f"{self.name}_precision", "VARCHAR", Phi.N, "year to fraction"),
-            Column(f"{self.name}_zone_source", "VARCHAR", Phi.N, "offset, interface or none"),
+            Column(
+                f"{self.name}_zone_source", "VARCHAR", Phi.N, "What gave the zone, see hl7v2.times"
+            ),
         )
 
 

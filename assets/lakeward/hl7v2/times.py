@@ -1,11 +1,14 @@
 """HL7 v2 times in columns: the instant in UTC, its precision, and where its zone came from.
 
-A time is `YYYY[MM[DD[HH[MM[SS[.S…]]]]]][±ZZZZ]`. Without an offset it is local time of the
-interface: what a clock skips in spring is shifted forward, what it shows twice in autumn is taken
-as the earlier. A time cut short stands for its start, and its precision says so. What is no time
-gives no instant; its text is kept by the caller.
+A time is `YYYY[MM[DD[HH[MM[SS[.S…]]]]]][±ZZZZ]` (v2.5.1, 2.A.22); hours go to 23, midnight is
+0000, and what is finer than a microsecond is cut off. Without an offset a time is local to the
+interface, or has the offset of MSH-7 where the policy of the interface says so. What a clock skips
+in spring is shifted forward; what it shows twice in autumn is the earlier, unless the offset of
+MSH-7 is one of the two; both are flagged in the zone source. A time cut short stands for its start,
+and its precision says so. What is no time gives no instant; its text is kept by the caller.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -16,11 +19,27 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 PRECISIONS = ("year", "month", "day", "hour", "minute", "second", "fraction")
-ZONE_SOURCES = ("offset", "interface", "none")
+ZONE_SOURCES = (
+    "offset",
+    "message",
+    "interface",
+    "none",
+    "interface_gap",
+    "interface_overlap",
+    "message_overlap",
+)
+"""Where the zone of an instant comes from: its own offset, that of MSH-7, the interface, or there
+is no instant; for local times that a clock skips (gap) or shows twice (overlap), what decided."""
+
+_OWN, _MESSAGE, _INTERFACE, _NONE, _GAP, _OVERLAP, _MESSAGE_OVERLAP = range(len(ZONE_SOURCES))
+NO_OFFSET = 1 << 20
+"""Stands for an offset that is not there."""
+
 INSTANT = pa.timestamp("us", tz="UTC")
 
 _YEARS = range(1900, 2100)
 _DIGITS = 14
+_DAY = 3
 _PLACES = ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14))
 _SECOND = 1_000_000
 
@@ -29,13 +48,23 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
-def parse_times(texts: pa.Array, zone: str) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """Give the instants, precisions and zone sources of a column of times.
+@dataclass(frozen=True)
+class Zone:
+    """How times without an offset of their own are read.
 
-    Args:
-        texts: Strings; nulls give nulls.
-        zone: IANA zone of the interface, for times without an offset.
+    Attributes:
+        name: IANA zone of the interface.
+        offsets: Offset of MSH-7 in seconds, for each time; NO_OFFSET where it has none.
+        message_first: MSH-7's offset goes before the interface's zone.
     """
+
+    name: str
+    offsets: Ints | None = None
+    message_first: bool = False
+
+
+def parse_times(texts: pa.Array, zone: Zone) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Give the instants, precisions and zone sources of a column of times; nulls give nulls."""
     data, starts, lengths = _characters(texts)
     present = lengths > 0
     lengths, shift, has_offset, sound = _offsets(data, starts, lengths)
@@ -45,15 +74,19 @@ def parse_times(texts: pa.Array, zone: str) -> tuple[pa.Array, pa.Array, pa.Arra
     clock_sound = (parts[3] < 24) & (parts[4] < 60) & (parts[5] < 60)
     sound &= present & digits_sound & fraction_sound & date_sound & clock_sound
     local = days * 86_400 + parts[3] * 3_600 + parts[4] * 60 + parts[5]
-    seconds = local - np.where(has_offset, shift, _zone_offsets(local, zone))
+    offsets, source = _read_in(zone, local, count > _DAY)
+    seconds = local - np.where(has_offset, shift, offsets)
     instants = pa.array(seconds * _SECOND + micros, mask=~sound, type=pa.int64()).cast(INSTANT)
     precision = np.where(lengths > _DIGITS, 6, count - 1)
-    source = np.where(has_offset, 0, np.where(sound, 1, 2))
-    return (
-        instants,
-        _names(precision, sound, PRECISIONS),
-        _names(np.where(sound, source, 2), present, ZONE_SOURCES),
-    )
+    source = np.where(sound, np.where(has_offset, _OWN, source), _NONE)
+    return instants, _names(precision, sound, PRECISIONS), _names(source, present, ZONE_SOURCES)
+
+
+def message_offsets(texts: pa.Array) -> Ints | None:
+    """Read the offsets of times in seconds, NO_OFFSET where it lacks; None when all lack it."""
+    _, shift, present, sound = _offsets(*_characters(texts))
+    valid = present & sound
+    return np.where(valid, shift, NO_OFFSET) if valid.any() else None
 
 
 def parse_dates(texts: pa.Array) -> pa.Array:
@@ -143,9 +176,32 @@ def _days(parts: list[Ints], count: Ints) -> tuple[Ints, Bools]:
     return np.where(sound, first + day - 1, 0), sound
 
 
-def _zone_offsets(local: Ints, zone: str) -> Ints:
-    switches, offsets = _switches(zone)
-    return offsets[np.searchsorted(switches, local, side="right")]
+def _read_in(zone: Zone, local: Ints, has_clock: Bools) -> tuple[Ints, Ints]:
+    """Give the offsets of local times, and where each comes from.
+
+    Args:
+        zone: How to read them.
+        local: Seconds since 1970 on the local clock.
+        has_clock: Whether the time is finer than a day: only then can a clock skip or repeat it.
+    """
+    switches, offsets = _switches(zone.name)
+    at = np.searchsorted(switches, local, side="right")
+    found, source = offsets[at], np.full(len(local), _INTERFACE, np.int64)
+    change = np.diff(offsets, append=offsets[-1])[at]
+    upcoming = np.append(switches, np.iinfo(np.int64).max)[at]
+    special = has_clock & (local >= upcoming - np.abs(change))
+    if special.any():
+        source[special & (change > 0)] = _GAP
+        source[special & (change < 0)] = _OVERLAP
+    if zone.offsets is None:
+        return found, source
+    given = zone.offsets != NO_OFFSET
+    if zone.message_first:
+        return np.where(given, zone.offsets, found), np.where(given, _MESSAGE, source)
+    twice = special & (change < 0)
+    later = twice & (zone.offsets == found + change)
+    source[twice & (later | (zone.offsets == found))] = _MESSAGE_OVERLAP
+    return np.where(later, found + change, found), source
 
 
 @lru_cache(maxsize=32)
@@ -153,7 +209,7 @@ def _switches(zone: str) -> tuple[Ints, Ints]:
     """List the local seconds from which on another UTC offset holds, and all offsets in order.
 
     Local time read with `fold=0` changes its offset at transition + the greater of both offsets:
-    the end of a gap, and the end of an overlap.
+    the end of a gap, and the end of an overlap. Each is as long as the offset changes by.
     """
     tz = ZoneInfo(zone)
     day = datetime(_YEARS.start, 1, 1, tzinfo=UTC)

@@ -74,6 +74,7 @@ RELATIONS: Mapping[str, Relation] = {
     "unresolved_reference": Relation(("resolved_reference",)),
     "fhir_current": Relation(("fhir_version", _RAW)),
     "fhir_collision": Relation(("fhir_version", _RAW), {**_REPEAT, **_DELETION}),
+    "hl7v2_repeat_count": Relation(("hl7v2_repeat",)),
     "ledger": Relation(("ledger_entry",)),
     "load_completeness": Relation(
         ("ledger", _RAW),

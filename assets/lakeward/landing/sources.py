@@ -44,6 +44,8 @@ class Source(_Entry):
             one and other content; `accept_with_warning` suits senders that number from 1 each day.
         charset: Overrides what the messages declare.
         bulk: How a FHIR source is pulled with a Bulk Data export; without it, files arrive.
+        tz_policy: What HL7 v2 times without an offset are in: the interface's time_zone
+            (`facility`), or the offset of MSH-7 where it has one (`msh7`).
         end_of_support: Last day on which the interface is maintained.
     """
 
@@ -63,6 +65,7 @@ class Source(_Entry):
     control_id_policy: Policy = "quarantine"
     charset: str | None = None
     bulk: BulkExport | None = None
+    tz_policy: Literal["facility", "msh7"] = "facility"
     end_of_support: date
 
     @field_validator("time_zone")

@@ -139,7 +139,7 @@ def test_own_escape_character():
     ("header", "expected"),
     [
         ("MSH|^~\\&|A", Separators()),
-        ("MSH|^~\\&#|A", Separators()),
+        ("MSH|^~\\&#|A", Separators(truncation="#")),
         ("MSH||A", Separators()),
         ("MSH|^~|A", Separators("|", "^", "~", "", "")),
         ("MSH!$r?@!A", Separators("!", "$", "r", "?", "@")),

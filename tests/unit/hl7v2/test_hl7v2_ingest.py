@@ -157,7 +157,7 @@ def bad_and_good(landing: Path, received: int) -> LedgerFile:
 
 @pytest.mark.parametrize("held", [0, 1 << 30])
 def test_a_repeat_changes_nothing(lake, landing, monkeypatch, held):
-    monkeypatch.setattr(ingest, "_HELD", held)
+    monkeypatch.setattr(ingest, "_ASIDE", held)
     files = [bad_and_good(landing, n) for n in (1, 2)]
     once = load(lake, landing, source(), files)
     versions = [lake.path(t.name).joinpath("_delta_log") for t in (RAW, QUARANTINE)]
@@ -167,10 +167,11 @@ def test_a_repeat_changes_nothing(lake, landing, monkeypatch, held):
     assert counts(once) == [(3, 2, 0, 1), (3, 1, 1, 1)]
 
 
-def test_a_crash_between_the_writes_is_mended(lake, landing, monkeypatch):
+@pytest.mark.parametrize("step", ["_write_raw", "_write_quarantine"])
+def test_a_crash_between_the_writes_is_mended(lake, landing, monkeypatch, step):
     files = [bad_and_good(landing, n) for n in (1, 2, 3)]
     with monkeypatch.context() as patch:
-        patch.setattr(ingest, "_write_raw", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(ingest, step, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             load(lake, landing, source(), files[:2])
     assert counts(load(lake, landing, source(), files)) == [

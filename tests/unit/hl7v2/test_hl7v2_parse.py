@@ -6,16 +6,28 @@ from hypothesis import strategies as st
 
 from lakeward.hl7v2.escapes import Separators, decode_escapes
 from lakeward.hl7v2.parse import Messages, parse
-from lakeward.hl7v2.segments import ChildSpec, Leaf, SegmentSpec, segment_specs
+from lakeward.hl7v2.segments import ChildSpec, Leaf, SegmentSpec, flat_tables, segment_specs
 
 STANDARD, OWN = Separators(), Separators("#", "*", "%", "!", "@")
+TRUNCATED = Separators(truncation="#")  # 2.7
+PARTLY, BARE = Separators("|", "^", "~", "", ""), Separators("|", "^", "", "", "")
+USED = (STANDARD, OWN, TRUNCATED, PARTLY, BARE)
 SPECS = segment_specs()
 NAMES = [spec.segment for spec in SPECS if spec.segment != "MSH"] + ["ZPI", "OBX"]
 
 
-def rows_of(bodies: list[str]) -> dict[str, list[dict]]:
+def rows_of(bodies: list[str], few: int = 0) -> dict[str, list[dict]]:
     messages = Messages(pa.array(bodies, pa.string()), ["utf-8"] * len(bodies), "America/New_York")
-    return {name: table.to_pylist() for name, table in parse(messages, SPECS).items()}
+    found = parse(messages, SPECS, few)
+    names = {table.name: [c.name for c in table.columns] for table in flat_tables()}
+    return {
+        name: [dict.fromkeys(names[name]) | row for row in table.to_pylist()]
+        for name, table in found.items()
+    }
+
+
+def split(text: str, separator: str) -> list[str]:
+    return text.split(separator) if separator else [text]
 
 
 def plain_value(leaf: Leaf, repeat: str, use: Separators) -> str | None:
@@ -24,7 +36,7 @@ def plain_value(leaf: Leaf, repeat: str, use: Separators) -> str | None:
         return None
     value = components[leaf.component - 1]
     if leaf.subcomponent:
-        parts = value.split(use.subcomponent)
+        parts = split(value, use.subcomponent)
         value = parts[leaf.subcomponent - 1] if leaf.subcomponent <= len(parts) else ""
     return decode_escapes(value, use) if value else None
 
@@ -60,7 +72,7 @@ def plain_rows(
 ) -> None:
     values = {
         text_column(leaf): plain_value(
-            leaf, plain_field(fields, leaf.field).split(use.repeat)[0], use
+            leaf, split(plain_field(fields, leaf.field), use.repeat)[0], use
         )
         for leaf in spec.leaves
     }
@@ -74,7 +86,7 @@ def plain_rows(
 def plain_children(child: ChildSpec, fields: list[str], use: Separators, head: dict) -> list[dict]:
     rows = []
     for number, kind in child.fields:
-        for at, repeat in enumerate(plain_field(fields, number).split(use.repeat), start=1):
+        for at, repeat in enumerate(split(plain_field(fields, number), use.repeat), start=1):
             values = {text_column(leaf): plain_value(leaf, repeat, use) for leaf in child.leaves}
             if any(value is not None for value in values.values()):
                 rows.append(head | {"repeat": at} | ({"kind": kind} if kind else {}) | values)
@@ -93,27 +105,56 @@ def bodies(use: Separators) -> st.SearchStrategy[str]:
     pieces += [f"a{e}T{e}b", f"{e}XC3BC{e}", f"{e}Zq{e}", f"LKWD{sub}1.2{sub}ISO"]
     content = st.lists(st.sampled_from(pieces), max_size=40).map("".join)
     segment = st.tuples(st.sampled_from(NAMES), content).map(use.field.join)
-    head = f"MSH{use.field}{use.component}{use.repeat}{use.escape}{use.subcomponent}{use.field}"
+    encoding = f"{use.component}{use.repeat}{use.escape}{use.subcomponent}{use.truncation}"
+    head = f"MSH{use.field}{encoding}{use.field}"
     return st.tuples(content, st.lists(segment, max_size=5)).map(
         lambda pair: "\r".join((head + pair[0], *pair[1])) + "\r"
     )
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.one_of(bodies(STANDARD), bodies(OWN)), max_size=8))
-def test_equals_plain_parser(generated):
-    found, expected = rows_of(generated), plain(generated)
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.one_of([bodies(use) for use in USED]), max_size=8))
+def test_both_paths_equal_a_plain_parser(generated):
+    columns, one_by_one = rows_of(generated, 0), rows_of(generated, 10**6)
+    expected = plain(generated)
     for spec in SPECS:
         tables = [(spec.table, spec.leaves)]
         tables += [(f"hl7v2__{child.table}", child.leaves) for child in spec.children]
         for table, leaves in tables:
-            columns = ["row", "segment", "patient_group", *map(text_column, leaves)]
+            names = ["row", "segment", "patient_group", *map(text_column, leaves)]
             rows = expected.get(table, [])
-            columns += ["repeat"] if rows and "repeat" in rows[0] else []
-            assert comparable(found.get(table, []), columns) == comparable(rows, columns), table
+            names += ["repeat"] if rows and "repeat" in rows[0] else []
+            found = columns.get(table, [])
+            assert comparable(found, names) == comparable(rows, names), table
+            assert found == one_by_one.get(table, []), table
 
 
 HEAD = "MSH|^~\\&|APP^1.2^ISO|FAC|||20240101||ADT^A17^ADT_A17|1|P|2.5.1\r"
+
+
+STATES = st.sampled_from([None, '""', "20240229", "20240229^1^2^3^4^5^6^7^8", "a^b^c^d^e"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(["PID", "PV1", "ORC", "SCH"]), st.lists(STATES, min_size=60, max_size=60))
+def test_three_states_of_every_kind(name, states):
+    """Absent, cleared and set stay apart for every kind of column, in both paths."""
+    spec = next(spec for spec in SPECS if spec.segment == name)
+    body = HEAD + "|".join([name, *(state or "" for state in states)]) + "\r"
+    for few in (0, 1):
+        (row,) = rows_of([body], few)[spec.table]
+        for leaf in spec.leaves:
+            state = states[leaf.field - 1]
+            parts = (state or "").split("^")
+            wanted = parts[leaf.component - 1] if leaf.component <= len(parts) else ""
+            if leaf.subcomponent > 1:
+                wanted = ""
+            assert row[text_column(leaf)] == (wanted or None), leaf.name
+            if leaf.kind == "ts" and wanted == '""':
+                assert row[f"{leaf.name}_at"] is None
+                assert row[f"{leaf.name}_zone_source"] == "none"
+            if leaf.kind == "date" and wanted == '""':
+                assert row[leaf.name] is None
 
 
 def test_three_states_of_a_value():

@@ -2,14 +2,21 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeward.hl7v2.times import PRECISIONS, parse_dates, parse_times
+from lakeward.hl7v2.times import (
+    NO_OFFSET,
+    PRECISIONS,
+    Zone,
+    message_offsets,
+    parse_dates,
+    parse_times,
+)
 
 ZONE = "America/New_York"
 PATTERN = re.compile(
@@ -37,11 +44,19 @@ def plain(text: str, zone: str) -> tuple[datetime | None, str | None, str]:
     except (ValueError, OverflowError):
         return None, None, "none"
     precision = PRECISIONS[6 if fraction else len(numbers) - 1]
-    return instant, precision, "offset" if offset else "interface"
+    return instant, precision, "offset" if offset else plain_source(local, tz, len(numbers))
+
+
+def plain_source(local: datetime, tz: ZoneInfo, numbers: int) -> str:
+    """Say whether a clock skips or repeats a local time, by the two readings of `fold`."""
+    first, second = (local.replace(tzinfo=tz, fold=fold).utcoffset() for fold in (0, 1))
+    if first == second or numbers < 4:
+        return "interface"
+    return "interface_gap" if first < second else "interface_overlap"
 
 
 def columns(texts: list[str | None], zone: str = ZONE) -> list[tuple]:
-    parsed = parse_times(pa.array(texts, pa.string()), zone)
+    parsed = parse_times(pa.array(texts, pa.string()), Zone(zone))
     return list(zip(*(column.to_pylist() for column in parsed), strict=True))
 
 
@@ -56,13 +71,23 @@ def columns(texts: list[str | None], zone: str = ZONE) -> list[tuple]:
             "20240310023000",
             "2024-03-10T07:30:00",
             "second",
-            "interface",
+            "interface_gap",
         ),  # skipped: shifted forward
-        ("20241103013000", "2024-11-03T05:30:00", "second", "interface"),  # twice: the earlier
+        (
+            "20241103013000",
+            "2024-11-03T05:30:00",
+            "second",
+            "interface_overlap",
+        ),  # twice: the earlier
         ("20230229", None, None, "none"),
         ("99999999", None, None, "none"),
         ('""', None, None, "none"),
         ("2024022", None, None, "none"),
+        ("202402290000", "2024-02-29T05:00:00", "minute", "interface"),
+        ("202402292400", None, None, "none"),  # hours go to 23
+        ("202402291200-0000", "2024-02-29T12:00:00", "minute", "offset"),
+        ("20240229120000.123456789", "2024-02-29T17:00:00.123456", "fraction", "interface"),
+        ("20240310", "2024-03-10T05:00:00", "day", "interface"),
     ],
 )
 def test_known_times(text, instant, precision, source):
@@ -101,3 +126,70 @@ def test_equals_plain_reading(texts, zone):
     ]
     for text, found in zip(texts, columns(texts, zone), strict=True):
         assert found == (plain(text, zone) if text else (None, None, None)), text
+
+
+def test_every_transition_of_every_zone():
+    """From 2020 to 2030: the seconds before, in and after each gap and overlap."""
+    for zone in sorted(available_timezones() - {"localtime", "Factory"}):
+        moments = [m for at in transitions(zone) for m in around(at, zone)]
+        texts = [moment.strftime("%Y%m%d%H%M%S") for moment in moments]
+        if texts:
+            assert columns(texts, zone) == [plain(text, zone) for text in texts], zone
+
+
+def transitions(zone: str) -> list[datetime]:
+    tz, week = ZoneInfo(zone), timedelta(days=7)
+    at, found = datetime(2020, 1, 1, tzinfo=UTC), []
+    offset = at.astimezone(tz).utcoffset()
+    while at.year < 2031:
+        at += week
+        now = at.astimezone(tz).utcoffset()
+        if now != offset:
+            low, high = at - week, at
+            while high - low > timedelta(seconds=1):
+                middle = low + (high - low) // 2
+                low, high = (
+                    (low, middle) if middle.astimezone(tz).utcoffset() == now else (middle, high)
+                )
+            found.append(high.replace(microsecond=0))
+            offset = now
+    return found
+
+
+def around(at: datetime, zone: str) -> list[datetime]:
+    tz, second = ZoneInfo(zone), timedelta(seconds=1)
+    walls = [(at + delta).astimezone(tz).replace(tzinfo=None) for delta in (-second, second * 0)]
+    steps = (-2 * second, -second, second * 0, second, 2 * second)
+    return [wall + step for wall in walls for step in steps]
+
+
+@pytest.mark.parametrize(
+    ("text", "sent", "first", "instant", "source"),
+    [
+        ("20241103013000", "20241103013100-0500", False, "2024-11-03T06:30:00", "message_overlap"),
+        ("20241103013000", "20241103013100-0400", False, "2024-11-03T05:30:00", "message_overlap"),
+        (
+            "20241103013000",
+            "20241103013100+0100",
+            False,
+            "2024-11-03T05:30:00",
+            "interface_overlap",
+        ),
+        ("20240701120000", "20240701120000+0200", False, "2024-07-01T16:00:00", "interface"),
+        ("20240701120000", "20240701120000+0200", True, "2024-07-01T10:00:00", "message"),
+        ("20240701120000-0700", "20240701120000+0200", True, "2024-07-01T19:00:00", "offset"),
+        ("20240701120000", "20240701120000", True, "2024-07-01T16:00:00", "interface"),
+        ("20240310023000", "20240310033000-0400", False, "2024-03-10T07:30:00", "interface_gap"),
+    ],
+)
+def test_the_offset_of_the_message(text, sent, first, instant, source):
+    offsets = message_offsets(pa.array([sent]))
+    found, _, sources = parse_times(pa.array([text]), Zone(ZONE, offsets, message_first=first))
+    assert found.to_pylist() == [datetime.fromisoformat(instant).replace(tzinfo=UTC)]
+    assert sources.to_pylist() == [source]
+
+
+def test_offsets_of_messages():
+    texts = pa.array(["2024", None, "202401011200+0530", "202401011200-9999"])
+    assert message_offsets(texts).tolist() == [NO_OFFSET, NO_OFFSET, 19_800, NO_OFFSET]
+    assert message_offsets(pa.array(["2024", None])) is None
