@@ -131,24 +131,33 @@ def segment_specs(folder: Path | None = None) -> tuple[SegmentSpec, ...]:
     return _with_own(folder)[0]
 
 
-def spec_problems(folder: Path | None = None) -> tuple[SpecError, ...]:
-    """Give what is wrong with the spec files of a folder, one error a file."""
+def spec_problems(folder: Path | None = None) -> Mapping[str, str]:
+    """Give what is wrong with the spec files of a folder, by the table that the file is named for.
+
+    `ZPI.yaml` stands for `hl7v2__zpi`, whatever it holds: a wrong file may not name its segment.
+    """
     return _with_own(folder)[1]
 
 
-def _with_own(folder: Path | None) -> tuple[tuple[SegmentSpec, ...], tuple[SpecError, ...]]:
+def _with_own(folder: Path | None) -> tuple[tuple[SegmentSpec, ...], Mapping[str, str]]:
     specs = {spec.segment: spec for spec in packaged_specs()}
-    problems = []
+    problems: dict[str, str] = {}
     for path in sorted(folder.glob("*.yaml")) if folder else []:
         try:
             own = parse_spec(path.read_text(encoding="utf-8"), path.name, tuple(specs.values()))
             specs[own.segment] = own
         except SpecError as error:
-            problems.append(error)
+            _note(problems, path, error)
         except (OSError, UnicodeDecodeError):
             what = "cannot be read"
-            problems.append(SpecError(f"segment spec {path.name} line 1", what, "UTF-8 text"))
-    return tuple(specs[name] for name in sorted(specs)), tuple(problems)
+            _note(problems, path, SpecError(f"segment spec {path.name} line 1", what, "UTF-8 text"))
+    return tuple(specs[name] for name in sorted(specs)), problems
+
+
+def _note(problems: dict[str, str], path: Path, error: SpecError) -> None:
+    stem = "".join(c if c.isalnum() and c.isascii() else "_" for c in path.stem.lower())
+    table = f"hl7v2__{stem}"
+    problems[table] = "\n".join(filter(None, (problems.get(table), str(error))))
 
 
 def parse_spec(text: str, where: str, others: Sequence[SegmentSpec] = ()) -> SegmentSpec:

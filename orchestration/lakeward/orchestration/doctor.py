@@ -99,7 +99,7 @@ def _inventory(settings: Settings) -> Finding:
 
 def _segments(settings: Settings) -> Finding:
     problems = spec_problems(settings.home.root / "segments")
-    state = "; ".join(str(p) for p in problems) or "specs of the home can be read"
+    state = "; ".join(problems.values()) or "specs of the home can be read"
     return Finding("HL7 segments", not problems, state, "mend the file; its table waits for it")
 
 

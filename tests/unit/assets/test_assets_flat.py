@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from lakeward.assets.flat import OWN_VIEW
+from lakeward.assets.flat import OWN_SPEC
 from lakeward.core.settings import Settings
 from lakeward.fhir.ingest import load
 from lakeward.lake.query import connect, snapshot
@@ -79,7 +79,7 @@ def checks(result: dg.ExecuteInProcessResult) -> dict[str, tuple[bool, str | Non
     return {
         e.asset_key.to_user_string(): (e.passed, e.description)
         for e in result.get_asset_check_evaluations()
-        if e.check_name == OWN_VIEW
+        if e.check_name == OWN_SPEC
     }
 
 
@@ -153,3 +153,35 @@ def test_a_changed_view_is_derived_again_and_old_versions_stay(
     for version, rows in expected:
         with connect(lake, tables=["fhir__own"], pins={"fhir__own": version}) as connection:
             assert connection.execute("select * from fhir__own").fetchall() == rows
+
+
+def flatten_segments(settings: Settings) -> dg.ExecuteInProcessResult:
+    job = build_defs(settings).resolve_implicit_global_asset_job_def()
+    keys = [k for k in job.asset_layer.executable_asset_keys if k.path[0].startswith("hl7v2__")]
+    return job.execute_in_process(
+        asset_selection=keys, instance=dg.DagsterInstance.ephemeral(), raise_on_error=False
+    )
+
+
+def test_wrong_segment_specs_are_told_like_wrong_views(settings: Settings) -> None:
+    folder = settings.home.root / "segments"
+    folder.mkdir(parents=True)
+    for name, line in (("ZPI", "pet, ZPI-2, text, DI, x"), ("ZZZ", "pet, ZZZ-2, text, N, x")):
+        spec = f"segment: {name}\nabout: x\ncolumns:\n  - [{line}]\n"
+        (folder / f"{name}.yaml").write_text(spec, "utf-8")
+    clash = "segment: PV1\nabout: x\ncolumns:\n  - [patient_class, PV1-3, text, QI, x]\n"
+    (folder / "PV1.yaml").write_text(clash, "utf-8")
+    result = flatten_segments(settings)
+    assert result.success
+    told = checks(result)
+    assert told.pop("hl7v2__zpi") == (True, None)
+    for table, where in (
+        ("hl7v2__zzz", "segment spec ZZZ.yaml line 4: columns.0: text of a message cannot"),
+        ("hl7v2__pv1", "segment spec PV1.yaml line 4: column named twice: patient_class"),
+    ):
+        passed, description = told.pop(table)
+        assert not passed
+        assert (description or "").startswith(where)
+    assert not told
+    assert {"hl7v2__zpi", "hl7v2__pv1"} <= materialized(result).keys()
+    assert "hl7v2__zzz" not in materialized(result)

@@ -72,8 +72,9 @@ def test_a_home_adds_segments_and_columns_and_a_broken_file_takes_nothing_away(t
     assert [leaf.name for leaf in specs["PID"].leaves if leaf.field == 41] == ["pet_name"]
     assert specs["PID"].leaves[: len(packaged["PID"].leaves)] == packaged["PID"].leaves
     assert specs["PV1"] == packaged["PV1"]
-    (problem,) = spec_problems(tmp_path)
-    assert str(problem).startswith("segment spec PV1.yaml line 4: column named twice: visit_id")
+    ((table, problem),) = spec_problems(tmp_path).items()
+    assert table == "hl7v2__pv1"
+    assert problem.startswith("segment spec PV1.yaml line 4: column named twice: visit_id")
 
 
 def deliver(lake: Lake, landing: Path, received: int) -> None:
