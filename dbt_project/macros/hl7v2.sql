@@ -59,14 +59,15 @@ case when {{ held(name ~ '_id') }} is not null then
 end
 {%- endmacro %}
 
-{#- Minutes from a duration and its unit (table ISO+): seconds, minutes (default), hours or days. -#}
+{#- Minutes from a duration and its unit (table ISO+): seconds, minutes (default), hours or days. None
+    when below zero or more than a year: such a number is no duration, and must not stop the night. -#}
 {% macro duration_in_minutes(value, units) -%}
-cast(
-    {{ try_cast_to(held(value), 'double') }}
-    * case lower(left(coalesce({{ held(units) }}, 'm'), 1))
+{%- set minutes -%}
+{{ try_cast_to(held(value), 'double') }} * case lower(left(coalesce({{ held(units) }}, 'm'), 1))
         when 's' then 1.0 / 60 when 'h' then 60 when 'd' then 1440 else 1
-    end as bigint
-)
+    end
+{%- endset -%}
+case when {{ minutes }} between 0 and 527040 then cast({{ minutes }} as bigint) end
 {%- endmacro %}
 
 {#- A part of a field that repeats: where any part of the field is sent, a part left out is cleared. -#}

@@ -30,7 +30,7 @@ from lakeward.hl7v2.specfile import ChildFile, ColumnLine, read_spec_file, spec_
 from lakeward.hl7v2.specfile import Path as LinePath
 from lakeward.lake.tables import Column, Phi, TableSpec
 
-PARSER_VERSION = 2
+PARSER_VERSION = 3
 """Raised when the same spec gives other values; flat tables are then derived anew."""
 
 PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {

@@ -5,7 +5,8 @@ A time is `YYYY[MM[DD[HH[MM[SS[.S…]]]]]][±ZZZZ]` (v2.5.1, 2.A.22); hours go t
 interface, or has the offset of MSH-7 where the policy of the interface says so. What a clock skips
 in spring is shifted forward; what it shows twice in autumn is the earlier, unless the offset of
 MSH-7 is one of the two; both are flagged in the zone source. A time cut short stands for its start,
-and its precision says so. What is no time gives no instant; its text is kept by the caller.
+and its precision says so. What is no time gives no instant; its text is kept by the caller. Nor do
+the years 0001 and 9999: systems write them for "never", and another zone puts them out of range.
 """
 
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ NO_OFFSET = 1 << 20
 INSTANT = pa.timestamp("us", tz="UTC")
 
 _YEARS = range(1900, 2100)
+_MEANT = range(2, 9999)
 _DIGITS = 14
 _DAY = 3
 _PLACES = ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14))
@@ -73,6 +75,7 @@ def parse_times(texts: pa.Array, zone: Zone) -> tuple[pa.Array, pa.Array, pa.Arr
     days, date_sound = _days(parts, count)
     clock_sound = (parts[3] < 24) & (parts[4] < 60) & (parts[5] < 60)
     sound &= present & digits_sound & fraction_sound & date_sound & clock_sound
+    sound &= (parts[0] >= _MEANT.start) & (parts[0] < _MEANT.stop)
     local = days * 86_400 + parts[3] * 3_600 + parts[4] * 60 + parts[5]
     offsets, source = _read_in(zone, local, count > _DAY)
     seconds = local - np.where(has_offset, shift, offsets)

@@ -30,6 +30,8 @@ def plain(text: str, zone: str) -> tuple[datetime | None, str | None, str]:
         return None, None, "none"
     *parts, fraction, offset = match.groups()
     numbers = [int(p) for p in parts if p is not None]
+    if numbers[0] in (1, 9999):
+        return None, None, "none"
     try:
         local = datetime(*[*numbers, 1, 1][: max(3, len(numbers))])  # noqa: DTZ001
         local += timedelta(microseconds=int((fraction or "0")[:6].ljust(6, "0")))
@@ -81,6 +83,8 @@ def columns(texts: list[str | None], zone: str = ZONE) -> list[tuple]:
         ),  # twice: the earlier
         ("20230229", None, None, "none"),
         ("99999999", None, None, "none"),
+        ("99991231235959", None, None, "none"),
+        ("00010101", None, None, "none"),
         ('""', None, None, "none"),
         ("2024022", None, None, "none"),
         ("202402290000", "2024-02-29T05:00:00", "minute", "interface"),
