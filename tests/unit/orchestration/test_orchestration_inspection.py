@@ -1,9 +1,11 @@
 """What `lakeward hl7 inspect` prints, for people and for programs."""
 
 import json
+from importlib import resources
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from lakeward.core.paths import Home
@@ -12,6 +14,7 @@ from lakeward.landing.sources import load_inventory
 from lakeward.orchestration.cli import app
 
 FILES = Path(__file__).resolve().parents[2] / "golden" / "hl7v2" / "hostile" / "files"
+PACKAGED = resources.files("lakeward.landing") / "sources.yaml"
 
 
 @pytest.fixture
@@ -53,3 +56,15 @@ def test_a_folder_is_no_file(inspect, tmp_path):
     result = inspect(str(tmp_path))
     assert result.exit_code != 0
     assert "is a folder" in str(result.exception)
+
+
+def test_an_interface_of_another_format_is_refused(inspect):
+    result = inspect(str(next(FILES.iterdir())), "--source", "ehr_fhir")
+    assert str(result.exception).startswith("source ehr_fhir: is not for HL7 v2; expected adt_hl7")
+
+
+def test_without_a_source_the_first_interface_of_hl7_counts(inspect, tmp_path):
+    packaged = yaml.safe_load(PACKAGED.read_text("utf-8"))
+    own = [s | {"name": f"my_{s['name']}"} for s in packaged["sources"]]
+    (tmp_path / "sources.yaml").write_text(yaml.safe_dump(packaged | {"sources": own}), "utf-8")
+    assert inspect(str(next(FILES.iterdir()))).exit_code == 0
