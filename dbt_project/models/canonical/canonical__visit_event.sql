@@ -44,6 +44,7 @@ select
         ['pending_cancel', unmatched ~ ' and ' ~ is_waiting],
         ['unmatched_cancel', unmatched ~ ' and not ' ~ is_waiting],
         ['no_time', 'occurred_at is null'],
+        ['in_future', 'occurred_at > ' ~ as_of()],
         ['status_contradicts_trigger', 'c.message_ref is not null'],
     ]) }} as quality_flags
 from {{ ref('int__visit_event') }} as e
