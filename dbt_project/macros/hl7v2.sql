@@ -33,6 +33,15 @@ nullif({{ value }}, '""')
 case when {{ name }}_text = '""' then {{ cleared_at() }} else {{ name }}_at end
 {%- endmacro %}
 
+{#- An instant, or a finer one that lies within the day when the text says no more than a day: the
+    start of a day would put a move before the admission of the same day. -#}
+{% macro sharpened_at(name, finer) -%}
+case
+    when {{ name }}_precision = 'day' and {{ finer }} >= {{ name }}_at and {{ finer }} < {{ plus_minutes(name ~ '_at', 1440) }} then {{ finer }}
+    else {{ name }}_at
+end
+{%- endmacro %}
+
 {#- An instant that no source can mean: it stands for "cleared" until attributes are folded. -#}
 {% macro cleared_at() -%}
 cast('0001-01-01 00:00:00+00' as timestamp with time zone)

@@ -4,9 +4,10 @@
 with told as (
     select
         m.*,
-        e.recorded_at as event_recorded_at,
+        {{ sharpened_at('e.recorded', 'm.message_at') }} as event_recorded_at,
         e.planned_at,
         e.occurred_at,
+        e.occurred_precision,
         -- Before 2.3.1 the trigger stood in EVN-1 alone.
         coalesce(nullif(m.message_trigger, ''), {{ held('e.event_type') }}) as trigger_event
     from {{ ref('stg_hl7v2__message') }} as m
@@ -19,7 +20,7 @@ select
     m.message_at,
     coalesce(m.event_recorded_at, m.message_at) as recorded_at,
     m.planned_at,
-    m.occurred_at,
+    {{ sharpened_at('m.occurred', 'coalesce(m.event_recorded_at, m.message_at)') }} as occurred_at,
     {{ hl7_order('coalesce(m.event_recorded_at, m.message_at)', 'm') }} as statement_order,
     nullif(concat_ws('^', m.message_type, m.trigger_event), '') as trigger_code,
     t.event_type,

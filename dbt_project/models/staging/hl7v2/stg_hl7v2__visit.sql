@@ -74,7 +74,12 @@ select
     v.attending_family,
     v.attending_given,
     v.admit_at,
-    v.discharge_at,
+    -- A day says "by its end" of a discharge: told later, it still ends what began that day.
+    case
+        when v.discharge_precision = 'day' and coalesce(e.occurred_at, e.recorded_at) >= {{ plus_minutes('v.discharge_at', 1440) }}
+            then {{ plus_minutes('v.discharge_at', 1439) }}
+        else {{ sharpened_at('v.discharge', 'coalesce(e.occurred_at, e.recorded_at)') }}
+    end as discharge_at,
     {{ mapped('disposition', 'v.discharge_disposition') }} as discharge_disposition,
     v.discharge_disposition as discharge_disposition_code,
     {{ held('g.prior_visit_id') }} as prior_visit_number,
