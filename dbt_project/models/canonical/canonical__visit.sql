@@ -99,6 +99,8 @@ folded as (
         {{ latest_by("case when is_standing and region = 'appointment' then source_ref end", 'fold_order') }} as last_appointment_ref,
         max(case when {{ has_flag('quality_flags', 'illegal_transition') }} then 1 else 0 end) as illegal_transitions,
         max(case when {{ has_flag('quality_flags', 'outranked') }} then 1 else 0 end) as outranked_events,
+        count(distinct case when is_standing then patient_key end) as patients,
+        count(case when event_type = 'visit_moved' then 1 end) as moves_between_patients,
         {{ latest_by('patient_key', 'fold_order') }} as patient_key,
         {{ latest_by('source_system', 'fold_order') }} as source_system,
         {{ latest_by('source_ref', 'fold_order') }} as source_ref,
@@ -181,7 +183,7 @@ select
     {{ flags([
         ['illegal_transition', 'coalesce(f.illegal_transitions, 0) = 1'],
         ['authority_drift', 'coalesce(f.outranked_events, 0) = 1 or coalesce(a.starts, 0) > 1'],
-        ['several_patients', 'coalesce(a.patients, 0) > 1'],
+        ['several_patients', 'coalesce(a.patients, 0) > 1 or (f.patients > 1 and f.moves_between_patients = 0)'],
         ['derived_key', "a.key_quality = 'derived'"],
         ['no_state', 'f.main_state is null'],
     ]) }} as quality_flags
