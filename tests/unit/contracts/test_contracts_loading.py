@@ -146,3 +146,15 @@ def test_shipped_contracts_follow_the_json_schema_of_odcs(path: Path) -> None:
     validator = jsonschema.validators.validator_for(schema)(schema)
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert [error.message for error in validator.iter_errors(document)] == []
+
+
+def test_text_of_records_is_never_classed_n() -> None:
+    """Statistics of such columns stand in clear in the log of their table."""
+    words = {"name", "phone", "display", "provider", "unit", "room", "bed", "label", "address"}
+    plain = [
+        f"{contract.name}.{column.name}"
+        for contract in load_contracts().values()
+        for column in contract.columns
+        if column.phi == "N" and column.name.split("_")[-1] in words and column.type == "VARCHAR"
+    ]
+    assert plain == []
