@@ -121,8 +121,8 @@ def _flat_step(step: Flattening) -> dg.AssetsDefinition:
         lake, problems = home.lake(), Problems()
         writes = {write.table: write for write in step.flatten(lake, problems)}
         facts = step.facts(lake)
-        for table in sorted(problems.keys() - set(checked)):  # a file that came after the code
-            context.log.error(problems[table])
+        for name in sorted(problems.keys() - set(checked)):  # a file that came after the code
+            context.log.error(problems[name])
         for table in step.tables:
             name = table.name
             if name not in step.own or name not in problems:
