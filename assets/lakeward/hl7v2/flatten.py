@@ -41,10 +41,10 @@ _EVERY_MESSAGE = "hl7v2__msh"
 _SHIFT = 32
 """A position is `received << 32 | message`: one number that grows with every raw message."""
 
-_SLICE = 48 << 20
+_SLICE = 64 << 20
 """Bytes of messages that go into one commit of each table, about."""
 
-_ROWS = 8192
+_ROWS = 4096
 """Messages that are parsed at once; what is touched then stays in the processor's cache."""
 
 _ENVELOPE = ("source", "received", "file", "message", "day")

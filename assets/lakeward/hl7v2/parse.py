@@ -19,7 +19,8 @@ from lakeward.hl7v2.escapes import Separators, decode_escapes
 from lakeward.hl7v2.exact import exact_rows
 from lakeward.hl7v2.segments import ChildSpec, Leaf, SegmentSpec
 from lakeward.hl7v2.times import Zone, parse_dates, parse_times
-from lakeward.hl7v2.tokens import Ints, Tokens, Wanted, shift, tokenise
+from lakeward.hl7v2.tokens import Ints, Tokens, tokenise
+from lakeward.hl7v2.wanted import Wanted, shift
 
 _HEADER = 12
 _FEW = 32

@@ -9,7 +9,6 @@ stand in: a column is a stretch of them, and one that is empty costs nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -18,62 +17,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lakeward.hl7v2.escapes import Separators
-from lakeward.hl7v2.segments import SegmentSpec
+from lakeward.hl7v2.wanted import FIELDS, Wanted, name_code
 
 Ints = NDArray[np.integer[Any]]
 Bools = NDArray[np.bool_]
 
 CR = 13
-HEADERS = frozenset({"MSH", "FHS", "BHS"})
-"""Segments whose first field is the separator itself, so their fields count from one less."""
-
-_FIELDS = 256
-"""Fields from here on are not looked for; the longest segment of the standard has 70."""
-
 _STRETCH = 1 << 20
 """Bytes that are split at once; with more, memory is asked of the system again and again."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The places that some specs ask for, as look-up tables.
-
-    Attributes:
-        names: Segment names as numbers, sorted.
-        first: For segment and field (`segment * 256 + field`) where its components start in
-            `slots`; 0 when no spec asks for the field.
-        width: The highest component asked for, by the same index.
-        slots: Number of each place; 0 is nowhere.
-        places: Number of each (segment, field, component).
-    """
-
-    names: Ints
-    first: Ints
-    width: Ints
-    slots: Ints
-    places: dict[tuple[str, int, int], int]
-
-    @classmethod
-    def of(cls, specs: Sequence[SegmentSpec]) -> "Wanted":
-        """Number all places of some specs."""
-        ordered = sorted(specs, key=lambda spec: name_code(spec.segment))
-        first = np.zeros((len(specs) + 1) * _FIELDS, np.int32)
-        width = np.zeros_like(first)
-        slots: list[int] = [0]
-        places: dict[tuple[str, int, int], int] = {}
-        for index, spec in enumerate(ordered):
-            for field, components in sorted(_components(spec).items()):
-                at = index * _FIELDS + field - shift(spec.segment)
-                if not 0 < field - shift(spec.segment) < _FIELDS:
-                    continue
-                first[at], width[at] = len(slots), max(components)
-                for component in range(1, max(components) + 1):
-                    wanted = component in components
-                    slots.append(len(places) + 1 if wanted else 0)
-                    if wanted:
-                        places[spec.segment, field, component] = len(places) + 1
-        names = np.array([name_code(spec.segment) for spec in ordered], np.int64)
-        return cls(names, first, width, np.array(slots, np.uint16), places)
 
 
 @dataclass(frozen=True)
@@ -148,38 +99,13 @@ class Tokens:
         return pa.Array.from_buffers(pa.string(), count, buffers)
 
 
-def _components(spec: SegmentSpec) -> dict[int, set[int]]:
-    """List the components that a spec asks for, by field."""
-    found: dict[int, set[int]] = {}
-    for leaf in spec.leaves:
-        found.setdefault(leaf.field, set()).add(leaf.component)
-    for child in spec.children:
-        for field, _ in child.fields:
-            found.setdefault(field, set()).update(leaf.component for leaf in child.leaves)
-    return found
-
-
-@lru_cache(maxsize=512)
-def name_code(name: str) -> int:
-    """Give a segment name as a number."""
-    return int.from_bytes(name.encode("ascii"), "big")
-
-
-def shift(name: str) -> int:
-    """Say by how much the fields of a segment count from less than its separators."""
-    return 1 if name in HEADERS else 0
-
-
 def tokenise(bodies: pa.Array, separators: Separators, wanted: Wanted) -> Tokens:
     """Split messages that share their separators; each body ends with CR."""
     offsets_buffer, data_buffer = bodies.buffers()[1:]
     offsets = np.frombuffer(offsets_buffer, np.int32)[bodies.offset :][: len(bodies) + 1]
     data = np.frombuffer(data_buffer or b"", np.uint8)
     cuts = _cuts(offsets)
-    parts = [
-        _split(data, offsets[a : b + 1], separators, wanted)
-        for a, b in pairwise(cuts)
-    ]
+    parts = [_split(data, offsets[a : b + 1], separators, wanted) for a, b in pairwise(cuts)]
     whole = _Part(*(np.concatenate(arrays) for arrays in zip(*_joined(parts, cuts), strict=True)))
     order = np.argsort(whole.slot, kind="stable")
     values = _gather(data_buffer, whole.start, whole.end, order)
@@ -277,11 +203,11 @@ def _split(data: NDArray[np.uint8], offsets: Ints, separators: Separators, wante
     bars = (stop_kinds == ord(separators.field)).astype(np.int32)
     before = np.cumsum(bars, dtype=np.int32) - bars
     # the bars before a unit in its segment, after the index of the segment's name
-    origin = names.astype(np.int32) * _FIELDS - before.take(opening)
+    origin = names.astype(np.int32) * FIELDS - before.take(opening)
     sizes = np.diff(closing, prepend=-1)
     place = before + np.repeat(origin, sizes)
-    if len(closing) and int((before.take(closing) - before.take(opening)).max()) >= _FIELDS:
-        beyond = before - np.repeat(before.take(opening), sizes) >= _FIELDS
+    if len(closing) and int((before.take(closing) - before.take(opening)).max()) >= FIELDS:
+        beyond = before - np.repeat(before.take(opening), sizes) >= FIELDS
         place[beyond] = 0
     valued = np.flatnonzero(ends > begins)
     valued = valued.compress(wanted.first.take(place.take(valued)) > 0)
@@ -290,12 +216,12 @@ def _split(data: NDArray[np.uint8], offsets: Ints, separators: Separators, wante
         wanted, place, _after(stops).take(valued), stops.take(valued), positions
     )
     return _Part(
-        start=start + base,
-        end=end + base,
+        start=(start + base).astype(np.int32),
+        end=(end + base).astype(np.int32),
         slot=slot,
         unit=unit,
         segment=np.repeat(np.arange(len(closing), dtype=np.int32), sizes).take(valued),
-        field=place % _FIELDS,
+        field=place % FIELDS,
         repeat=_repeats(stop_kinds, separators.repeat).take(valued),
         names=names,
         rows=segments.rows,
