@@ -1,9 +1,12 @@
 """Parsing in columns equals a plain parser that takes one message after the other."""
 
+from unittest import mock
+
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lakeward.hl7v2 import tokens
 from lakeward.hl7v2.escapes import Separators, decode_escapes
 from lakeward.hl7v2.parse import Messages, parse
 from lakeward.hl7v2.segments import ChildSpec, Leaf, SegmentSpec, flat_tables, segment_specs
@@ -127,6 +130,15 @@ def test_both_paths_equal_a_plain_parser(generated):
             found = columns.get(table, [])
             assert comparable(found, names) == comparable(rows, names), table
             assert found == one_by_one.get(table, []), table
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(bodies(STANDARD), max_size=12), st.integers(1, 300))
+def test_stretches_of_any_size_give_the_same(generated, size):
+    """A stretch ends after a message, so that none, few or all of them share one."""
+    whole = rows_of(generated)
+    with mock.patch.object(tokens, "_STRETCH", size):
+        assert rows_of(generated) == whole
 
 
 HEAD = "MSH|^~\\&|APP^1.2^ISO|FAC|||20240101||ADT^A17^ADT_A17|1|P|2.5.1\r"
