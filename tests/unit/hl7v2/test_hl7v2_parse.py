@@ -191,3 +191,10 @@ def test_subcomponent_of_an_assigning_authority():
 def test_unusable_separators_are_left_out():
     assert rows_of(["MSH|garbage\r"]) == {}
     assert rows_of([]) == {}
+
+
+def test_fields_past_all_others_are_nobody_elses():
+    """The look-up table of places has 256 fields a segment; those past them are of no segment."""
+    long = "|".join(["NTE", *(f"x{number}" for number in range(1, 600))])
+    generated = [HEAD + long + "\rOBR|1\rOBX|1\rORC|NW\r"]
+    assert rows_of(generated) == rows_of(generated, 1)
