@@ -54,7 +54,7 @@ FORMATS = (
         hl7v2.load,
         envelopes.facts,
         envelopes.broken_promises,
-        (envelopes.ENVELOPES,),
+        (envelopes.ENVELOPES, hl7v2.REPEAT),
     ),
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from lakeward.hl7v2.escapes import Separators, decode_escapes
 from lakeward.hl7v2.segments import ChildSpec, Leaf, SegmentSpec
-from lakeward.hl7v2.tokens import shift
+from lakeward.hl7v2.wanted import shift
 
 Columns = dict[str, list[Any]]
 

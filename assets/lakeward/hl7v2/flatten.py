@@ -41,10 +41,10 @@ _EVERY_MESSAGE = "hl7v2__msh"
 _SHIFT = 32
 """A position is `received << 32 | message`: one number that grows with every raw message."""
 
-_SLICE = 48 << 20
+_SLICE = 64 << 20
 """Bytes of messages that go into one commit of each table, about."""
 
-_ROWS = 8192
+_ROWS = 4096
 """Messages that are parsed at once; what is touched then stays in the processor's cache."""
 
 _ENVELOPE = ("source", "received", "file", "message", "day")
@@ -288,27 +288,31 @@ def _parsed(batch: pa.RecordBatch, specs: Sequence[SegmentSpec]) -> dict[str, pa
         offsets=message_offsets(batch["message_at_text"].cast(pa.string())),
         offset_first=batch["tz_policy"][0].as_py() == "msh7",
     )
-    envelope = _Envelope.of(batch)
-    return {table: envelope.before(rows) for table, rows in parse(messages, specs).items()}
+    tables = parse(messages, specs)
+    envelope = _Envelope.of(batch, max((rows.num_rows for rows in tables.values()), default=0))
+    return {table: envelope.before(rows) for table, rows in tables.items()}
 
 
 @dataclass(frozen=True)
 class _Envelope:
-    """Where messages come from: columns that are the same for all of them, and the others."""
+    """Where messages come from: columns that are the same for all of them, and the others.
 
-    same: Mapping[str, pa.Scalar]
+    The former are as long as the longest table and shared by all tables.
+    """
+
+    same: Mapping[str, pa.Array]
     other: pa.Table
 
     @classmethod
-    def of(cls, batch: pa.RecordBatch) -> "_Envelope":
+    def of(cls, batch: pa.RecordBatch, longest: int) -> "_Envelope":
         one_file = len(pc.unique(batch["received"])) == 1
         of_file = [n for n in _ENVELOPE if n != "message"] if one_file else ["source"]
         other = pa.table({n: batch[n] for n in _ENVELOPE if n not in of_file})
-        return cls({name: batch[name][0] for name in of_file}, other)
+        return cls({name: pa.repeat(batch[name][0], longest) for name in of_file}, other)
 
     def before(self, rows: pa.Table) -> pa.Table:
         """Put the envelope of each row's message before its columns."""
-        columns = {name: pa.repeat(value, rows.num_rows) for name, value in self.same.items()}
+        columns = {name: values[: rows.num_rows] for name, values in self.same.items()}
         taken = self.other.take(rows["row"])
         columns |= {name: taken[name] for name in taken.column_names}
         return pa.table(columns | {n: rows[n] for n in rows.column_names if n != "row"})

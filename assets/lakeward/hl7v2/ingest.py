@@ -36,7 +36,7 @@ from lakeward.landing.ledger import FileCounts, LedgerFile
 from lakeward.landing.sources import Source
 from lakeward.quarantine.table import QUARANTINE
 
-__all__ = ["RAW", "flat_tables", "flatten", "load", "spec_problems"]
+__all__ = ["RAW", "REPEAT", "flat_tables", "flatten", "load", "spec_problems"]
 
 _KEY = ("sending_application", "sending_facility", "control_id")
 _FROM_HEADER = {

@@ -19,7 +19,8 @@ from lakeward.hl7v2.escapes import Separators, decode_escapes
 from lakeward.hl7v2.exact import exact_rows
 from lakeward.hl7v2.segments import ChildSpec, Leaf, SegmentSpec
 from lakeward.hl7v2.times import Zone, parse_dates, parse_times
-from lakeward.hl7v2.tokens import Ints, Tokens, Wanted, shift, tokenise
+from lakeward.hl7v2.tokens import Ints, Tokens, tokenise
+from lakeward.hl7v2.wanted import Wanted, shift
 
 _HEADER = 12
 _FEW = 32
@@ -174,14 +175,18 @@ def _main(group: _Group, spec: SegmentSpec, segments: Ints) -> pa.Table:
     tokens = group.tokens
     columns = _place(group, segments)
     for leaf in spec.leaves:
-        found, unit = tokens.at(spec.segment, leaf.field, leaf.component)
-        if not len(found):
+        span = tokens.at(spec.segment, leaf.field, leaf.component)
+        if span.start == span.stop:
             continue
+        unit = tokens.unit[span]
+        chosen = None
         leading = tokens.repeat.take(unit) == 1
         if not leading.all():
-            found, unit = found[leading], unit[leading]
-        at = _scatter(found, tokens.local.take(tokens.segment.take(unit)), len(segments))
-        columns |= _values(group, leaf, at, columns["row"])
+            chosen = np.flatnonzero(leading)
+            unit = unit[leading]
+        places = tokens.local.take(tokens.segment.take(unit))
+        found = _Found(span, chosen, places, len(segments))
+        columns |= _values(group, leaf, found, columns["row"])
     return pa.table(columns)
 
 
@@ -193,9 +198,9 @@ def _children(group: _Group, segment: str, child: ChildSpec) -> pa.Table:
         for leaf in child.leaves
     }
     valued = np.zeros(len(tokens.segment), bool)
-    for spots in places.values():
-        for _, unit in spots:
-            valued[unit] = True
+    for spans in places.values():
+        for span in spans:
+            valued[tokens.unit[span]] = True
     units = np.flatnonzero(valued)
     place = np.zeros(len(valued), np.intp)
     place[units] = np.arange(len(units))
@@ -205,11 +210,9 @@ def _children(group: _Group, segment: str, child: ChildSpec) -> pa.Table:
         columns["kind"] = _kinds(child, tokens.field[units] + shift(segment))
     fixed = len(columns)
     for leaf in child.leaves:
-        found = np.concatenate([found for found, _ in places[leaf.name]])
-        unit = np.concatenate([unit for _, unit in places[leaf.name]])
-        if len(found):
-            at = _scatter(found, place[unit], len(units))
-            columns |= _values(group, leaf, at, columns["row"])
+        found = _found(tokens, places[leaf.name], place, len(units))
+        if len(found.places):
+            columns |= _values(group, leaf, found, columns["row"])
     table = pa.table(columns)
     return table if tokens.divided is None else _without_empty(table, fixed)
 
@@ -240,27 +243,52 @@ def _place(group: _Group, segments: Ints) -> dict[str, pa.Array]:
     }
 
 
-def _scatter(found: Ints, places: Ints, count: int) -> Ints:
-    """Give the token that stands in each of `count` places, -1 where none does."""
-    at = np.full(count, -1, np.int32)
-    at[places] = found
-    return at
+@dataclass(frozen=True)
+class _Found:
+    """The values of a leaf: a span of `Tokens.values`, or some of it, and where each goes."""
+
+    span: slice
+    chosen: Ints | None
+    places: Ints
+    count: int
+
+    def of(self, marks: NDArray[np.bool_] | None) -> Ints:
+        """Give the places of the values that are marked."""
+        if marks is None:
+            return self.places[:0]
+        marked = marks[self.span]
+        return self.places[marked if self.chosen is None else marked[self.chosen]]
+
+    def texts(self, values: Tokens) -> pa.Array:
+        """Give them as a column, NULL where none stands."""
+        if self.chosen is None:
+            return values.column(self.span, self.places, self.count)
+        at = np.full(self.count, -1, np.int64)
+        at[self.places] = self.chosen + self.span.start
+        return values.values.take(pa.array(at, mask=at < 0))
 
 
-def _values(group: _Group, leaf: Leaf, at: Ints, rows: pa.Array) -> dict[str, pa.Array]:
+def _found(tokens: Tokens, spans: Sequence[slice], place: Ints, count: int) -> _Found:
+    """Find the values of a leaf whose fields stand in some spans."""
+    held = [span for span in spans if span.start < span.stop] or [slice(0, 0)]
+    if len(held) == 1:
+        return _Found(held[0], None, place[tokens.unit[held[0]]], count)
+    chosen = np.concatenate([np.arange(span.start, span.stop) for span in held])
+    return _Found(slice(0, len(tokens.unit)), chosen, place[tokens.unit[chosen]], count)
+
+
+def _values(group: _Group, leaf: Leaf, found: _Found, rows: pa.Array) -> dict[str, pa.Array]:
     """Give the columns of one leaf: the subcomponent first, then escapes, so neither splits."""
     tokens = group.tokens
-    absent = at < 0
-    some = bool(absent.any())
-    texts = tokens.texts.take(pa.array(at, mask=absent if some else None))
+    texts = found.texts(tokens)
     if leaf.subcomponent:
-        if tokens.divided is not None and tokens.divided[at].any():
+        if len(found.of(tokens.divided)):
             texts = _subcomponent(texts, group.separators.subcomponent, leaf.subcomponent)
         elif leaf.subcomponent > 1:
             return {}
-    if tokens.escaped is not None:
-        escaped = np.flatnonzero(tokens.escaped[at] & ~absent)
-        texts = _decode(group, texts, rows, escaped) if len(escaped) else texts
+    escaped = found.of(tokens.escaped)
+    if len(escaped):
+        texts = _decode(group, texts, rows, np.sort(escaped))
     return _typed(leaf, texts, group.messages, rows)
 
 

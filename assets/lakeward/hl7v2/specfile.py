@@ -57,7 +57,7 @@ def read_spec_file(text: str, where: str) -> SpecFile:
         SpecError: It is not YAML or not of the shape; says the line.
     """
     try:
-        return SpecFile.model_validate(yaml.safe_load(text))
+        return SpecFile.model_validate(_content(text))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
@@ -67,6 +67,14 @@ def read_spec_file(text: str, where: str) -> SpecFile:
         what = first["msg"].removeprefix("Value error, ")
         place = ".".join(str(part) for part in first["loc"]) or "file"
         raise spec_error(text, where, first["loc"], f"{place}: {what}") from error
+
+
+def _content(text: str) -> Any:
+    """Load with the fast loader; what it refuses, the slow one says more of."""
+    try:
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
+    except yaml.YAMLError:
+        return yaml.safe_load(text)
 
 
 def spec_error(text: str, where: str, path: Path, what: str) -> SpecError:

@@ -110,12 +110,14 @@ def _characters(texts: pa.Array) -> tuple[Array, Ints, Ints]:
     """Give the bytes of a string column, and where each string starts and how long it is."""
     offsets_buffer, data_buffer = texts.buffers()[1:]
     offsets = np.frombuffer(offsets_buffer, np.int32)[texts.offset :][: len(texts) + 1]
-    data = np.frombuffer(data_buffer or b"", np.uint8)
+    first = int(offsets[0]) if len(offsets) else 0
+    last = int(offsets[-1]) if len(offsets) else 0
+    data = np.frombuffer(data_buffer or b"", np.uint8)[first:last]
     padded = np.concatenate([data, np.zeros(32, np.uint8)])
     lengths = np.diff(offsets).astype(np.int64)
     if texts.null_count:
         lengths[np.asarray(texts.is_null())] = 0
-    return padded, offsets[:-1].astype(np.int64), lengths
+    return padded, offsets[:-1].astype(np.int64) - first, lengths
 
 
 def _offsets(data: Array, starts: Ints, lengths: Ints) -> tuple[Ints, Ints, Bools, Bools]:

@@ -1,9 +1,12 @@
 """Parsing in columns equals a plain parser that takes one message after the other."""
 
+from unittest import mock
+
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lakeward.hl7v2 import tokens
 from lakeward.hl7v2.escapes import Separators, decode_escapes
 from lakeward.hl7v2.parse import Messages, parse
 from lakeward.hl7v2.segments import ChildSpec, Leaf, SegmentSpec, flat_tables, segment_specs
@@ -129,6 +132,15 @@ def test_both_paths_equal_a_plain_parser(generated):
             assert found == one_by_one.get(table, []), table
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(bodies(STANDARD), max_size=12), st.integers(1, 300))
+def test_stretches_of_any_size_give_the_same(generated, size):
+    """A stretch ends after a message, so that none, few or all of them share one."""
+    whole = rows_of(generated)
+    with mock.patch.object(tokens, "_STRETCH", size):
+        assert rows_of(generated) == whole
+
+
 HEAD = "MSH|^~\\&|APP^1.2^ISO|FAC|||20240101||ADT^A17^ADT_A17|1|P|2.5.1\r"
 
 
@@ -179,3 +191,10 @@ def test_subcomponent_of_an_assigning_authority():
 def test_unusable_separators_are_left_out():
     assert rows_of(["MSH|garbage\r"]) == {}
     assert rows_of([]) == {}
+
+
+def test_fields_past_all_others_are_nobody_elses():
+    """The look-up table of places has 256 fields a segment; those past them are of no segment."""
+    long = "|".join(["NTE", *(f"x{number}" for number in range(1, 600))])
+    generated = [HEAD + long + "\rOBR|1\rOBX|1\rORC|NW\r"]
+    assert rows_of(generated) == rows_of(generated, 1)
