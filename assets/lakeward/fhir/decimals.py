@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from lakeward.fhir.structure import Node
-from lakeward.lake.query import Connection
+from lakeward.lake.query import Connection, register_text_function
 
 # A number with a last zero after the point (`7.0` is given back), with an exponent, more than
 # fifteen digits or as small as to be given back with an exponent, and minus zero.
@@ -41,13 +41,7 @@ def exact(connection: Connection, relation: str, used: Node, carried: str = "") 
     names = sorted(set(_decimals(used)))
     if not names:
         return relation
-    if connection.execute(
-        "select count(*) from duckdb_functions() where function_name = ?", [_FUNCTION]
-    ).fetchall() != [(0,)]:
-        connection.remove_function(_FUNCTION)
-    connection.create_function(
-        _FUNCTION, partial(_rewritten, used), ["VARCHAR"], "VARCHAR", type="arrow"
-    )
+    register_text_function(connection, _FUNCTION, partial(_rewritten, used))
     # one pattern a name: what begins with a fixed text is found four times as fast
     suspect = " or ".join(f"""regexp_matches(resource, '"{n}"{_SUSPECT}')""" for n in names)
     return (
