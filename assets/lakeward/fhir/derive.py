@@ -13,6 +13,7 @@ from typing import Literal
 import pyarrow as pa
 
 from lakeward.core.errors import SpecError
+from lakeward.fhir.decimals import exact
 from lakeward.fhir.failures import failure_of
 from lakeward.fhir.rows import CompiledView, compile_view, parsing, together
 from lakeward.fhir.structure import Node
@@ -185,7 +186,8 @@ class _Slice:
         """Parse the slice once and let each view take its rows from it."""
         names = ", ".join(f'"{name}"' for name in self.missing.envelope)
         rows = self.missing.relation(f"{names}, resource", self.after, self.through)
-        parse = parsing(rows, used, self.missing.envelope)
+        told = exact(connection, rows, used, f"{names}, ")
+        parse = parsing(told, used, self.missing.envelope)
         connection.execute(f"create or replace temp table parsed as {parse}")
         for view, target in fed:
             try:

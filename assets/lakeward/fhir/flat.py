@@ -32,7 +32,7 @@ from lakeward.lake.tables import (
 
 PREFIX = "fhir__"
 RAW_NAME = "raw_fhir__resource"
-COMPILER_VERSION = 2
+COMPILER_VERSION = 3
 """Raise it when the same view compiles to other rows, so that tables are derived again."""
 
 ENVELOPE = (

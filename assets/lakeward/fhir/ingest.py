@@ -5,7 +5,7 @@ are stored, so memory is bounded by a block and by the envelopes. Flat tables ar
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
@@ -20,6 +20,7 @@ from lakeward.fhir.flat import all_views
 from lakeward.fhir.lines import blocks
 from lakeward.fhir.records import REASONS
 from lakeward.fhir.retold import REPEAT, find_duplicates, remember
+from lakeward.fhir.settled import settle_reasons
 from lakeward.fhir.shapes import Walks, walks_of
 from lakeward.fhir.tables import flat_tables, flatten
 from lakeward.fhir.viewdefinition import packaged_views
@@ -78,12 +79,18 @@ BATCH_ROWS = 512
 
 @dataclass(frozen=True)
 class _Loading:
-    """One call of `load`: files of one source, and what stands in them."""
+    """One call of `load`: files of one source, and what stands in them.
+
+    Attributes:
+        duplicate: Which records are stored already.
+        is_held: Which records an interrupted call put into quarantine.
+    """
 
     lake: Lake
     files: Sequence[LedgerFile]
     examined: Examined
     duplicate: npt.NDArray[np.bool_]
+    is_held: npt.NDArray[np.bool_]
 
     @property
     def transaction(self) -> Transaction:
@@ -101,11 +108,11 @@ class _Loading:
         received = self.examined.records.column("received")
         return np.asarray(pc.is_in(received, repeats), np.bool_)
 
-    def new(self, table: str, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Keep the records of files that a table does not hold already."""
-        done = transaction_version(self.lake, table, self.files[-1].source) or 0
-        later = np.asarray(pc.greater(self.examined.records.column("received"), done), np.bool_)
-        return np.logical_and(chosen, later)
+    @property
+    def is_pending(self) -> npt.NDArray[np.bool_]:
+        """Tell which records stand in files that raw does not hold already."""
+        done = transaction_version(self.lake, RAW.name, self.files[-1].source) or 0
+        return np.asarray(pc.greater(self.examined.records.column("received"), done), np.bool_)
 
 
 def load(
@@ -117,8 +124,8 @@ def load(
 ) -> list[FileCounts]:
     """Load files of one source, ascending and without gaps, exactly once.
 
-    Quarantine and raw are each written in one commit that carries the last `received`; rows that
-    an interrupted earlier call committed are left out. Counts come from what is stored.
+    Quarantine and raw are each written in one commit that carries the last `received`; what an
+    interrupted earlier call committed stands (see `settled`). Counts come from what is stored.
 
     Args:
         lake: Where the tables live.
@@ -134,9 +141,11 @@ def load(
     with connect() as connection:
         register_table(connection, lake, RAW.name, None)
         examined = examine_files(connection, landing, files, _walks(views))
-        duplicate = find_duplicates(connection, lake, examined.records, files)
+        records, is_held = settle_reasons(lake, examined.records, files)
+        examined = replace(examined, records=records)
+        duplicate = find_duplicates(connection, lake, records, files)
         pa.default_memory_pool().release_unused()
-        loading = _Loading(lake, files, examined, duplicate)
+        loading = _Loading(lake, files, examined, duplicate, is_held)
         _store_bad(loading)
         _store_good(loading)
         remember(connection, lake, source.name, files[-1].received)
@@ -152,7 +161,7 @@ def _walks(views: Path | None) -> Mapping[str, Walks]:
 
 
 def _store_bad(loading: _Loading) -> None:
-    chosen = loading.new(QUARANTINE.name, loading.is_bad & ~loading.is_repeat)
+    chosen = loading.is_bad & ~loading.is_repeat & ~loading.is_held
     if chosen.any():
         rows = pa.concat_tables(
             _bad_rows(rows, loading.examined) for rows in _with_content(loading, chosen)
@@ -161,7 +170,7 @@ def _store_bad(loading: _Loading) -> None:
 
 
 def _store_good(loading: _Loading) -> None:
-    chosen = loading.new(RAW.name, ~loading.is_bad & ~loading.duplicate)
+    chosen = ~loading.is_bad & ~loading.duplicate & loading.is_pending
     if chosen.any():
         schema = arrow_schema(RAW)
         changed: list[RetryableError] = []

@@ -32,7 +32,12 @@ REPEAT = TableSpec(
         Column("source", "VARCHAR", Phi.N, "Interface that delivered the resource"),
         Column("received", "BIGINT", Phi.N, "File that holds the stored resource"),
         Column("line", "BIGINT", Phi.N, "Its line in that file"),
-        Column("repeat_received", "BIGINT", Phi.N, "File that told it again"),
+        Column(
+            "repeat_received",
+            "BIGINT",
+            Phi.N,
+            "File that told it again; for a replay the file that it came from",
+        ),
         Column("repeat_line", "BIGINT", Phi.N, "Line in that file"),
         Column(
             "transaction_time",
@@ -52,6 +57,15 @@ REPEAT = TableSpec(
 _COMPACT_AT = 4
 """Rows are merged when a load adds at least one for this many that the table holds."""
 
+_ORIGIN = r"""
+regexp_extract(
+    file, '^[^/]+/[^/]+/replay/(\d{12})-(\d{4,})\.\w+$', ['received', 'number']
+) as origin,
+coalesce(try_cast((origin).received as bigint), received) as told_in,
+coalesce(try_cast((origin).number as bigint), 0) as replay"""
+"""A replayed record was told in the file that it was rejected from, after that file's own lines;
+`replay` says in which replay of it. See `core.paths.replay_file`."""
+
 _AGAIN = """
 create or replace temp table again as
 select key from record where reason is null group by key having count(*) > 1
@@ -63,11 +77,11 @@ where source = $source and received < $first
 """
 """Resources, by the hash of their name, of which this load holds not the only version."""
 
-_STORED = """
+_STORED = f"""
 create or replace temp table stored as
 with touched as (
     select r.resource_type, r.id, r.content_sha256, r.received, r.line, r.transaction_time,
-        r.last_updated_text is null and r.version_id is null as is_unversioned
+        r.last_updated_text is null and r.version_id is null as is_unversioned, {_ORIGIN}
     from raw_fhir__resource as r
     where r.source = $source and r.received < $first
         and hash(r.resource_type, r.id) in (select key from again)
@@ -94,15 +108,16 @@ left join retold as p using (received, line)
 _TELLING = """
 create or replace temp table telling as
 with event as (
-    select resource_type, id, content_sha256, received, line, transaction_time,
-        '' as delivery, false as is_new
+    select resource_type, id, content_sha256, received, line, (told_in, replay, line) as place,
+        transaction_time, '' as delivery, false as is_new
     from stored where is_unversioned
     union all
     select resource_type, id, content_sha256, told_received, told_line,
-        coalesce(told_transaction_time, transaction_time), '', false
+        (told_received, 0, told_line), coalesce(told_transaction_time, transaction_time), '', false
     from stored where is_unversioned and told_received is not null
     union all
-    select r.resource_type, r.id, r.content_sha256, r.received, r.line, i.transaction_time,
+    select r.resource_type, r.id, r.content_sha256, r.received, r.line,
+        (i.told_in, i.replay, r.line), i.transaction_time,
         concat_ws('|', i.day, regexp_extract(i.file, '^(.*)/', 1), i.transaction_time), true
     from record as r
     join incoming as i using (received)
@@ -112,7 +127,7 @@ with event as (
 timed as (
     select *,
         coalesce(transaction_time, max(transaction_time) over (
-            partition by resource_type, id order by received, line
+            partition by resource_type, id order by place
         )) as told_at,
         min(content_sha256) over (partition by resource_type, id, delivery)
             <> max(content_sha256) over (partition by resource_type, id, delivery)
@@ -122,16 +137,16 @@ timed as (
 compared as (
     select *,
         lag(content_sha256) over (
-            partition by resource_type, id order by told_at nulls first, received, line
+            partition by resource_type, id order by told_at nulls first, place
         ) as told_before,
         max(told_at) over earlier as told_until,
         count(*) over earlier > count(*) over (
-            partition by resource_type, id, content_sha256, delivery order by received, line
+            partition by resource_type, id, content_sha256, delivery order by place
             rows between unbounded preceding and 1 preceding
         ) as is_told_elsewhere
     from timed
     window earlier as (
-        partition by resource_type, id, content_sha256 order by received, line
+        partition by resource_type, id, content_sha256 order by place
         rows between unbounded preceding and 1 preceding
     )
 )
@@ -167,7 +182,7 @@ with kept as (
 )
 select
     $source as source, k.place[1] as received, k.place[2] as line,
-    max((j.received, j.line))[1] as repeat_received, max((j.received, j.line))[2] as repeat_line,
+    max((i.told_in, j.line))[1] as repeat_received, max((i.told_in, j.line))[2] as repeat_line,
     max(i.transaction_time) as transaction_time,
     coalesce(bool_or(t.is_beside_another), false) as is_beside_another
 from judged as j
@@ -230,7 +245,10 @@ def find_duplicates(
     incoming = pa.Table.from_pylist([vars(file) for file in files], schema=_INCOMING)
     numbered = records.select(_COLUMNS).append_column("number", pa.array(np.arange(len(records))))
     connection.register("record", numbered)
-    connection.register("incoming", incoming)
+    connection.register("incoming_file", incoming)
+    connection.execute(
+        f"create or replace temp table incoming as select *, {_ORIGIN} from incoming_file"
+    )
     place = {"source": files[0].source, "first": files[0].received}
     connection.execute(_AGAIN, place)
     connection.execute(_STORED, place)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakeward.core.errors import UsageError
+from lakeward.fhir.decimals import exact
 from lakeward.fhir.failures import failure_of
 from lakeward.fhir.lines import Block, Part, blocks
 from lakeward.fhir.rows import compile_view
@@ -55,11 +56,12 @@ def run_view(view: ViewDefinition, source: Path) -> ViewRun:
         SpecError: The view is wrong, or a column met several values.
         UsageError: There is no such file, it cannot be read, or nothing in it is JSON.
     """
-    query = compile_view(view, typed=False).over("chosen")
+    compiled = compile_view(view, typed=False)
     parts = [Part(number, path) for number, path in enumerate(_files(source))]
     counts: Counter[str] = Counter()
     with connect() as connection:
         connection.execute("create temp table chosen (resource varchar)")
+        query = compiled.over(exact(connection, "chosen", compiled.used))
         tables = [_rows(connection, view, query)]
         for block in _blocks(parts, source):
             counts += _sort(connection, view, block)

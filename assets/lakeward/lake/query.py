@@ -5,12 +5,13 @@ DuckDB extension (hospital networks download nothing). Which versions readers se
 `release`; SQL that belongs to one purpose stays with that purpose.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import duckdb
+import duckdb.func
 import pyarrow as pa
 from deltalake import DeltaTable
 
@@ -220,3 +221,14 @@ def _refuse_unreadable(table: str, opened: DeltaTable) -> None:
             f"at most {sorted(READER_FEATURES)}",
             "rewrite the table without them",
         )
+
+
+def register_text_function(
+    connection: Connection, name: str, function: Callable[[pa.ChunkedArray], pa.Array]
+) -> None:
+    """Let SQL call a function from text to text, column-wise; one of that name is replaced."""
+    query = "select count(*) from duckdb_functions() where function_name = ?"
+    if connection.execute(query, [name]).fetchall() != [(0,)]:
+        connection.remove_function(name)
+    kind = duckdb.func.ARROW
+    connection.create_function(name, function, ["VARCHAR"], "VARCHAR", type=kind)

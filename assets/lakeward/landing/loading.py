@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lakeward.lake.tables import Lake
 from lakeward.landing.ledger import FileCounts, LedgerFile, pending, settle
+from lakeward.landing.rules import half_loaded, note_rules, noted_rules
 from lakeward.landing.sources import Source
 
 Load = Callable[[Lake, Path, Source, Sequence[LedgerFile]], list[FileCounts]]
@@ -24,6 +25,8 @@ BATCH_BYTES = 256 * 2**20
 def load_pending(lake: Lake, landing: Path, source: Source, load: Load) -> list[FileCounts]:
     """Load all pending files of a source and enter what became of them.
 
+    Files that a kill left half loaded are loaded by the rules by which they were begun.
+
     Args:
         lake: Where raw tables and ledger live.
         landing: Folder below which the files lie.
@@ -34,13 +37,28 @@ def load_pending(lake: Lake, landing: Path, source: Source, load: Load) -> list[
         Counts of the files loaded now, in order of arrival.
     """
     done: list[FileCounts] = []
-    for batch in _batches(pending(lake, source.name, repeats=source.format in RETELLING)):
-        counts = load(lake, landing, source, batch)
-        settle(lake, source.name, counts)
-        done += counts
+    for rules, files in _by_rules(lake, source):
+        for batch in _batches(files):
+            counts = load(lake, landing, rules, batch)
+            settle(lake, source.name, counts)
+            done += counts
     if not done:
         settle(lake, source.name, [])  # repeats that a kill left unsettled
     return done
+
+
+def _by_rules(lake: Lake, source: Source) -> Iterator[tuple[Source, Sequence[LedgerFile]]]:
+    """Part the pending files: first those that a load by other rules has begun, then the others."""
+    files = pending(lake, source.name, repeats=source.format in RETELLING)
+    before = noted_rules(lake, source.name)
+    if not files or before == source:
+        yield source, files
+        return
+    through = half_loaded(lake, source.name, files) if before else 0
+    if before and through:
+        yield before, [file for file in files if file.received <= through]
+    note_rules(lake, source)
+    yield source, [file for file in files if file.received > through]
 
 
 def _batches(files: Sequence[LedgerFile]) -> Iterator[list[LedgerFile]]:

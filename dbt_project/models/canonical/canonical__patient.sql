@@ -70,6 +70,13 @@ person as (
     left join died as v on v.patient_key = coalesce(s.patient_key, d.own_patient_key)
 ),
 
+-- Both sides of a merge that waits for a registrar.
+conflict as (
+    select prior_own_key as own_patient_key from {{ ref('int__patient_merge') }} where is_in_conflict
+    union
+    select surviving_own_key from {{ ref('int__patient_merge') }} where is_in_conflict
+),
+
 links as (
     select
         patient_key,
@@ -111,9 +118,9 @@ select
     {{ flags([
         ['birth_date_conflict', 'd.birth_dates > 1'],
         ['sex_conflict', 'd.sexes > 1'],
-        ['merge_conflict', "d.birth_date <> s.birth_date or (d.administrative_sex <> s.administrative_sex and 'unknown' not in (d.administrative_sex, s.administrative_sex))"],
+        ['merge_conflict', 'c.own_patient_key is not null'],
         ['no_medical_record_number', "d.own_type <> 'MR'"],
     ]) }} as quality_flags
 from person as d
-left join decided as s on s.own_patient_key = d.merged_into_patient_key
+left join conflict as c on c.own_patient_key = d.own_patient_key
 left join links as l on l.patient_key = d.own_patient_key

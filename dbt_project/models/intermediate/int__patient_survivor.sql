@@ -1,12 +1,12 @@
 -- Grain: one row per patient key that was merged, with the key at the end of its chain of merges.
--- The latest merge of a key counts. In a cycle of merges the survivor of the latest one stands.
+-- The latest merge of a key counts, of those without a conflict. In a cycle of merges the survivor of the latest one stands.
 with recursive edges as (
     select
         prior_own_key,
         {{ latest_by('surviving_own_key', 'statement_order') }} as surviving_own_key,
         max(statement_order) as statement_order
     from {{ ref('int__patient_merge') }}
-    where surviving_own_key <> prior_own_key
+    where surviving_own_key <> prior_own_key and not is_in_conflict
     group by prior_own_key
 ),
 

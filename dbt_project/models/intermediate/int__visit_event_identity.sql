@@ -23,6 +23,7 @@ select
     m.source_ref
 from {{ ref('int__patient_merge') }} as m
 left join {{ ref('int__patient_survivor') }} as s on s.own_patient_key = m.surviving_own_key
+where not m.is_in_conflict
 union all
 select
     p.source_system || '|' || p.content_sha256 || '|' || cast(p.patient_group as varchar) || '|' || p.event_type as event_seed,

@@ -329,3 +329,31 @@ def test_the_day_to_run_is_that_of_the_delivery_before_any_release(ward: Ward) -
     ward.night()
     ward.accept("NEW")
     assert ward.replay(source="adt").day == DAY
+
+
+@pytest.mark.parametrize("replayed", ["new", "older"])
+def test_a_replayed_resource_without_stamps_does_not_override_newer_ones(
+    ward: Ward, replayed: str
+) -> None:
+    ward.land("ehr", "a.ndjson", patient("p1", language="older"))
+    ward.land("ehr", "b.ndjson", '{"resourceType":"Patient","id":"p1",')
+    ward.night()
+    ward.land("ehr", "c.ndjson", patient("p1", language="newest"))
+    ward.night()
+    ward.replay(*ward.ids(), correction=patient("p1", language=replayed).encode())
+    ward.night()
+    assert ward.states() == {"replayed": 1}
+    current = "select resource ->> 'language' from fhir_current where id = 'p1'"
+    assert ward.rows(current) == [("newest",)]
+
+
+def test_a_replayed_resource_overrides_what_its_file_said_before(ward: Ward) -> None:
+    lines = [patient("p1", language=language) for language in "abcdefgh"]
+    ward.land("ehr", "a.ndjson", "\n".join([*lines, '{"resourceType":"Patient","id":"p1",']))
+    ward.night()
+    ward.replay(*ward.ids(), correction=patient("p1", language="mended").encode())
+    ward.night()
+    assert ward.rows("select resource ->> 'language' from fhir_current") == [("mended",)]
+    ward.land("ehr", "b.ndjson", patient("p1", language="newer"))
+    ward.night()
+    assert ward.rows("select resource ->> 'language' from fhir_current") == [("newer",)]

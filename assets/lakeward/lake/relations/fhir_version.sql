@@ -27,7 +27,7 @@ retold as (
     select
         source, received, line,
         max(transaction_time) as transaction_time,
-        max(repeat_received::hugeint * 1099511627776 + repeat_line) as place,
+        max(repeat_received::hugeint * 1152921504606846976 + repeat_line) as place,
         bool_or(is_beside_another) as is_beside_another
     from {raw_fhir__repeat}
     semi join (
@@ -48,12 +48,20 @@ telling as (
         end as nanos,
         try_cast(regexp_extract(r.version_id, '^[vV]?(\d{1,37})$', 1) as hugeint) as version,
         greatest(r.transaction_time, t.transaction_time) as transaction_time,
-        greatest(r.received::hugeint * 1099511627776 + r.line, t.place) as place,
+        greatest(
+            coalesce(try_cast(r.origin.received as hugeint), r.received) * 1152921504606846976
+                + coalesce(try_cast(r.origin.number as hugeint), 0) * 1099511627776 + r.line,
+            t.place
+        ) as place,
         coalesce(t.is_beside_another, false) as is_beside_another,
         (r.day, regexp_extract(r.file, '^(.*)/', 1), r.transaction_time) as delivery
     from (
         select
             * exclude (resource),
+            -- a replay counts where its record was rejected: after the lines of that file
+            regexp_extract(
+                file, '^[^/]+/[^/]+/replay/(\d{12})-(\d{4,})\.\w+$', ['received', 'number']
+            ) as origin,
             coalesce(last_updated, try_cast(case length(last_updated_text)
                 when 4 then last_updated_text || '-01-01'
                 when 7 then last_updated_text || '-01'
