@@ -22,7 +22,8 @@ from lakeward.fhir.bulk.transport import Answer, Transport
 from lakeward.fhir.bulk.unpacking import TruncatedError, unpacked
 from lakeward.landing.bulk import BulkExport
 
-MAX_REFUSAL = 1 << 20
+MAX_REFUSAL = 1 << 16
+"""Bytes of an error that are read; packed, they are a thousand times as many at most."""
 
 
 class Fate(StrEnum):
@@ -153,7 +154,8 @@ def _mismatch(entry: FileEntry, found: Findings, sent: int) -> str:
 
 
 def _refused(entry: FileEntry, response: httpx.Response) -> Fetched:
-    body = next(unpacked(response.iter_raw(MAX_REFUSAL), None), b"")
+    encoding = response.headers.get("content-encoding")
+    body = next(unpacked(response.iter_raw(MAX_REFUSAL), encoding), b"")
     headers = {name.lower(): value for name, value in response.headers.items()}
     answer = Answer(response.status_code, headers, body)
     status, told = answer.status, answer.json()

@@ -452,6 +452,38 @@ def test_what_was_given_up_leaves_no_files_behind(hospital: Make) -> None:
     assert one.server.exports[0].is_deleted
 
 
+def test_a_job_whose_url_must_not_be_asked_does_not_stop_the_next_export(hospital: Make) -> None:
+    unsafe = Scripted(202, {"Content-Location": "http://ehr.example.org/status/1"})
+    one = hospital(scripts={"kickoff": [unsafe, unsafe]})
+    first = one.pull()
+    assert first.state == "failed"
+    assert "not protected by TLS" in (first.failure or "")
+    assert cancel(one.context()) is not None
+    assert one.pull().state == "failed"
+    assert one.pull().state == "complete"
+
+
+def test_a_window_is_not_taken_for_a_full_export(hospital: Make) -> None:
+    one = hospital()
+    with pytest.raises(UsageError, match="contradict"):
+        one.pull(full=True, since=NOW)
+    assert store_of(one.settings.home, "ehr_fhir").load() is None
+
+
+def test_a_refusal_that_comes_packed_is_read(hospital: Make) -> None:
+    packed = gzip.compress(json.dumps(outcome("throttled")).encode())
+    one = hospital(scripts={"file": [Scripted(400, {"Content-Encoding": "gzip"}, packed)]})
+    assert one.pull().state == "complete"
+
+
+def test_a_token_url_is_signed_as_it_is_written() -> None:
+    bulk = BulkExport(**GOOD, token_url="https://auth.example.org/token/")
+    assert bulk.token_url == "https://auth.example.org/token/"
+    assert (
+        BulkExport(**{**GOOD, "base_url": "https://e.org/fhir/"}).base_url == "https://e.org/fhir"
+    )
+
+
 # filters
 
 
