@@ -37,13 +37,14 @@ class StepFailure:
 
 @dataclass(frozen=True)
 class Night:
-    """What a run of a day came to."""
+    """What a run of a day came to; `warnings` are checks that failed and stopped nothing."""
 
     day: date
     job: str
     run_id: str
     failures: tuple[StepFailure, ...]
     broken: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -162,12 +163,16 @@ def _execute(settings: Settings, instance: "dg.DagsterInstance", job: str, day: 
     )
     if not result.success and not failures:
         failures = (StepFailure(job, _run_cause(result.all_events)),)
-    broken = tuple(
-        f"{e.asset_key.to_user_string()}: {e.description or e.check_name}"
-        for e in result.get_asset_check_evaluations()
-        if not e.passed and e.blocking
+    failed = [e for e in result.get_asset_check_evaluations() if not e.passed]
+    broken, warnings = (
+        tuple(_told(check) for check in failed if bool(check.blocking) is blocking)
+        for blocking in (True, False)
     )
-    return Night(day, job, result.run_id, failures, broken)
+    return Night(day, job, result.run_id, failures, broken, warnings)
+
+
+def _told(check: "dg.AssetCheckEvaluation") -> str:
+    return f"{check.asset_key.to_user_string()}: {check.description or check.check_name}"
 
 
 def _run_cause(events: "Sequence[dg.DagsterEvent]") -> str:

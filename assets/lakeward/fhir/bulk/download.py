@@ -11,13 +11,13 @@ from pathlib import Path
 
 import httpx
 
+from lakeward.core.disk import flush
 from lakeward.core.errors import PermanentError, RetryableError, UsageError
 from lakeward.fhir.bulk.auth import Tokens
 from lakeward.fhir.bulk.content import Findings, LineTooLongError, Wanted, store
 from lakeward.fhir.bulk.filters import verifier
 from lakeward.fhir.bulk.outcome import is_transient, issue_codes
 from lakeward.fhir.bulk.pages import FileEntry
-from lakeward.fhir.bulk.store import sync_folder
 from lakeward.fhir.bulk.transport import Answer, Transport
 from lakeward.fhir.bulk.unpacking import TruncatedError, unpacked
 from lakeward.landing.bulk import BulkExport
@@ -110,7 +110,7 @@ def _kept(fetching: Fetching, entry: FileEntry, response: httpx.Response) -> Fet
         partial.unlink()
         return _problem(entry, Fate.again, problem)
     partial.replace(fetching.folder / entry.name)
-    sync_folder(fetching.folder)
+    flush(fetching.folder)
     return Fetched(
         key=entry.key,
         name=entry.name,
