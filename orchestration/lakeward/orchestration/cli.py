@@ -91,11 +91,12 @@ def land(
     """
     from lakeward.landing.deliveries import land as put
     from lakeward.landing.sources import load_inventory
-    from lakeward.orchestration.nightly import today
+    from lakeward.orchestration.nightly import check_day, today
 
     settings = _settings()
     load_inventory(settings.home).source(source)
     of = read_day(day) if day else today(settings)
+    check_day(settings, of)
     delivery = put(settings.home.landing, source, paths, of)
     say(f"Landed {len(paths)} path(s): {source} {of} now holds {len(delivery.files)} file(s).")
     say(f"Next: lakeward run --day {of}")

@@ -148,7 +148,8 @@ def _conclude(export: "Export") -> int:
             else f"`{resume}` starts anew",
         )
     if export.state == "running":
-        say(f"Waiting until {due_at(export):%Y-%m-%dT%H:%M:%SZ}; run it again then.")
+        why = f" ({export.failure})" if export.failure else ""
+        say(f"Waiting until {due_at(export):%Y-%m-%dT%H:%M:%SZ}{why}; run it again then.")
         return 0
     files = sum(job.files for job in export.jobs)
     say(f"Landed {files} file(s) of {export.source} for {export.day}.")
@@ -166,9 +167,9 @@ def _conclude(export: "Export") -> int:
 
 @contextmanager
 def _progress() -> "Iterator[Callable[[Export], None]]":
-    """Show where an export stands, on a terminal only."""
+    """Show where an export stands on a terminal; elsewhere only what goes wrong, once each."""
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield _told_once()
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -183,10 +184,22 @@ def _progress() -> "Iterator[Callable[[Export], None]]":
         yield told
 
 
+def _told_once() -> "Callable[[Export], None]":
+    known: set[str] = set()
+
+    def told(export: "Export") -> None:
+        if export.state == "running" and export.failure and export.failure not in known:
+            known.add(export.failure)
+            print(f"{export.source}: {export.failure}; trying again", file=sys.stderr)
+
+    return told
+
+
 def _shown(export: "Export") -> dict[str, Any]:
     job = export.job
     title = f"{export.source} {job.purpose.value} ({export.current + 1}/{len(export.jobs)})"
     words = f"{job.done} of {job.files} files" if job.files else job.progress or "waiting"
+    words = f"{export.failure}, trying again" if export.failure else words
     return {"description": f"{title}: {words}", "completed": job.done, "total": job.files or None}
 
 

@@ -61,7 +61,7 @@ def run_day(settings: Settings, day: date) -> Night:
     Raises:
         UsageError: The day is in the future, before the first day, or was never released.
     """
-    _check_day(settings, day)
+    check_day(settings, day)
     # its import takes seconds, and the first steps wait for disk and DuckDB most of the time
     Thread(target=great_expectations, daemon=True).start()
     with exported(settings), _rare_collections(), _instance(settings) as instance:
@@ -85,7 +85,12 @@ def prepare_dagster_home(settings: Settings) -> None:
     (settings.home.dagster / "dagster.yaml").write_text(config, encoding="utf-8")
 
 
-def _check_day(settings: Settings, day: date) -> None:
+def check_day(settings: Settings, day: date) -> None:
+    """Refuse a day that no run can be of.
+
+    Raises:
+        UsageError: It is in the future, or before the first day.
+    """
     last = today(settings)
     if not FIRST_DAY <= day <= last:
         raise UsageError(
@@ -168,11 +173,27 @@ def _execute(settings: Settings, instance: "dg.DagsterInstance", job: str, day: 
         tuple(_told(check) for check in failed if bool(check.blocking) is blocking)
         for blocking in (True, False)
     )
+    warnings = (*set_aside(result.all_events), *warnings)
     return Night(day, job, result.run_id, failures, broken, warnings)
 
 
 def _told(check: "dg.AssetCheckEvaluation") -> str:
-    return f"{check.asset_key.to_user_string()}: {check.description or check.check_name}"
+    wrong = check.description or f"check {check.check_name} failed"
+    return f"{check.asset_key.to_user_string()}: {wrong}"
+
+
+def set_aside(events: "Sequence[dg.DagsterEvent]") -> tuple[str, ...]:
+    """Say how many records this run put into quarantine, if any."""
+    metadata = [
+        event.step_materialization_data.materialization.metadata
+        for event in events
+        if event.event_type_value == "ASSET_MATERIALIZATION"
+    ]
+    told = [found.value for each in metadata if (found := each.get("quarantined")) is not None]
+    count = sum(value for value in told if isinstance(value, int))
+    if not count:
+        return ()
+    return (f"quarantine: {count} record(s) set aside; `lakeward quarantine list --state open`",)
 
 
 def _run_cause(events: "Sequence[dg.DagsterEvent]") -> str:
