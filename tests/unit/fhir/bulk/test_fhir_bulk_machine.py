@@ -29,7 +29,7 @@ from lakeward.fhir.bulk.pages import Page, file_entries, merged_manifest, safe_n
 from lakeward.fhir.bulk.polling import Meaning, Patience, judge_kick_off, judge_status, percent
 from lakeward.fhir.bulk.store import append_line, read_lines, read_model, store_of
 from lakeward.fhir.bulk.transport import Answer, authority, connect, place
-from lakeward.fhir.bulk.unpacking import TruncatedError, gunzipped, unpacked
+from lakeward.fhir.bulk.unpacking import TruncatedError, gunzipped, lines_of, unpacked
 from lakeward.fhir.bulk.watermark import Watermark
 from lakeward.landing.bulk import BulkExport
 from lakeward.landing.manifest import ManifestFile, parse_manifest
@@ -557,3 +557,11 @@ def test_filters_that_the_server_ignores_are_told(hospital: Make) -> None:
     assert export.state == "complete"
     assert export.job.unwanted == 8
     assert len(one.landed()) == 2  # nothing is left out
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_lines_of_a_file_are_those_of_its_bytes(tmp_path: Path, *, packed: bool) -> None:
+    content = b"\n".join(b"%d" % n * (n % 50_000) for n in (1, 0, 3, 49_999, 7)) + b"\nlast"
+    path = tmp_path / "file"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    assert list(lines_of(path)) == content.split(b"\n")
