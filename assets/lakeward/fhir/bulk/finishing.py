@@ -13,7 +13,7 @@ from lakeward.fhir.bulk.fetching import entries_of, read_progress
 from lakeward.fhir.bulk.pages import merged_manifest, read_pages
 from lakeward.fhir.bulk.state import Export, Job, Purpose
 from lakeward.fhir.bulk.store import job_name, read_model, write_text
-from lakeward.fhir.bulk.unpacking import lines_of
+from lakeward.fhir.bulk.unpacking import BOM, lines_of
 from lakeward.fhir.bulk.watermark import Watermark, advanced, joined, with_members
 
 PATIENTS_PER_JOB = 500
@@ -141,7 +141,7 @@ def _members(context: Context, export: Export, position: int | None = None) -> s
 def _ids(path: Path) -> set[str]:
     found = set()
     for number, line in enumerate(lines_of(path), start=1):
-        text = line.removeprefix(b"\xef\xbb\xbf").strip()
+        text = line.removeprefix(BOM).strip()
         if not text:
             continue
         try:

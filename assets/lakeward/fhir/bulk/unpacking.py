@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 GZIP = b"\x1f\x8b"
+BOM = b"\xef\xbb\xbf"
 
 
 class TruncatedError(ValueError):

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bulk_hospital import RESOURCES, make_hospital
+from bulk_hospital import DAY, RESOURCES, make_hospital
 from bulk_server import Scripted, outcome
 from lakeward.core.errors import PermanentError, SpecError, UsageError
 from lakeward.core.settings import load_settings
@@ -27,6 +27,7 @@ from lakeward.fhir.bulk.filters import verifier
 from lakeward.fhir.bulk.outcome import count_bad
 from lakeward.fhir.bulk.pages import Page, file_entries, merged_manifest, safe_name
 from lakeward.fhir.bulk.polling import Meaning, Patience, judge_kick_off, judge_status, percent
+from lakeward.fhir.bulk.steps import step
 from lakeward.fhir.bulk.store import append_line, read_lines, read_model, store_of
 from lakeward.fhir.bulk.transport import Answer, authority, connect, place
 from lakeward.fhir.bulk.unpacking import TruncatedError, gunzipped, lines_of, unpacked
@@ -565,3 +566,15 @@ def test_lines_of_a_file_are_those_of_its_bytes(tmp_path: Path, *, packed: bool)
     path = tmp_path / "file"
     path.write_bytes(gzip.compress(content) if packed else content)
     assert list(lines_of(path)) == content.split(b"\n")
+
+
+def test_a_server_that_drips_is_left_for_later(
+    hospital: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = hospital()
+    monkeypatch.setattr("lakeward.fhir.bulk.transport.MAX_SECONDS", -1.0)
+    context = one.context()
+    export = begin(context, Wish(DAY))
+    for _ in range(3):
+        export = step(context, export)
+    assert (export.state, export.failure) == ("running", "answers too slowly")
