@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lakeward.core.disk import flush
+from lakeward.core.paths import flush
 from lakeward.worklists.rows import Row
 
 READY, BLOCKED, MANIFEST, SUMS = "_READY", "_BLOCKED.json", "manifest.json", "SHA256SUMS"

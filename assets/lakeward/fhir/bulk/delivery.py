@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lakeward.core.disk import flush
+from lakeward.core.paths import flush
 from lakeward.landing.deliveries import MANIFEST, MARKER
 
 

@@ -20,9 +20,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from lakeward.core.disk import flush
 from lakeward.core.errors import RetryableError, SpecError
-from lakeward.core.paths import Home
+from lakeward.core.paths import Home, flush
 from lakeward.fhir.bulk.state import Export
 
 Model = TypeVar("Model", bound=BaseModel)
