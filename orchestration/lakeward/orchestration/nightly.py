@@ -173,7 +173,7 @@ def _execute(settings: Settings, instance: "dg.DagsterInstance", job: str, day: 
         tuple(_told(check) for check in failed if bool(check.blocking) is blocking)
         for blocking in (True, False)
     )
-    warnings = (*set_aside(result.all_events), *warnings)
+    warnings = (*still_open(result.all_events), *warnings)
     return Night(day, job, result.run_id, failures, broken, warnings)
 
 
@@ -182,18 +182,18 @@ def _told(check: "dg.AssetCheckEvaluation") -> str:
     return f"{check.asset_key.to_user_string()}: {wrong}"
 
 
-def set_aside(events: "Sequence[dg.DagsterEvent]") -> tuple[str, ...]:
-    """Say how many records this run put into quarantine, if any."""
-    metadata = [
-        event.step_materialization_data.materialization.metadata
+def still_open(events: "Sequence[dg.DagsterEvent]") -> tuple[str, ...]:
+    """Say how many rejected records wait for somebody, if any; asset `quarantine` counts them."""
+    counts = [
+        event.step_materialization_data.materialization.metadata["open"].value
         for event in events
         if event.event_type_value == "ASSET_MATERIALIZATION"
+        and event.asset_key is not None
+        and event.asset_key.to_user_string() == "quarantine"
     ]
-    told = [found.value for each in metadata if (found := each.get("quarantined")) is not None]
-    count = sum(value for value in told if isinstance(value, int))
-    if not count:
+    if not any(counts):
         return ()
-    return (f"quarantine: {count} record(s) set aside; `lakeward quarantine list --state open`",)
+    return (f"quarantine: {counts[-1]} record(s) open; `lakeward quarantine list --state open`",)
 
 
 def _run_cause(events: "Sequence[dg.DagsterEvent]") -> str:

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from lakeward.core.settings import Settings
-from lakeward.orchestration.nightly import Night, set_aside
+from lakeward.orchestration.nightly import Night, still_open
 from lakeward.orchestration.summary import SHOWN_WARNINGS, print_night
 
 DAY = date(2026, 1, 5)
@@ -30,16 +30,17 @@ def test_warnings_without_end_are_cut_and_counted(
     assert "3 more warning(s)" in out
 
 
-@pytest.mark.parametrize(("counts", "told"), [((2, 3), "5 record(s)"), ((0,), "")])
-def test_records_set_aside_are_told(counts: tuple[int, ...], told: str) -> None:
-    def raw(name: str, count: int) -> dg.AssetsDefinition:
-        @dg.asset(name=name)
-        def _raw() -> dg.MaterializeResult[None]:
-            return dg.MaterializeResult(metadata={"quarantined": count, "found": 9})
+@pytest.mark.parametrize(("count", "told"), [(5, "5 record(s) open"), (0, "")])
+def test_records_that_wait_for_somebody_are_told(count: int, told: str) -> None:
+    @dg.asset
+    def quarantine() -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata={"open": count, "replayed": 9})
 
-        return _raw
+    @dg.asset
+    def ledger() -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata={"quarantined": 7})
 
-    assets = [raw(f"raw_{n}", count) for n, count in enumerate(counts)]
-    events = dg.materialize(assets, instance=dg.DagsterInstance.ephemeral()).all_events
-    assert told in "".join(set_aside(events))
-    assert bool(set_aside(events)) is bool(told)
+    done = dg.materialize([quarantine, ledger], instance=dg.DagsterInstance.ephemeral())
+    said = still_open(done.all_events)
+    assert told in "".join(said)
+    assert bool(said) is bool(told)
