@@ -34,6 +34,7 @@ def file(tmp_path: Path) -> Path:
         ("land", "nowhere", "{file}"),
         ("land", "ehr_fhir", "{file}.missing"),
         ("land", "ehr_fhir", "{file}", "--day", "2026-13-01"),
+        ("land", "ehr_fhir", "{file}", "--day", "2999-01-01"),
         ("run", "--day", "yesterday"),
         ("run", "--day", "1999-01-01"),
         ("trace", "no-such-row"),

@@ -102,14 +102,17 @@ def _arrived(source: Source, arrived: Sequence[date], through: date) -> dg.Asset
         and day >= arrived[0]
         and not any(day - timedelta(days=every) < at <= day for at in arrived)
     ]
+    last = arrived[-1].isoformat() if arrived else "never"
+    passed = bool(arrived) and through not in holes
     return dg.AssetCheckResult(
         check_name=ARRIVED,
         asset_key=delivery_key(source),
-        passed=bool(arrived) and through not in holes,
+        passed=passed,
         severity=dg.AssetCheckSeverity.WARN,
+        description=None if passed else f"no delivery for {through}; the last one: {last}",
         metadata={
             "days_without_delivery": [day.isoformat() for day in sorted(holes)],
-            "last_delivery": arrived[-1].isoformat() if arrived else "never",
+            "last_delivery": last,
         },
     )
 

@@ -132,6 +132,7 @@ def _keeps_promises(
         asset_key=key,
         passed=not places,
         severity=dg.AssetCheckSeverity.WARN,
+        description=f"{len(places)} count(s) differ from what was promised" if places else None,
         metadata={"files_with_other_counts": len(files), "where": places[:_SHOWN]},
     )
 

@@ -18,12 +18,17 @@ from lakeward.lake.query import Connection, connect
 
 @dataclass(frozen=True)
 class Told:
-    """A relation, what it says, counts of it by name, and what should not be there."""
+    """A relation, what it says, counts of it by name, and what should not be there.
+
+    `wrong` counts what should not be there, `wrongs` names it after its number, `promise` says that
+    there is none.
+    """
 
     relation: str
     says: str
     counts: str
     wrong: str
+    wrongs: str
     promise: str
 
 
@@ -34,6 +39,7 @@ TOLD = (
         "select kind, sum(ids) from fhir_collision group by kind order by kind",
         "select coalesce(sum(ids), 0) from fhir_collision"
         " where kind in ('output_and_deleted_in_one_export', 'deletion_not_applied')",
+        "deletion(s) that contradict their export or name no resource",
         "No export holds and deletes a resource, and every deletion names one",
     ),
     Told(
@@ -42,6 +48,7 @@ TOLD = (
         "select kind, sum(count) from unresolved_reference group by kind order by kind",
         "select coalesce(sum(count), 0) from unresolved_reference"
         " where kind in ('contained', 'malformed')",
+        "reference(s) that cannot be read, or name a contained resource that is not there",
         "Every reference can be read, and what it says to be contained is",
     ),
     Told(
@@ -51,6 +58,7 @@ TOLD = (
         " else 'incomplete' end, count(*) from load_completeness group by 1 order by 1",
         "select count(*) from load_completeness where not is_complete"
         " and transaction_time > coalesce(last_complete_at, '-infinity'::timestamptz)",
+        "type(s) whose last export did not come whole",
         "The last export of every type came whole",
     ),
 )
@@ -93,6 +101,7 @@ def truth_asset() -> dg.AssetsDefinition:
                     asset_key=told.relation,
                     passed=wrong == 0,
                     severity=dg.AssetCheckSeverity.WARN,
+                    description=f"{wrong} {told.wrongs}" if wrong else None,
                     metadata={"wrong": wrong},
                 )
 

@@ -1,8 +1,9 @@
-"""Where things lie: the run-time home and the files that ship with the project.
+"""Where things lie: the run-time home and the files that ship with the project; and flushing them.
 
 No other module composes these paths by hand.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -76,3 +77,12 @@ def replayed(file: str) -> tuple[str, int, int] | None:
     """Read source, `received` and number from the name of a replay file; None for any other."""
     found = _REPLAY.fullmatch(file)
     return (found[1], int(found[2]), int(found[3])) if found else None
+
+
+def flush(path: Path) -> None:
+    """Have a file, or the names in a folder, on disk before anything goes on."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

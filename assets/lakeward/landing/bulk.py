@@ -95,7 +95,13 @@ class BulkExport(BaseModel):
     def _protected(cls, value: str | None) -> str | None:
         if value is not None and not is_protected(value):
             raise ValueError("must be an https URL (http only on this machine)")
-        return value.rstrip("/") if value else value
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_slash(cls, value: str) -> str:
+        # not the token URL: it is signed as the audience, letter by letter
+        return value.rstrip("/")
 
     @field_validator("types")
     @classmethod

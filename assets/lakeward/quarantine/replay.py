@@ -7,7 +7,6 @@ a run can see it, so a kill at any moment leaves either nothing (hidden files th
 are removed) or what `finish` completes. How a format reads a file is given from above.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakeward.core.errors import UsageError
-from lakeward.core.paths import replayed
+from lakeward.core.paths import flush, replayed
 from lakeward.lake.tables import Lake, arrow_schema
 from lakeward.quarantine.compose import ReplayFile, Shape, compose
 from lakeward.quarantine.records import Rejected, Selection, find
@@ -272,9 +271,7 @@ def _place(composed: Path, target: Path) -> None:
     hidden = target.with_name(f".{target.name}.partial")
     shutil.move(composed, hidden)
     for path in (hidden, hidden.parent):
-        handle = os.open(path, os.O_RDONLY)
-        os.fsync(handle)
-        os.close(handle)
+        flush(path)
 
 
 def _clear(lake: Lake, landing: Path) -> None:

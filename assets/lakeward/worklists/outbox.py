@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lakeward.core.paths import flush
 from lakeward.worklists.rows import Row
 
 READY, BLOCKED, MANIFEST, SUMS = "_READY", "_BLOCKED.json", "manifest.json", "SHA256SUMS"
@@ -120,14 +121,14 @@ def put(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
-    _flush(path.parent)
+    flush(path.parent)
 
 
 def drop(path: Path) -> None:
     """Remove a file if it is there."""
     if path.exists():
         path.unlink()
-        _flush(path.parent)
+        flush(path.parent)
 
 
 def digest(content: bytes) -> str:
@@ -150,11 +151,3 @@ def _revision_of(path: Path) -> int:
 
 def _holds(path: Path, content: bytes) -> bool:
     return path.is_file() and path.read_bytes() == content
-
-
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

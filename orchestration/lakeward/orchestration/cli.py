@@ -5,14 +5,14 @@ the commands, so that `--help` answers at once.
 """
 
 import sys
-from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from lakeward.core.errors import ContractError, LakewardError, UsageError
+from lakeward.core.errors import ContractError, LakewardError, SpecError, UsageError
 from lakeward.core.settings import Settings, load_settings
+from lakeward.orchestration.arguments import read_day, read_instant
 from lakeward.orchestration.cli_bulk import bulk_app
 from lakeward.orchestration.cli_formats import hl7_app, view_app
 from lakeward.orchestration.cli_quarantine import quarantine_app
@@ -72,7 +72,7 @@ def simulate(
     """
     from lakeward.simulator import simulate as write_hospital
 
-    summary = write_hospital(out, patients, days, _date(start), seed)
+    summary = write_hospital(out, patients, days, read_day(start), seed)
     messages, resources = sum(summary.messages.values()), sum(summary.resources.values())
     say(f"Wrote {messages} HL7 messages and {resources} FHIR resources below {out / 'landing'}.")
     say(f"What really happened stands in {out / 'truth'}.")
@@ -91,11 +91,12 @@ def land(
     """
     from lakeward.landing.deliveries import land as put
     from lakeward.landing.sources import load_inventory
-    from lakeward.orchestration.nightly import today
+    from lakeward.orchestration.nightly import check_day, today
 
     settings = _settings()
     load_inventory(settings.home).source(source)
-    of = _date(day) if day else today(settings)
+    of = read_day(day) if day else today(settings)
+    check_day(settings, of)
     delivery = put(settings.home.landing, source, paths, of)
     say(f"Landed {len(paths)} path(s): {source} {of} now holds {len(delivery.files)} file(s).")
     say(f"Next: lakeward run --day {of}")
@@ -111,7 +112,7 @@ def run(day: Day = None) -> None:
     from lakeward.orchestration.summary import print_night
 
     settings = _settings()
-    night = run_day(settings, _date(day) if day else today(settings))
+    night = run_day(settings, read_day(day) if day else today(settings))
     raise typer.Exit(print_night(settings, night))
 
 
@@ -153,7 +154,9 @@ def sql(
     from lakeward.lake.published import open_published, select
 
     settings = _settings()
-    with open_published(settings, unreleased=unreleased, known_at=_instant(known_at)) as connection:
+    with open_published(
+        settings, unreleased=unreleased, known_at=read_instant(known_at)
+    ) as connection:
         print_records(select(connection, query), form)
 
 
@@ -282,31 +285,13 @@ def _lake() -> Any:
     return Lake(_settings().home.lake)
 
 
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError("day", "not a date", "YYYY-MM-DD", "write it as 2026-01-05") from None
-
-
-def _instant(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        parsed = datetime.min  # noqa: DTZ901  stands for "no zone", refused below
-    if parsed.tzinfo is None:
-        raise UsageError(
-            "instant", "not an instant with offset", "ISO 8601", "write it as 2026-01-05T06:00:00Z"
-        )
-    return parsed
-
-
 def _fail(error: LakewardError, code: int) -> None:
     expected = f"; expected {error.expected}" if error.expected else ""
     print(f"error: {error.where}: {error.what}{expected}", file=sys.stderr)
-    print(f"remedy: {error.remedy or 'see `lakeward --help`'}", file=sys.stderr)
+    otherwise = (
+        "mend what is named above" if isinstance(error, SpecError) else "see `lakeward --help`"
+    )
+    print(f"remedy: {error.remedy or otherwise}", file=sys.stderr)
     sys.exit(code)
 
 

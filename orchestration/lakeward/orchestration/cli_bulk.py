@@ -6,7 +6,7 @@ How an export is run belongs to `lakeward.fhir.bulk`; here it is started, shown 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +14,7 @@ import typer
 
 from lakeward.core.errors import UsageError
 from lakeward.core.settings import load_settings
+from lakeward.orchestration.arguments import read_day, read_instant
 from lakeward.orchestration.output import Format, print_document, print_records, say
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def bulk_export(
     from lakeward.orchestration.nightly import today
 
     settings, entry = load_settings(), _source(source)
-    of = _date(day) if day else today(settings)
-    wish = Wish(of, full=full, since=_instant(since), until=_instant(until))
+    of = read_day(day) if day else today(settings)
+    wish = Wish(of, full=full, since=read_instant(since), until=read_instant(until))
     with (
         open_context(settings.home, entry, Clock()) as context,
         context.store.locked(),
@@ -147,7 +148,8 @@ def _conclude(export: "Export") -> int:
             else f"`{resume}` starts anew",
         )
     if export.state == "running":
-        say(f"Waiting until {due_at(export):%Y-%m-%dT%H:%M:%SZ}; run it again then.")
+        why = f" ({export.failure})" if export.failure else ""
+        say(f"Waiting until {due_at(export):%Y-%m-%dT%H:%M:%SZ}{why}; run it again then.")
         return 0
     files = sum(job.files for job in export.jobs)
     say(f"Landed {files} file(s) of {export.source} for {export.day}.")
@@ -165,9 +167,9 @@ def _conclude(export: "Export") -> int:
 
 @contextmanager
 def _progress() -> "Iterator[Callable[[Export], None]]":
-    """Show where an export stands, on a terminal only."""
+    """Show where an export stands on a terminal; elsewhere only what goes wrong, once each."""
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield _told_once()
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -182,10 +184,22 @@ def _progress() -> "Iterator[Callable[[Export], None]]":
         yield told
 
 
+def _told_once() -> "Callable[[Export], None]":
+    known: set[str] = set()
+
+    def told(export: "Export") -> None:
+        if export.state == "running" and export.failure and export.failure not in known:
+            known.add(export.failure)
+            print(f"{export.source}: {export.failure}; trying again", file=sys.stderr)
+
+    return told
+
+
 def _shown(export: "Export") -> dict[str, Any]:
     job = export.job
     title = f"{export.source} {job.purpose.value} ({export.current + 1}/{len(export.jobs)})"
     words = f"{job.done} of {job.files} files" if job.files else job.progress or "waiting"
+    words = f"{export.failure}, trying again" if export.failure else words
     return {"description": f"{title}: {words}", "completed": job.done, "total": job.files or None}
 
 
@@ -202,22 +216,3 @@ def _algorithm(text: str) -> Literal["RS384", "ES384"]:
     if text not in ("RS384", "ES384"):
         raise UsageError("algorithm", "is not one of the two", "ES384 or RS384", "choose one")
     return "RS384" if text == "RS384" else "ES384"
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError("day", "not a date", "YYYY-MM-DD", "write it as 2026-01-05") from None
-
-
-def _instant(text: str | None) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        found = datetime.min  # noqa: DTZ901  stands for "no zone", refused below
-    if found and found.tzinfo is None:
-        raise UsageError(
-            "instant", "not an instant with offset", "ISO 8601", "write it as 2026-01-05T06:00:00Z"
-        )
-    return found

@@ -14,6 +14,7 @@ import typer
 
 from lakeward.core.errors import UsageError
 from lakeward.core.settings import Settings, load_settings, principal
+from lakeward.orchestration.arguments import read_day
 from lakeward.orchestration.output import Format, print_document, print_records, say
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ def quarantine_list(
 
     if state not in (None, "open", "replayed", "discarded"):
         raise UsageError("--state", "unknown", "open, replayed or discarded", "give one of them")
-    selection = Selection(source=source, reason=reason, state=state, day=_day(day))
+    selection = Selection(
+        source=source, reason=reason, state=state, day=read_day(day) if day else None
+    )
     records = find(Lake(load_settings().home.lake), selection)
     rows = [
         {name: getattr(record, name) for name in _LISTED} | _aside(record, as_json=json)
@@ -178,13 +181,6 @@ def _aside(record: "Rejected", *, as_json: bool) -> dict[str, Any]:
     if as_json:
         return {"is_waiting": record.is_waiting, "replay_of": record.replay_of}
     return {"replay": "waits for a run" if record.is_waiting else None}
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise UsageError("--day", "not a date", "YYYY-MM-DD", "write it as 2026-01-05") from None
 
 
 def _explanation(settings: Settings, record: "Rejected", held: bytes) -> list[str]:

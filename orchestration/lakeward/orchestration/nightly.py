@@ -37,13 +37,14 @@ class StepFailure:
 
 @dataclass(frozen=True)
 class Night:
-    """What a run of a day came to."""
+    """What a run of a day came to; `warnings` are checks that failed and stopped nothing."""
 
     day: date
     job: str
     run_id: str
     failures: tuple[StepFailure, ...]
     broken: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -60,7 +61,7 @@ def run_day(settings: Settings, day: date) -> Night:
     Raises:
         UsageError: The day is in the future, before the first day, or was never released.
     """
-    _check_day(settings, day)
+    check_day(settings, day)
     # its import takes seconds, and the first steps wait for disk and DuckDB most of the time
     Thread(target=great_expectations, daemon=True).start()
     with exported(settings), _rare_collections(), _instance(settings) as instance:
@@ -84,7 +85,12 @@ def prepare_dagster_home(settings: Settings) -> None:
     (settings.home.dagster / "dagster.yaml").write_text(config, encoding="utf-8")
 
 
-def _check_day(settings: Settings, day: date) -> None:
+def check_day(settings: Settings, day: date) -> None:
+    """Refuse a day that no run can be of.
+
+    Raises:
+        UsageError: It is in the future, or before the first day.
+    """
     last = today(settings)
     if not FIRST_DAY <= day <= last:
         raise UsageError(
@@ -162,12 +168,32 @@ def _execute(settings: Settings, instance: "dg.DagsterInstance", job: str, day: 
     )
     if not result.success and not failures:
         failures = (StepFailure(job, _run_cause(result.all_events)),)
-    broken = tuple(
-        f"{e.asset_key.to_user_string()}: {e.description or e.check_name}"
-        for e in result.get_asset_check_evaluations()
-        if not e.passed and e.blocking
+    failed = [e for e in result.get_asset_check_evaluations() if not e.passed]
+    broken, warnings = (
+        tuple(_told(check) for check in failed if bool(check.blocking) is blocking)
+        for blocking in (True, False)
     )
-    return Night(day, job, result.run_id, failures, broken)
+    warnings = (*still_open(result.all_events), *warnings)
+    return Night(day, job, result.run_id, failures, broken, warnings)
+
+
+def _told(check: "dg.AssetCheckEvaluation") -> str:
+    wrong = check.description or f"check {check.check_name} failed"
+    return f"{check.asset_key.to_user_string()}: {wrong}"
+
+
+def still_open(events: "Sequence[dg.DagsterEvent]") -> tuple[str, ...]:
+    """Say how many rejected records wait for somebody, if any; asset `quarantine` counts them."""
+    counts = [
+        event.step_materialization_data.materialization.metadata["open"].value
+        for event in events
+        if event.event_type_value == "ASSET_MATERIALIZATION"
+        and event.asset_key is not None
+        and event.asset_key.to_user_string() == "quarantine"
+    ]
+    if not any(counts):
+        return ()
+    return (f"quarantine: {counts[-1]} record(s) open; `lakeward quarantine list --state open`",)
 
 
 def _run_cause(events: "Sequence[dg.DagsterEvent]") -> str:

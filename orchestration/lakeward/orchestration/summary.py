@@ -10,12 +10,14 @@ from lakeward.orchestration.output import print_document, say
 from lakeward.worklists.trace import Trace
 
 FINE, BROKEN, ENVIRONMENT = 0, 1, 2
+SHOWN_WARNINGS = 20
 
 
 def print_night(settings: Settings, night: Night) -> int:
     """Say how a run went and where its results are; give the exit code."""
     if night.passed:
         say(f"Day {night.day}: passed ({night.job}, run {night.run_id}).")
+        _warn(night)
         print_whereabouts(settings, night.day)
         return FINE
     say(f"Day {night.day}: failed ({night.job}, run {night.run_id}).")
@@ -23,10 +25,20 @@ def print_night(settings: Settings, night: Night) -> int:
         say(f"  contract broken: {check}")
     for failure in night.failures:
         say(f"  step {failure.step}: {failure.cause}")
+    _warn(night)
     print_whereabouts(settings, night.day)
     if night.broken:
         say("remedy: read the quality report above; nothing that broke its contract was released")
     return BROKEN if night.broken else ENVIRONMENT
+
+
+def _warn(night: Night) -> None:
+    """Name checks that failed and stopped nothing: a wrong view of the home, a short export."""
+    for line in night.warnings[:SHOWN_WARNINGS]:
+        say(f"  warning: {line}")
+    more = len(night.warnings) - SHOWN_WARNINGS
+    if more > 0:
+        say(f"  and {more} more warning(s): see the reports")
 
 
 def print_whereabouts(settings: Settings, day: date) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bulk_server import Scripted
 from lakeward.landing.deliveries import deliveries
 from lakeward.orchestration.cli import main
 
@@ -102,6 +103,16 @@ def test_a_partial_export_exits_with_one(hospital: Make, lakeward: Call) -> None
     one.write_inventory()
     done = lakeward(one, "export", "ehr_fhir", code=1)
     assert "the next export asks for the same time again" in done.stdout
+
+
+def test_what_an_export_waits_for_is_told(hospital: Make, lakeward: Call) -> None:
+    refused = Scripted(429, {"Retry-After": "1"})
+    one = hospital(scripts={"kickoff": [refused, refused, refused]})
+    one.write_inventory()
+    assert "(kick-off refused for now: 429)" in lakeward(one, "export", "ehr_fhir", "--once").stdout
+    done = lakeward(one, "export", "ehr_fhir")
+    assert done.stderr == "ehr_fhir: kick-off refused for now: 429; trying again\n"
+    assert "Landed" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_discarding_needs_a_note(call: Call) -> None:
         (("replay", "--source", "ehr"), "source ehr: not in the interface inventory"),
         (("replay", "--all", "--edit", "x"), "--edit: names one record"),
         (("replay", "x", "--edit", "missing.json"), "missing.json: does not exist"),
-        (("list", "--day", "monday"), "--day: not a date"),
+        (("list", "--day", "monday"), "day: not a date"),
     ],
 )
 def test_a_wrong_call_is_one_cause_and_one_remedy(

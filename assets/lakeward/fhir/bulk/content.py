@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
 
-from lakeward.fhir.bulk.unpacking import gunzipped
+from lakeward.fhir.bulk.unpacking import BOM, gunzipped
 
-BOM = b"\xef\xbb\xbf"
 _UPDATED = re.compile(rb'"lastUpdated"\s*:\s*"([^"]{1,40})"')
 
 

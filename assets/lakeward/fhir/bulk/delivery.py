@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lakeward.fhir.bulk.store import sync_folder
+from lakeward.core.paths import flush
 from lakeward.landing.deliveries import MANIFEST, MARKER
 
 
@@ -39,10 +39,10 @@ def land_parts(day_folder: Path, parts: Sequence[Part]) -> int:
         for name in part.files:
             _move(part.folder / name, target / name)
         _write(target / MANIFEST, json.dumps(part.manifest, indent=1))
-        sync_folder(target)
-    sync_folder(day_folder)
+        flush(target)
+    flush(day_folder)
     _write(day_folder / MARKER, "")
-    sync_folder(day_folder)
+    flush(day_folder)
     return sum(len(part.files) for part in parts)
 
 
@@ -56,8 +56,7 @@ def _move(source: Path, target: Path) -> None:
             raise
         partial = target.with_name(f".{target.name}.partial")  # another disk
         shutil.copyfile(source, partial)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
+        flush(partial)
         partial.replace(target)
         source.unlink()
 

@@ -12,17 +12,18 @@ from pathlib import Path
 import httpx
 
 from lakeward.core.errors import PermanentError, RetryableError, UsageError
+from lakeward.core.paths import flush
 from lakeward.fhir.bulk.auth import Tokens
 from lakeward.fhir.bulk.content import Findings, LineTooLongError, Wanted, store
 from lakeward.fhir.bulk.filters import verifier
 from lakeward.fhir.bulk.outcome import is_transient, issue_codes
 from lakeward.fhir.bulk.pages import FileEntry
-from lakeward.fhir.bulk.store import sync_folder
 from lakeward.fhir.bulk.transport import Answer, Transport
 from lakeward.fhir.bulk.unpacking import TruncatedError, unpacked
 from lakeward.landing.bulk import BulkExport
 
-MAX_REFUSAL = 1 << 20
+MAX_REFUSAL = 1 << 16
+"""Bytes of an error that are read; packed, they are a thousand times as many at most."""
 
 
 class Fate(StrEnum):
@@ -109,7 +110,7 @@ def _kept(fetching: Fetching, entry: FileEntry, response: httpx.Response) -> Fet
         partial.unlink()
         return _problem(entry, Fate.again, problem)
     partial.replace(fetching.folder / entry.name)
-    sync_folder(fetching.folder)
+    flush(fetching.folder)
     return Fetched(
         key=entry.key,
         name=entry.name,
@@ -153,7 +154,8 @@ def _mismatch(entry: FileEntry, found: Findings, sent: int) -> str:
 
 
 def _refused(entry: FileEntry, response: httpx.Response) -> Fetched:
-    body = next(unpacked(response.iter_raw(MAX_REFUSAL), None), b"")
+    encoding = response.headers.get("content-encoding")
+    body = next(unpacked(response.iter_raw(MAX_REFUSAL), encoding), b"")
     headers = {name.lower(): value for name, value in response.headers.items()}
     answer = Answer(response.status_code, headers, body)
     status, told = answer.status, answer.json()

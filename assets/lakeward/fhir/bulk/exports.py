@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from lakeward.core.errors import RetryableError, UsageError
+from lakeward.core.errors import LakewardError, UsageError
 from lakeward.fhir.bulk.context import Context
 from lakeward.fhir.bulk.fetching import forget_failures
 from lakeward.fhir.bulk.finishing import forget_patients
@@ -49,8 +49,15 @@ def begin(context: Context, wish: Wish) -> Export:
     One that failed and can be resumed is at hand too: what it has fetched is kept.
 
     Raises:
-        UsageError: An export is at hand and something else is wanted.
+        UsageError: An export is at hand and something else is wanted, or the wish is none.
     """
+    if wish.full and wish.since:
+        raise UsageError(
+            f"export of {context.source.name}",
+            "`full` and `since` contradict each other",
+            "one of them",
+            "leave one out: an export of a window is not a full one",
+        )
     held = context.store.load()
     if held and held.is_at_hand:
         if wish.is_special:
@@ -112,8 +119,8 @@ def _abandon(context: Context, held: Export) -> None:
         if job.status_url and not job.is_released:
             try:
                 context.ask("DELETE", job.status_url, STATUS_HEADERS)
-            except RetryableError:
-                continue  # it forgets by itself in time
+            except LakewardError:
+                continue  # it forgets by itself in time; a URL that must not be asked stops nothing
 
 
 def _plan(context: Context, wish: Wish, mark: Watermark | None) -> Export:

@@ -20,7 +20,7 @@ from lakeward.fhir.bulk.pages import FileEntry, file_entries, read_pages
 from lakeward.fhir.bulk.state import Export
 from lakeward.fhir.bulk.store import append_line, read_lines
 from lakeward.fhir.bulk.transport import Answer, place
-from lakeward.fhir.bulk.unpacking import gunzipped
+from lakeward.fhir.bulk.unpacking import lines_of
 
 FILES_PER_STEP = 100
 STEPS = 20
@@ -159,7 +159,8 @@ def _judge(
 def _record(entry: FileEntry, result: Fetched, folder: Path) -> dict[str, Any]:
     if result.fate is not Fate.done:
         return {"key": result.key, "fate": result.fate, "problem": result.problem}
-    losses = _losses(folder / "files" / result.name) if entry.promised.kind == "outcome" else 0
+    outcome = folder / "files" / result.name if entry.promised.kind == "outcome" else None
+    losses = count_bad(lines_of(outcome)) if outcome else 0
     return {
         "key": result.key,
         "fate": result.fate,
@@ -171,12 +172,6 @@ def _record(entry: FileEntry, result: Fetched, folder: Path) -> dict[str, Any]:
         "unwanted": result.unwanted,
         "losses": losses,
     }
-
-
-def _losses(path: Path) -> int:
-    with path.open("rb") as file:
-        content = b"".join(gunzipped(iter(partial(file.read, 1 << 20), b"")))
-    return count_bad(content.split(b"\n"))
 
 
 def _item_type(entry: FileEntry) -> str:

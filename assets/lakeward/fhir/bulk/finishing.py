@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from lakeward.core.errors import PermanentError
@@ -14,7 +13,7 @@ from lakeward.fhir.bulk.fetching import entries_of, read_progress
 from lakeward.fhir.bulk.pages import merged_manifest, read_pages
 from lakeward.fhir.bulk.state import Export, Job, Purpose
 from lakeward.fhir.bulk.store import job_name, read_model, write_text
-from lakeward.fhir.bulk.unpacking import gunzipped
+from lakeward.fhir.bulk.unpacking import BOM, lines_of
 from lakeward.fhir.bulk.watermark import Watermark, advanced, joined, with_members
 
 PATIENTS_PER_JOB = 500
@@ -140,11 +139,9 @@ def _members(context: Context, export: Export, position: int | None = None) -> s
 
 
 def _ids(path: Path) -> set[str]:
-    with path.open("rb") as file:
-        lines = b"".join(gunzipped(iter(partial(file.read, 1 << 20), b""))).split(b"\n")
     found = set()
-    for number, line in enumerate(lines, start=1):
-        text = line.removeprefix(b"\xef\xbb\xbf").strip()
+    for number, line in enumerate(lines_of(path), start=1):
+        text = line.removeprefix(BOM).strip()
         if not text:
             continue
         try:

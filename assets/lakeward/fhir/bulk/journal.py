@@ -1,6 +1,7 @@
 """The export log: the events of the Bulk Data Access implementers' log, one JSON object a line.
 
-No token, no patient, no text of a server: URLs are kept without their query, errors as codes.
+No token, no patient, no text of a server: errors are codes, and URLs stand without their query but
+for the status URL, which names the export and whose query may be its only name.
 """
 
 from collections.abc import Callable, Sequence

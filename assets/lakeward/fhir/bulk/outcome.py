@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lakeward.fhir.bulk.unpacking import BOM
+
 TRANSIENT = frozenset(
     {"transient", "lock-error", "no-store", "exception", "timeout", "incomplete", "throttled"}
 )
@@ -35,7 +37,7 @@ def count_bad(lines: Iterable[bytes]) -> int:
 
 
 def _is_bad(line: bytes) -> bool:
-    text = line.removeprefix(b"\xef\xbb\xbf").strip()
+    text = line.removeprefix(BOM).strip()
     if not text:
         return False
     try:

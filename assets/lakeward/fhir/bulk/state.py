@@ -181,7 +181,7 @@ def next_action(export: Export, now: datetime) -> Action | None:
 def due_at(export: Export) -> datetime:
     """Say when there is something to do; meaningful while it is running."""
     job = export.job
-    idle = not job.is_complete and job.done == job.files and not job.is_stale
+    idle = not job.is_complete and job.done >= job.files and not job.is_stale
     waits = job.poll_at if idle and job.status_url else None
     return max(export.next_at, waits) if waits else export.next_at
 

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from lakeward.core.errors import RetryableError, SpecError
-from lakeward.core.paths import Home
+from lakeward.core.paths import Home, flush
 from lakeward.fhir.bulk.state import Export
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -113,7 +113,7 @@ def write_text(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
-    sync_folder(path.parent)
+    flush(path.parent)
 
 
 def append_line(path: Path, record: Mapping[str, Any]) -> None:
@@ -143,12 +143,3 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         if isinstance(record, dict):
             found.append(record)
     return found
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

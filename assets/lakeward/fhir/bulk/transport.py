@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -24,6 +25,9 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 5
 MAX_BODY = 256 << 20
 """Manifests of tens of thousands of files have some megabytes."""
+
+MAX_SECONDS = 300.0
+"""A server that sends a byte now and then would hold the export, and a sensor, for ever."""
 
 _PORTS = {"https": 443, "http": 80}
 
@@ -172,8 +176,10 @@ def _told(url: str) -> Iterator[None]:
 
 
 def _limited(pieces: Iterator[bytes], url: str) -> Iterator[bytes]:
-    size = 0
+    size, began = 0, monotonic()
     for piece in pieces:
+        if monotonic() - began > MAX_SECONDS:
+            raise RetryableError(place(url), "answers too slowly", "an answer", "try again")
         size += len(piece)
         if size > MAX_BODY:
             raise PermanentError(place(url), "answers too much", f"at most {MAX_BODY} bytes")

@@ -5,8 +5,11 @@ Servers declare gzip and send plain text, or the other way round: the first byte
 
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
 
 GZIP = b"\x1f\x8b"
+BOM = b"\xef\xbb\xbf"
 
 
 class TruncatedError(ValueError):
@@ -32,6 +35,16 @@ def gunzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield from stream
         return
     yield from _members(first, stream)
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """Give the lines of a file, gzip or plain, one at a time."""
+    rest = b""
+    with path.open("rb") as file:
+        for piece in gunzipped(iter(partial(file.read, 1 << 16), b"")):
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from whole
+    yield rest
 
 
 def _members(first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bulk_hospital import RESOURCES, make_hospital
+from bulk_hospital import DAY, RESOURCES, make_hospital
 from bulk_server import Scripted, outcome
 from lakeward.core.errors import PermanentError, SpecError, UsageError
 from lakeward.core.settings import load_settings
@@ -27,9 +27,10 @@ from lakeward.fhir.bulk.filters import verifier
 from lakeward.fhir.bulk.outcome import count_bad
 from lakeward.fhir.bulk.pages import Page, file_entries, merged_manifest, safe_name
 from lakeward.fhir.bulk.polling import Meaning, Patience, judge_kick_off, judge_status, percent
+from lakeward.fhir.bulk.steps import step
 from lakeward.fhir.bulk.store import append_line, read_lines, read_model, store_of
 from lakeward.fhir.bulk.transport import Answer, authority, connect, place
-from lakeward.fhir.bulk.unpacking import TruncatedError, gunzipped, unpacked
+from lakeward.fhir.bulk.unpacking import TruncatedError, gunzipped, lines_of, unpacked
 from lakeward.fhir.bulk.watermark import Watermark
 from lakeward.landing.bulk import BulkExport
 from lakeward.landing.manifest import ManifestFile, parse_manifest
@@ -452,6 +453,38 @@ def test_what_was_given_up_leaves_no_files_behind(hospital: Make) -> None:
     assert one.server.exports[0].is_deleted
 
 
+def test_a_job_whose_url_must_not_be_asked_does_not_stop_the_next_export(hospital: Make) -> None:
+    unsafe = Scripted(202, {"Content-Location": "http://ehr.example.org/status/1"})
+    one = hospital(scripts={"kickoff": [unsafe, unsafe]})
+    first = one.pull()
+    assert first.state == "failed"
+    assert "not protected by TLS" in (first.failure or "")
+    assert cancel(one.context()) is not None
+    assert one.pull().state == "failed"
+    assert one.pull().state == "complete"
+
+
+def test_a_window_is_not_taken_for_a_full_export(hospital: Make) -> None:
+    one = hospital()
+    with pytest.raises(UsageError, match="contradict"):
+        one.pull(full=True, since=NOW)
+    assert store_of(one.settings.home, "ehr_fhir").load() is None
+
+
+def test_a_refusal_that_comes_packed_is_read(hospital: Make) -> None:
+    packed = gzip.compress(json.dumps(outcome("throttled")).encode())
+    one = hospital(scripts={"file": [Scripted(400, {"Content-Encoding": "gzip"}, packed)]})
+    assert one.pull().state == "complete"
+
+
+def test_a_token_url_is_signed_as_it_is_written() -> None:
+    bulk = BulkExport(**GOOD, token_url="https://auth.example.org/token/")
+    assert bulk.token_url == "https://auth.example.org/token/"
+    assert (
+        BulkExport(**{**GOOD, "base_url": "https://e.org/fhir/"}).base_url == "https://e.org/fhir"
+    )
+
+
 # filters
 
 
@@ -525,3 +558,23 @@ def test_filters_that_the_server_ignores_are_told(hospital: Make) -> None:
     assert export.state == "complete"
     assert export.job.unwanted == 8
     assert len(one.landed()) == 2  # nothing is left out
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_lines_of_a_file_are_those_of_its_bytes(tmp_path: Path, *, packed: bool) -> None:
+    content = b"\n".join(b"%d" % n * (n % 50_000) for n in (1, 0, 3, 49_999, 7)) + b"\nlast"
+    path = tmp_path / "file"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    assert list(lines_of(path)) == content.split(b"\n")
+
+
+def test_a_server_that_drips_is_left_for_later(
+    hospital: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = hospital()
+    monkeypatch.setattr("lakeward.fhir.bulk.transport.MAX_SECONDS", -1.0)
+    context = one.context()
+    export = begin(context, Wish(DAY))
+    for _ in range(3):
+        export = step(context, export)
+    assert (export.state, export.failure) == ("running", "answers too slowly")
