@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeward.fhir.bundles import bundle_places
-from lakeward.fhir.lines import Part, read_document
+from lakeward.fhir.lines import Block, Part, read_document
 from lakeward.fhir.records import examine
 from lakeward.fhir.schema import is_resource
 from lakeward.fhir.shapes import Walks
@@ -33,11 +33,13 @@ class Examined:
         records: Envelopes of the records, in the order of files and records.
         parts: The files that hold records, in order.
         ignored: Numbers of the files that are no FHIR.
+        blocks: The records themselves, in the same order; None when they must be read again.
     """
 
     records: pa.Table
     parts: tuple[Part, ...]
     ignored: frozenset[int]
+    blocks: tuple[Block, ...] | None = None
 
 
 @dataclass
@@ -80,7 +82,8 @@ def examine_files(
         walks: What views walk, by resource type.
     """
     parts = [Part(file.received, landing / file.file) for file in files]
-    records = examine(connection, parts, walks)
+    whole = examine(connection, parts, walks)
+    records, held = whole.envelopes, whole.blocks
     seen = _look(records, parts)
     documents = {
         part.received: document
@@ -90,7 +93,7 @@ def examine_files(
         if (document := _document(connection, part)) is not None
     }
     if documents:
-        inside = examine(connection, list(documents.values()), walks)
+        inside = examine(connection, list(documents.values()), walks).envelopes
         seen |= _look(inside, list(documents.values()))
         records = pa.concat_tables([_without(records, documents), inside])
         records = records.unify_dictionaries()
@@ -99,7 +102,8 @@ def examine_files(
     records = _without(records, ignored)
     records = _of_wrong_type(records, _expected(files, seen, documents))
     kept = tuple(documents.get(p.received, p) for p in parts if p.received not in ignored)
-    return Examined(records, kept, ignored)
+    same = not documents and not ignored
+    return Examined(records, kept, ignored, held if same else None)
 
 
 def _look(records: pa.Table, parts: Sequence[Part]) -> dict[int, _Seen]:

@@ -1,7 +1,7 @@
 """Landed FHIR files to `raw_fhir__resource`: each resource once, the bad records to quarantine.
 
-Files are read twice: first for the envelopes, which decide what is new, then for the records that
-are stored, so memory is bounded by a block and by the envelopes. Flat tables are in `flat`.
+The envelopes decide what is new. Records of up to 256 MB are kept meanwhile; larger files are read
+again for what is stored, so memory is bounded by that and the envelopes. Flat tables are in `flat`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -199,7 +199,7 @@ def _good_batches(
 
 
 def _with_content(loading: _Loading, chosen: npt.NDArray[np.bool_]) -> Iterator[pa.Table]:
-    """Read the files again; give the chosen records with file and content, block by block.
+    """Give the chosen records with file and content, by block; what was not kept is read again.
 
     While delta-rs pulls from here it must not be called itself.
 
@@ -208,7 +208,8 @@ def _with_content(loading: _Loading, chosen: npt.NDArray[np.bool_]) -> Iterator[
     """
     records, first = loading.examined.records, 0
     known = pa.Table.from_pylist([vars(file) for file in loading.files], schema=_FILE)
-    for block in blocks(loading.examined.parts):
+    held = loading.examined.blocks
+    for block in blocks(loading.examined.parts) if held is None else held:
         count = len(block)
         rows, mask = records.slice(first, count), chosen[first : first + count]
         if not np.array_equal(rows.column("byte_length").to_numpy(), block.lengths):

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 GZIP = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
-READ = 8 << 20
+READ = 16 << 20
 RECORD_LIMIT = 64 << 20
 """Longer records are cut off; a file up to this size may be one JSON document spread over lines."""
 HEAD = 64 << 10
@@ -103,6 +103,11 @@ class Block:
     def __len__(self) -> int:
         """Give the number of records."""
         return sum(map(len, self.pieces))
+
+    @property
+    def size(self) -> int:
+        """Give the bytes that it holds."""
+        return sum(len(piece.data) for piece in self.pieces)
 
     @property
     def lengths(self) -> Numbers:

@@ -23,7 +23,7 @@ from lakeward.fhir.shapes import (
     places,
     read_strictly,
 )
-from lakeward.fhir.suspects import suspicion
+from lakeward.fhir.suspects import path_condition, suspicion
 from lakeward.lake.query import Connection
 
 REASONS = {
@@ -114,12 +114,10 @@ from named
 order by position
 """
 
-_SHAPES = """
-select resource_type, shape, min(position)
-from (select *, row_number() over () - 1 as position from envelope)
-where shape is not null
-group by all
-"""
+HELD = 256 << 20
+"""Bytes of records that are kept, so that they need not be read a second time."""
+
+_COMPACT_AT = 16
 
 _CODED = ("resource_type", "reason", "detail", "sign")
 """Columns with few different values, kept as codes."""
@@ -129,44 +127,49 @@ _CODED = ("resource_type", "reason", "detail", "sign")
 class _Shape:
     """What the root of alike resources shows."""
 
+    names: frozenset[str]
     repeated: bool
     unknown: tuple[str, ...]
 
 
 @dataclass
 class _Examiner:
-    """Examines blocks; remembers the shapes that it has met."""
+    """Examines blocks; remembers the shapes that it has met, and the names in them by type."""
 
     connection: Connection
     walks: Mapping[str, Walks]
     shapes: dict[int, _Shape] = field(default_factory=dict)
+    roots: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def envelope(self, block: Block) -> pa.Table:
         """Give the envelopes of a block."""
         whole = block.envelope()
         self.connection.register("block", whole)
         envelope = self.connection.sql(_EXAMINE).to_arrow_table()
-        self.connection.register("envelope", envelope)
-        self._meet_shapes(block)
+        self._meet_shapes(block, envelope)
         found = self._verdicts(block, envelope, whole.column("content"))
         envelope = _with_unknown(_with_verdicts(envelope, found), self.shapes)
         self.connection.unregister("block")
-        self.connection.unregister("envelope")
         for name in _CODED:
             index = envelope.schema.get_field_index(name)
             envelope = envelope.set_column(index, name, envelope.column(name).dictionary_encode())
         return envelope
 
-    def _meet_shapes(self, block: Block) -> None:
-        for kind, shape, position in self.connection.execute(_SHAPES).fetchall():
-            if shape not in self.shapes:
-                self.shapes[shape] = self._shape(kind, block.record(position).decode())
+    def _meet_shapes(self, block: Block, envelope: pa.Table) -> None:
+        hashes = pc.unique(envelope.column("shape")).drop_null()
+        new = [shape for shape in hashes.to_pylist() if shape not in self.shapes]
+        first = pc.index_in(pa.array(new, pa.uint64()), envelope.column("shape")).to_pylist()
+        for shape, position in zip(new, first, strict=True):
+            kind = envelope.column("resource_type")[position].as_py()
+            found = self._shape(kind, block.record(position).decode())
+            self.shapes[shape] = found
+            self.roots[kind] = self.roots.get(kind, frozenset()) | found.names
 
     def _shape(self, kind: str, text: str) -> _Shape:
         (names,) = self.connection.execute("select json_keys(?)", [text]).fetchall()[0]
         known = known_names(kind)
         unknown = tuple(sorted(set(names) - known)) if known else ()
-        return _Shape(len(set(names)) < len(names), unknown)
+        return _Shape(frozenset(names), len(set(names)) < len(names), unknown)
 
     def _verdicts(
         self, block: Block, envelope: pa.Table, contents: pa.ChunkedArray
@@ -191,11 +194,11 @@ class _Examiner:
         clean = pa.array(self._clean(block, kinds))
         found: set[int] = set()
         for kind in pc.unique(kinds).drop_null().to_pylist():
-            rule = suspicion(kind, self.walks.get(kind, ()))
+            walks = self.walks.get(kind, ())
             chosen = pc.equal(kinds, kind)
             for rows, condition in (
-                (pc.and_(chosen, clean), rule.path),
-                (pc.and_not(chosen, clean), rule.anywhere),
+                (pc.and_(chosen, clean), path_condition(kind, walks, self.roots[kind])),
+                (pc.and_not(chosen, clean), suspicion(kind, walks).anywhere),
             ):
                 if condition and pc.any(rows).as_py():
                     found |= self._chosen(contents, rows, condition)
@@ -229,8 +232,21 @@ class _Examiner:
         return ("structure_mismatch", found) if found else None
 
 
-def examine(connection: Connection, parts: Sequence[Part], walks: Mapping[str, Walks]) -> pa.Table:
-    """Give the envelopes of all records of files, in their order.
+@dataclass(frozen=True)
+class Records:
+    """What stands in files.
+
+    Attributes:
+        envelopes: Of all records, in their order.
+        blocks: The records themselves; None when they were too much to keep.
+    """
+
+    envelopes: pa.Table
+    blocks: tuple[Block, ...] | None
+
+
+def examine(connection: Connection, parts: Sequence[Part], walks: Mapping[str, Walks]) -> Records:
+    """Give the envelopes of all records of files, and the records while they are few.
 
     Args:
         connection: A scratch connection.
@@ -238,9 +254,27 @@ def examine(connection: Connection, parts: Sequence[Part], walks: Mapping[str, W
         walks: What views walk, by resource type: there the shape of a record is judged.
     """
     examiner = _Examiner(connection, walks)
-    nothing = Block((spans(0, b"", []),))
-    found = [examiner.envelope(block) for block in blocks(parts)]
-    return pa.concat_tables(found or [examiner.envelope(nothing)]).unify_dictionaries()
+    done: list[pa.Table] = []
+    found: list[pa.Table] = []
+    size = 0
+    held: list[Block] | None = None
+    if sum(part.path.stat().st_size for part in parts) <= HELD:  # what is packed may be more
+        held = []
+    for block in blocks(parts):
+        found.append(examiner.envelope(block))
+        if len(found) == _COMPACT_AT:
+            done, found = [*done, _compact(found)], []
+        size += block.size
+        held = [*held, block] if held is not None and size <= HELD else None
+    if not (done or found):
+        found = [examiner.envelope(Block((spans(0, b"", []),)))]
+    envelopes = pa.concat_tables([*done, _compact(found)] if found else done)
+    return Records(envelopes.unify_dictionaries(), tuple(held) if held is not None else None)
+
+
+def _compact(envelopes: Sequence[pa.Table]) -> pa.Table:
+    """Copy envelopes to buffers of their size: DuckDB's own are up to twice as large."""
+    return pa.concat_tables(envelopes).unify_dictionaries().combine_chunks()
 
 
 def _with_verdicts(envelope: pa.Table, found: dict[int, tuple[str, str | None]]) -> pa.Table:

@@ -52,15 +52,14 @@ class Suspicion:
     """How suspects among the resources of one type are found.
 
     Attributes:
-        patterns: A text of many records in which none of these is found holds suspects by `path`
-            alone. Looking through it at once is three times cheaper than record by record.
+        patterns: A text of many records in which none of these is found holds suspects by
+            `path_condition` alone. Looking through it at once is three times cheaper than record
+            by record.
         anywhere: Condition on `content` for all suspects.
-        path: Condition on `content` for suspects that no pattern tells; None when there are none.
     """
 
     patterns: tuple[str, ...]
     anywhere: str
-    path: str | None
 
 
 @lru_cache(maxsize=512)
@@ -77,17 +76,38 @@ def suspicion(kind: str, walks: Walks) -> Suspicion:
     judged = places(kind, walks)
     odd = " or ".join(_matches(pattern) for pattern in _ODD)
     if not judged:
-        return Suspicion(_ODD, odd, None)
-    usual, elsewhere = _usual(judged), _possible(kind)
-    possible = {name: ways | elsewhere.get(name, frozenset()) for name, ways in usual.items()}
-    if not walks:  # of roots alone nearly every name starts otherwise elsewhere
-        usual = possible
+        return Suspicion(_ODD, odd)
+    usual, possible = _openings(kind, walks)
     by_name = "|".join(_by_name(usual, usual))
     closer = f"{_matches('|'.join(_by_name(usual, possible)))} or {_by_path(judged, possible)}"
     by_path = _by_path(judged, usual)
     by_shape = f"case when {_matches(by_name)} then {closer} else {by_path} end"
-    path = None if by_path == _NEVER else by_path
-    return Suspicion((*_ODD, by_name), f"{odd} or {by_shape}", path)
+    return Suspicion((*_ODD, by_name), f"{odd} or {by_shape}")
+
+
+@lru_cache(maxsize=1024)
+def path_condition(kind: str, walks: Walks, roots: frozenset[str]) -> str | None:
+    """Give the condition on `content` for suspects that no pattern tells; None when there are none.
+
+    Args:
+        kind: Resource type of the records.
+        walks: What its views walk.
+        roots: All names at the roots of the records: only what begins with them is read.
+    """
+    judged = places(kind, walks)
+    if not judged:
+        return None
+    usual, _ = _openings(kind, walks)
+    found = _by_path((place for place in judged if place.name in roots), usual)
+    return None if found == _NEVER else found
+
+
+def _openings(kind: str, walks: Walks) -> "tuple[Openings, Openings]":
+    """Give how each judged name starts as a rule, and how it may start anywhere in the resource."""
+    usual, elsewhere = _usual(places(kind, walks)), _possible(kind)
+    possible = {name: ways | elsewhere.get(name, frozenset()) for name, ways in usual.items()}
+    # of roots alone nearly every name starts otherwise elsewhere
+    return (usual if walks else possible), possible
 
 
 def _matches(pattern: str) -> str:
@@ -212,4 +232,4 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-__all__ = ["Suspicion", "suspicion"]
+__all__ = ["Suspicion", "path_condition", "suspicion"]

@@ -13,7 +13,7 @@ import pytest
 
 from lakeward.core.errors import RetryableError
 from lakeward.core.settings import Settings
-from lakeward.fhir import facts, ingest, lines
+from lakeward.fhir import facts, ingest, lines, records
 from lakeward.fhir.facts import unknown_elements
 from lakeward.fhir.ingest import RAW, load
 from lakeward.lake.query import connect
@@ -372,9 +372,54 @@ def test_a_file_that_changes_while_it_is_read_is_not_stored(
         return find(*args)
 
     monkeypatch.setattr(ingest, "find_duplicates", change)
+    monkeypatch.setattr(records, "HELD", 0)  # as of more than is kept
     with pytest.raises(RetryableError, match="changed while it was read"):
         load(lake, landing, source, [file])
     assert query(lake, f"select count(*) from {RAW.name}") == [(0,)]
+
+
+def test_what_is_stored_is_what_was_judged(
+    lake: Lake, landing: Path, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records that are few are not read again, so a change in between cannot come in."""
+    file = entry(landing, 1, "a", GOOD)
+    find = ingest.find_duplicates
+
+    def change(*args: Any) -> Any:
+        (landing / "a").write_bytes(patient(1, active=True))
+        return find(*args)
+
+    monkeypatch.setattr(ingest, "find_duplicates", change)
+    load(lake, landing, source, [file])
+    assert query(lake, f"select resource from {RAW.name}") == [(GOOD.decode(),)]
+
+
+@pytest.mark.parametrize("held", [0, 1 << 30])
+def test_records_kept_and_records_read_again_are_stored_alike(
+    lake: Lake, landing: Path, source: Source, monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    monkeypatch.setattr(records, "HELD", held)
+    monkeypatch.setattr(lines, "READ", 1 << 10)  # many blocks
+    monkeypatch.setattr(records, "_COMPACT_AT", 3)
+    content = b"\n".join(patient(n) if n % 7 else b"{broken" for n in range(200))
+    (counts,) = load(lake, landing, source, [entry(landing, 1, "a.ndjson", content)])
+    assert (counts.found, counts.stored, counts.quarantined) == (200, 171, 29)
+    assert query(lake, f"select line, resource from {RAW.name} order by line") == [
+        (n + 1, patient(n).decode()) for n in range(200) if n % 7
+    ]
+
+
+def test_a_wrong_shape_is_found_in_a_name_that_no_block_before_had(
+    lake: Lake, landing: Path, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`text` is a Narrative at the root and a string below: only its path tells."""
+    monkeypatch.setattr(lines, "READ", 1 << 10)
+    good = [patient(n, name=[{"text": "A"}]) for n in range(100)]
+    content = b"\n".join([*good, patient(100, text="B"), *good[:3]])
+    load(lake, landing, source, [entry(landing, 1, "a.ndjson", content)])
+    assert query(lake, f"select position, reason from {QUARANTINE.name}") == [
+        (101, "structure_mismatch")
+    ]
 
 
 def delivered(landing: Path) -> list[LedgerFile]:

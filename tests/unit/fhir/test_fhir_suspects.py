@@ -48,7 +48,7 @@ def spoilt(judged: Iterable[Place], good: dict[str, Any]) -> Iterator[tuple[str,
 def reasons(path: Path, lines: list[str]) -> list[tuple[str | None, str | None]]:
     path.write_text("\n".join(lines))
     with connect() as connection:
-        found = examine(connection, [Part(1, path)], WALKS)
+        found = examine(connection, [Part(1, path)], WALKS).envelopes
     return list(zip(found["reason"].to_pylist(), found["detail"].to_pylist(), strict=True))
 
 
