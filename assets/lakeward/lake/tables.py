@@ -339,7 +339,7 @@ def _writer_properties(spec: TableSpec) -> WriterProperties:
     return WriterProperties(
         compression="ZSTD",
         compression_level=1,
-        max_row_group_size=64_000,
+        max_row_group_size=32_000,
         # a column of distinct values gives its dictionary up early: a third of the time, smaller
         dictionary_page_size_limit=64 << 10,
         default_column_properties=ColumnProperties(statistics_enabled="NONE"),
