@@ -3,17 +3,15 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from simulated import DAYS, START
 
 from lakeward.core.settings import Settings, load_settings
 from lakeward.orchestration.nightly import run_day
 from lakeward.simulator import simulate
-
-START = date(2026, 1, 5)
-DAYS = 2
 
 
 @pytest.fixture(scope="session", autouse=True)

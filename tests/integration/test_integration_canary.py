@@ -7,8 +7,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from simulated import START
 
-from conftest import START
 from lakeward.core.settings import Settings
 from lakeward.lake import dbt_plugin
 from lakeward.lake.candidate import store_candidate

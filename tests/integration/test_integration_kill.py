@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from simulated import START
 from tables import fingerprints
 
-from conftest import START
 from lakeward.core.settings import load_settings
 from lakeward.orchestration.nightly import run_day
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from simulated import DAYS, START
 from tables import fingerprints
 
-from conftest import DAYS, START
 from lakeward.core.settings import Settings, load_settings
 from lakeward.lake import dbt_plugin
 from lakeward.lake.candidate import store_candidate

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import typer
+from simulated import DAYS, START
 from tables import fingerprints
 
-from conftest import DAYS, START
 from lakeward.core.settings import Settings
 from lakeward.lake.published import open_published, select
 from lakeward.lake.tables import Lake
