@@ -130,8 +130,11 @@ _REPEATED = "repeated"
 
 def distinct(items: Sql, names: Names) -> Sql:
     """Drop repeated items, keeping the first of each; compares each with all before it."""
-    first = lambda item, index: binary("=", call("list_position", items, item), index)  # noqa: E731
-    kept = keep(items, names, first)
+
+    def is_first(item: Sql, index: Sql) -> Sql:
+        return binary("=", call("list_position", items, item), index)
+
+    kept = keep(items, names, is_first)
     kept.meta[_REPEATED] = items
     return kept
 

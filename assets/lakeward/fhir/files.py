@@ -177,9 +177,10 @@ def _of_wrong_type(records: pa.Table, expected: Mapping[int, str]) -> pa.Table:
     if not expected:
         return records
     received = records.column("received").to_numpy()
-    types = np.array(records.column("resource_type").to_pylist(), dtype=object)
-    wanted = np.array([expected.get(number) for number in received.tolist()], dtype=object)
-    wrong = (wanted != None) & (types != None) & (types != wanted)  # noqa: E711  of arrays
+    types = records.column("resource_type").to_pylist()
+    wanted = [expected.get(number) for number in received.tolist()]
+    pairs = zip(types, wanted, strict=True)
+    wrong = np.array([None not in pair and len(set(pair)) > 1 for pair in pairs], bool)
     reasons = records.column("reason").cast(pa.string()).combine_chunks()
     wrong &= reasons.is_null().to_numpy(zero_copy_only=False)
     entered = pc.if_else(pa.array(wrong), "wrong_resource_type", reasons).dictionary_encode()

@@ -107,8 +107,8 @@ def _repeated(digests: list[bytes]) -> list[int]:
     """Give the indices of those that stand before in the same list."""
     if len(set(digests)) == len(digests):
         return []
-    met: set[bytes] = set()
-    return [i for i, digest in enumerate(digests) if digest in met or met.add(digest)]  # type: ignore[func-returns-value]
+    first: dict[bytes, int] = {}
+    return [i for i, digest in enumerate(digests) if first.setdefault(digest, i) != i]
 
 
 def message_keys(

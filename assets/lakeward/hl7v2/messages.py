@@ -106,9 +106,10 @@ def judge(block: Block, layout: Layout, source: Source, *, exact: bool = False) 
         read = _read(block, reasons, ordinary.yes, source)
         names = _Names.of(read, ordinary, source)
     verdicts = _verdicts(read.headers, source)
-    for index in np.flatnonzero(verdicts != None).tolist():  # noqa: E711
+    refused = np.array([verdict is not None for verdict in verdicts], bool)
+    for index in np.flatnonzero(refused).tolist():
         reasons[int(read.kept[index])] = verdicts[index]
-    good = np.flatnonzero(verdicts == None)  # noqa: E711
+    good = np.flatnonzero(~refused)
     whole = len(good) == len(read.kept)
     chosen = pa.array(good)
     return Judged(

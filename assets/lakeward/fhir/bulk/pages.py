@@ -54,7 +54,7 @@ def keep_page(folder: Path, number: int, page: Page, answer: Answer, refresh: in
     Raises:
         SpecError: It is no manifest.
     """
-    page.manifest  # noqa: B018  what cannot be read is not kept
+    parse_manifest(page.body, "bulk manifest")  # what cannot be read is not kept
     headers = {name: value for name, value in answer.headers.items() if name in KEPT_HEADERS}
     text = answer.body.decode(json.detect_encoding(answer.body))
     record = {"url": page.url, "status": answer.status, "headers": headers, "body": text}
