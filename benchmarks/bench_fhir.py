@@ -84,7 +84,7 @@ class _Bench:
         template, folder = self.root / "template", self.root / f"data-{megabytes}"
         if not template.exists():
             arguments = "simulate --patients 2000 --days 1 --start 2026-01-05 --seed 1 --out"
-            command = ["-m", "lakeward.orchestration.cli", *arguments.split(), str(template)]
+            command = ["-m", "lakeward.orchestration.cli.app", *arguments.split(), str(template)]
             usage_of(command)
         if not folder.exists():
             source = next((template / "landing" / "ehr_fhir").iterdir())

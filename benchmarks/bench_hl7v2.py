@@ -180,7 +180,7 @@ def _megabytes(folder: Path) -> float:
 
 def _ours(landing: str, lake: str) -> None:
     from lakeward.core.paths import Home
-    from lakeward.hl7v2.ingest import flatten, load
+    from lakeward.hl7v2.raw.load import flatten, load
     from lakeward.lake.tables import Lake
     from lakeward.landing.ledger import LedgerFile
     from lakeward.landing.sources import load_inventory
@@ -204,7 +204,7 @@ def _messages(path: str) -> list[str]:
 
 def _places() -> dict[str, list[tuple[int, int, int]]]:
     """List what the segment tables hold, as (field, component, subcomponent), by segment."""
-    from lakeward.hl7v2.segments import packaged_specs
+    from lakeward.hl7v2.parsing.segments import packaged_specs
 
     return {
         spec.segment: [(each.field, each.component, each.subcomponent or 1) for each in spec.leaves]

@@ -26,7 +26,7 @@ def floor(data: Path, out: Path) -> None:
 def raw(data: Path, out: Path) -> None:
     """Land and load, as a night does: ledger, raw table, quarantine."""
     from lakeward.core.paths import Home
-    from lakeward.fhir.ingest import load
+    from lakeward.fhir.raw.load import load
     from lakeward.lake.tables import Lake
     from lakeward.landing.deliveries import deliveries
     from lakeward.landing.ledger import register
@@ -47,7 +47,7 @@ def raw(data: Path, out: Path) -> None:
 
 def raw_and_flat(data: Path, out: Path) -> None:
     """Land, load and flatten with all packaged views; on what is landed already, a re-run."""
-    from lakeward.fhir.flat import flatten
+    from lakeward.fhir.flat.flatten import flatten
     from lakeward.lake.tables import Lake
 
     raw(data, out)
@@ -56,9 +56,8 @@ def raw_and_flat(data: Path, out: Path) -> None:
 
 def loop(data: Path, out: Path) -> None:
     """Do the same raw and flat work in a loop: orjson, pyarrow and write_deltalake."""
-    from lakeward.fhir.flat import table_of
-    from lakeward.fhir.ingest import RAW
-    from lakeward.fhir.viewdefinition import packaged_views
+    from lakeward.fhir.raw.load import RAW
+    from lakeward.fhir.view_tables import packaged_views, table_of
     from lakeward.lake.tables import arrow_schema
 
     names = {path.name.split(".", 1)[0] for path in data.iterdir()}
@@ -152,7 +151,7 @@ def _rows_of(view: Any) -> Callable[[Any], list[tuple[Any, ...]]]:
     """Compile a view to a function from a resource to its rows."""
     from walker import as_type, compile_path
 
-    from lakeward.fhir.rows import TYPED
+    from lakeward.sqlonfhir.view import TYPED
 
     keep = [compile_path(where.path) for where in view.where]
     body = _compiled(view.select, compile_path, as_type, TYPED)

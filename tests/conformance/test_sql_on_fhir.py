@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from lakeward.core.errors import SpecError
-from lakeward.fhir.rows import compile_view
-from lakeward.fhir.viewdefinition import ViewDefinition, parse_view
 from lakeward.lake.query import DatabaseError, connect
+from lakeward.sqlonfhir.view import compile_view
+from lakeward.sqlonfhir.viewdefinition import ViewDefinition, parse_view
 
 SUITE = Path(os.environ.get("LAKEWARD_SHARED", "../shared/data")) / "sql-on-fhir" / "tests"
 PASSING = 134

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeward.core.paths import Home
-from lakeward.hl7v2 import batch
+from lakeward.hl7v2.framing import batch
 from lakeward.landing.sources import load_inventory
 
 SEEDS = fuzz.seeds()

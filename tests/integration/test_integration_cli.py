@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-LAKEWARD = [sys.executable, "-m", "lakeward.orchestration.cli"]
+LAKEWARD = [sys.executable, "-m", "lakeward.orchestration.cli.app"]
 
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

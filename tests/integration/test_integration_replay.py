@@ -18,7 +18,7 @@ from lakeward.landing.deliveries import deliveries, land
 from lakeward.landing.ledger import register
 from lakeward.landing.loading import load_pending
 from lakeward.landing.sources import load_inventory
-from lakeward.orchestration.cli_quarantine import (
+from lakeward.orchestration.cli.quarantine import (
     quarantine_list,
     quarantine_replay,
     quarantine_show,

@@ -45,9 +45,9 @@ def test_no_module_is_called_utils_helpers_or_common(modules: list[Module]) -> N
     assert not [m.name for m in modules if NAMELESS & set(m.name.split("."))]
 
 
-def test_core_holds_three_modules(modules: list[Module]) -> None:
+def test_core_holds_what_everybody_may_import(modules: list[Module]) -> None:
     core = {m.name for m in modules if m.name.startswith("lakeward.core.")}
-    assert core == {"lakeward.core.errors", "lakeward.core.paths", "lakeward.core.settings"}
+    assert core == {f"lakeward.core.{name}" for name in ("errors", "paths", "phi", "settings")}
 
 
 def test_tests_have_distinct_names(root: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import typer
 from checkout import ROOT
 
-from lakeward.orchestration.cli import app
+from lakeward.orchestration.cli.app import app
 
 # escapes and groups keep these patterns from matching themselves
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|farm|home/[a-z]+|Users/\w+)/")

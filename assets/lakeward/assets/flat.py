@@ -11,9 +11,9 @@ from lakeward.assets.home import LakewardHome
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
 from lakeward.core.errors import SpecError
 from lakeward.core.paths import Home
-from lakeward.fhir import ingest as fhir
-from lakeward.hl7v2 import ingest as hl7v2
-from lakeward.hl7v2.sequence import HEADERS, sequence_facts
+from lakeward.fhir.raw import load as fhir
+from lakeward.hl7v2.flat.sequence_gaps import HEADERS, sequence_facts
+from lakeward.hl7v2.raw import load as hl7v2
 from lakeward.lake.tables import Lake, TableSpec, TableWrite
 
 OWN_SPEC = "own_spec_is_right"

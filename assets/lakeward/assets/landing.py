@@ -11,8 +11,8 @@ from lakeward.assets.home import LakewardHome
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
 from lakeward.lake.query import connect
 from lakeward.landing.deliveries import deliveries, incomplete
+from lakeward.landing.expected_files import EXPORT_FILE
 from lakeward.landing.ledger import LEDGER_ENTRY, register
-from lakeward.landing.promises import EXPORT_FILE
 from lakeward.landing.sources import Inventory, Source
 from lakeward.quarantine.replay import finish
 

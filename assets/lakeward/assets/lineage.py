@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lakeward.contracts import load_contracts
 from lakeward.core.paths import project_path
-from lakeward.lake.derived import RELATIONS
+from lakeward.lake.relations import RELATIONS
 
 _REF = re.compile(r"""\bref\(\s*['"](\w+)['"]\s*\)""")
 _SOURCE = re.compile(r"""\bsource\(\s*['"]\w+['"]\s*,\s*['"](\w+)['"]\s*\)""")

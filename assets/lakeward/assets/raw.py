@@ -11,10 +11,10 @@ from lakeward.assets.failure import told_safely
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.landing import delivery_key
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
-from lakeward.fhir import ingest as fhir
-from lakeward.fhir.facts import unknown_elements
-from lakeward.hl7v2 import envelopes
-from lakeward.hl7v2 import ingest as hl7v2
+from lakeward.fhir.raw import load as fhir
+from lakeward.fhir.raw.unknown_elements import unknown_elements
+from lakeward.hl7v2.raw import envelopes
+from lakeward.hl7v2.raw import load as hl7v2
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake, TableSpec, ensure_table
 from lakeward.landing.ledger import LEDGER_ENTRY, FileCounts, LedgerFile

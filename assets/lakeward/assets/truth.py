@@ -12,8 +12,8 @@ import dagster as dg
 
 from lakeward.assets.failure import told_safely
 from lakeward.assets.home import LakewardHome
-from lakeward.lake.derived import RELATIONS
 from lakeward.lake.query import Connection, connect
+from lakeward.lake.relations import RELATIONS
 
 
 @dataclass(frozen=True)

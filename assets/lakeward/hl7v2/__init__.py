@@ -1,5 +1,5 @@
-"""HL7 v2 files to raw messages to one flat table a segment.
+"""HL7 v2 in: files to messages, messages to one flat table a segment.
 
-`batch` finds messages in bytes, `messages` judges and decodes them, `parse` turns them into columns
-by the specs in `specs/*.yaml`, `ingest` writes tables. What a trigger means is not known here.
+`framing` finds messages in bytes, `parsing` turns them into columns, `raw` stores each once, `flat`
+fills the tables. What a trigger means is not known here: that is dbt's `trigger_event` seed.
 """

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lakeward.hl7v2.batch import Layout, scan
-from lakeward.hl7v2.messages import Judged, judge_file
-from lakeward.hl7v2.reconcile import History, Settled, reconcile
-from lakeward.hl7v2.streams import PIECE, open_file
+from lakeward.hl7v2.framing.batch import Layout, scan
+from lakeward.hl7v2.framing.reconcile import History, Settled, reconcile
+from lakeward.hl7v2.framing.streams import PIECE, open_file
+from lakeward.hl7v2.raw.messages import Judged, judge_file
 from lakeward.landing.deliveries import hash_file
 from lakeward.landing.sources import Source
 

@@ -8,8 +8,9 @@ from hashlib import sha256
 
 from lakeward.contracts import Contract, load_contracts
 from lakeward.core.errors import SpecError
+from lakeward.core.phi import Phi
 from lakeward.lake.query import Connection, register_table
-from lakeward.lake.tables import Column, Lake, Phi, TableSpec, TableWrite, content_of, write
+from lakeward.lake.tables import Column, Lake, TableSpec, TableWrite, content_of, write
 
 
 def contract_table(contract: Contract) -> TableSpec:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lakeward.core.errors import SpecError
+from lakeward.core.phi import Phi
 from lakeward.lake.query import connect, snapshot
-from lakeward.lake.tables import Lake, Phi, TableSpec
+from lakeward.lake.tables import Lake, TableSpec
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

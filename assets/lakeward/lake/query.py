@@ -16,8 +16,8 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeward.core.errors import SpecError
-from lakeward.lake.derived import derived_views
 from lakeward.lake.evolution import may_lack_columns
+from lakeward.lake.relations import derived_views
 from lakeward.lake.tables import Lake, commit_stamp, newest_version, open_table, table_names
 
 Connection = duckdb.DuckDBPyConnection

@@ -16,11 +16,11 @@ import pyarrow as pa
 
 from lakeward.contracts import load_contracts
 from lakeward.core.errors import UsageError
+from lakeward.core.phi import Phi
 from lakeward.lake.query import connect
 from lakeward.lake.tables import (
     Column,
     Lake,
-    Phi,
     TableSpec,
     commit_stamp,
     ensure_table,

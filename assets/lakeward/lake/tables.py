@@ -8,7 +8,6 @@ birth dates among them. What a table means is not known here.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -26,21 +25,11 @@ from deltalake import Transaction as DeltaTransaction
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from lakeward.core.errors import RetryableError, SpecError
+from lakeward.core.phi import Phi
 from lakeward.lake.commits import CONTENT_KEY, remembered
 from lakeward.lake.evolution import add_columns, whole
 
 _STATISTICS = "delta.dataSkippingStatsColumns"
-
-
-class Phi(StrEnum):
-    """PHI class of a column; a column that names none counts as `DI`."""
-
-    N = "N"
-    LK = "LK"
-    QI = "QI"
-    DI = "DI"
-    CS = "CS"
-    SP = "SP"
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakeward.core.paths import replayed
+from lakeward.core.phi import Phi
 from lakeward.lake.query import Connection, connect
-from lakeward.lake.tables import Column, Lake, Phi, TableSpec, arrow_schema, ensure_table, write
+from lakeward.lake.tables import Column, Lake, TableSpec, arrow_schema, ensure_table, write
 from lakeward.landing.deliveries import Delivery, hash_file
-from lakeward.landing.promises import register_promises
+from lakeward.landing.expected_files import register_promises
 
 RECEIVED, SETTLED = 1, 2
 """Steps of an entry: the file was registered; what became of it is known."""

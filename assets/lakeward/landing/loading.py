@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lakeward.lake.tables import Lake
 from lakeward.landing.ledger import FileCounts, LedgerFile, pending, settle
-from lakeward.landing.rules import half_loaded, note_rules, noted_rules
+from lakeward.landing.source_rules import half_loaded, note_rules, noted_rules
 from lakeward.landing.sources import Source
 
 Load = Callable[[Lake, Path, Source, Sequence[LedgerFile]], list[FileCounts]]

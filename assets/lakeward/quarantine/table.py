@@ -2,10 +2,10 @@
 
 import pyarrow as pa
 
+from lakeward.core.phi import Phi
 from lakeward.lake.tables import (
     Column,
     Lake,
-    Phi,
     TableSpec,
     TableWrite,
     Transaction,

@@ -10,17 +10,9 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
+from lakeward.core.phi import Phi
 from lakeward.lake.query import Connection, connect
-from lakeward.lake.tables import (
-    Column,
-    Lake,
-    Phi,
-    TableSpec,
-    TableWrite,
-    amend,
-    open_table,
-    write,
-)
+from lakeward.lake.tables import Column, Lake, TableSpec, TableWrite, amend, open_table, write
 from lakeward.quarantine.table import QUARANTINE
 
 ACTION = TableSpec(

@@ -14,8 +14,9 @@ from typing import Any
 import pyarrow as pa
 
 from lakeward.core.errors import PermanentError
+from lakeward.core.phi import Phi
 from lakeward.lake.query import Connection, connect, register_table
-from lakeward.lake.tables import Column, Lake, Phi, TableSpec, ensure_table, write
+from lakeward.lake.tables import Column, Lake, TableSpec, ensure_table, write
 
 AUDIT = TableSpec(
     name="audit",

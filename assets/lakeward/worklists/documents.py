@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 from lakeward.contracts import Contract
 from lakeward.lake.release import Release
 from lakeward.landing.sources import Facility
+from lakeward.worklists.day_release import Held
 from lakeward.worklists.outbox import Delivered, Folder, digest
 from lakeward.worklists.rows import ACTION, KEY, RANK, Row, plain
-from lakeward.worklists.standing import Held
 
 SCHEMA_VERSION = 1
 

@@ -23,6 +23,7 @@ from lakeward.lake.release import Release
 from lakeward.lake.tables import Lake
 from lakeward.landing.sources import Facility
 from lakeward.worklists import audit, outbox
+from lakeward.worklists.day_release import Held, standing
 from lakeward.worklists.documents import (
     Order,
     count_actions,
@@ -31,8 +32,8 @@ from lakeward.worklists.documents import (
     notice_of,
     short_name,
 )
-from lakeward.worklists.formats import csv_bytes, json_bytes, text_bytes
 from lakeward.worklists.outbox import Folder
+from lakeward.worklists.output_formats import csv_bytes, json_bytes, text_bytes
 from lakeward.worklists.rows import (
     count_suppressed,
     export_columns,
@@ -40,7 +41,6 @@ from lakeward.worklists.rows import (
     read_rows,
     with_actions,
 )
-from lakeward.worklists.standing import Held, standing
 
 SERVICE = "service:lakeward"
 

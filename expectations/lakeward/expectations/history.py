@@ -11,12 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from lakeward.core.phi import Phi
 from lakeward.expectations.judgement import Judgement
 from lakeward.lake.query import connect
 from lakeward.lake.tables import (
     Column,
     Lake,
-    Phi,
     TableSpec,
     TableWrite,
     arrow_schema,

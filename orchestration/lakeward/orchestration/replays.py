@@ -51,10 +51,10 @@ class Format:
 @lru_cache(maxsize=1)
 def formats() -> Mapping[str, Format]:
     """Give the formats by the name that sources bear."""
-    from lakeward.fhir import ingest as fhir
-    from lakeward.fhir.explain import explain as explain_fhir
-    from lakeward.hl7v2 import ingest as hl7v2
-    from lakeward.hl7v2.explain import explain as explain_hl7v2
+    from lakeward.fhir.raw import load as fhir
+    from lakeward.fhir.raw.explain import explain as explain_fhir
+    from lakeward.hl7v2.framing.explain import explain as explain_hl7v2
+    from lakeward.hl7v2.raw import load as hl7v2
 
     return {
         "fhir": Format(

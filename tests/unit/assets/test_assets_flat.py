@@ -11,7 +11,7 @@ import pytest
 
 from lakeward.assets.flat import OWN_SPEC
 from lakeward.core.settings import Settings
-from lakeward.fhir.ingest import load
+from lakeward.fhir.raw.load import load
 from lakeward.lake.query import connect, snapshot
 from lakeward.lake.tables import Lake, newest_version
 from lakeward.landing.ledger import LedgerFile

@@ -4,7 +4,7 @@ from lakeward.assets.lineage import tables_read_by
 from lakeward.contracts import load_contracts
 from lakeward.core.settings import Settings, exported
 from lakeward.lake.dbt import _parse
-from lakeward.lake.derived import RELATIONS
+from lakeward.lake.relations import RELATIONS
 
 
 def test_the_graph_read_from_files_is_that_of_dbts_manifest(settings: Settings) -> None:

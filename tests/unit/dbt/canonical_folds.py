@@ -6,8 +6,8 @@ from datetime import date
 from pathlib import Path
 
 from lakeward.core.settings import load_settings
-from lakeward.fhir import ingest as fhir
-from lakeward.hl7v2 import ingest as hl7v2
+from lakeward.fhir.raw import load as fhir
+from lakeward.hl7v2.raw import load as hl7v2
 from lakeward.lake.dbt import build
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import Lake, ensure_table

@@ -9,8 +9,8 @@ import pytest
 
 from lakeward.core.paths import project_path
 from lakeward.core.settings import load_settings
-from lakeward.fhir import ingest
-from lakeward.hl7v2 import ingest as hl7v2
+from lakeward.fhir.raw import load as ingest
+from lakeward.hl7v2.raw import load as hl7v2
 from lakeward.lake.dbt import build
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import Lake, ensure_table

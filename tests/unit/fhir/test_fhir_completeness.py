@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lakeward.core.settings import Settings
-from lakeward.fhir.ingest import flatten, load
+from lakeward.fhir.raw.load import flatten, load
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
 from lakeward.landing.deliveries import MARKER, deliveries, land

@@ -19,14 +19,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from lakeward.core.settings import load_settings
-from lakeward.fhir import flat
-from lakeward.fhir.ingest import load
-from lakeward.fhir.rows import compile_view
-from lakeward.fhir.viewdefinition import packaged_views
+from lakeward.fhir import view_tables
+from lakeward.fhir.raw.load import load
+from lakeward.fhir.view_tables import packaged_views
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake, write
 from lakeward.landing.ledger import LedgerFile
 from lakeward.landing.sources import load_inventory
+from lakeward.sqlonfhir.view import compile_view
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 IDS = 24
@@ -201,11 +201,11 @@ class Landed:
 def derive_deletions(lake: Lake) -> None:
     """Fill the one flat table that versions need; all tables are filled in a test of their own."""
     view = next(v for v in packaged_views() if v.name == "bundle_deletion")
-    names = [column.name for column in flat.ENVELOPE]
+    names = [column.name for column in view_tables.ENVELOPE]
     relation = "(select * from raw_fhir__resource where resource_type = 'Bundle')"
     with connect(lake) as connection:
         rows = connection.sql(compile_view(view).over(relation, names)).to_arrow_table()
-    write(lake, flat.table_of(view), rows, mode="overwrite")
+    write(lake, view_tables.table_of(view), rows, mode="overwrite")
 
 
 @st.composite

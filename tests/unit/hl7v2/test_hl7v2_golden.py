@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lakeward.core.paths import Home
-from lakeward.hl7v2.ingest import flat_tables, flatten, load
+from lakeward.hl7v2.raw.load import flat_tables, flatten, load
 from lakeward.lake.query import connect
 from lakeward.landing.ledger import LedgerFile
 from lakeward.landing.sources import load_inventory

@@ -6,8 +6,8 @@ from datetime import date
 import pytest
 
 from lakeward.core.paths import Home
-from lakeward.hl7v2.ingest import RAW, flatten, load
 from lakeward.hl7v2.inspect import STATUSES, inspect_file
+from lakeward.hl7v2.raw.load import RAW, flatten, load
 from lakeward.lake.query import connect
 from lakeward.landing.ledger import LedgerFile
 from lakeward.landing.sources import load_inventory

@@ -2,8 +2,9 @@
 
 import pyarrow as pa
 
+from lakeward.core.phi import Phi
 from lakeward.lake.compare import changes
-from lakeward.lake.tables import Column, Lake, Phi, TableSpec, write
+from lakeward.lake.tables import Column, Lake, TableSpec, write
 
 SPEC = TableSpec(
     name="person",

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakeward.core.errors import SpecError
+from lakeward.core.phi import Phi
 from lakeward.lake.query import connect, snapshot
 from lakeward.lake.tables import (
     Column,
     Lake,
-    Phi,
     TableSpec,
     arrow_schema,
     content_of,

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from lakeward.core.phi import Phi
 from lakeward.core.settings import Settings
 from lakeward.lake.query import connect
 from lakeward.lake.scratch import scratch_home
-from lakeward.lake.tables import Column, Lake, Phi, TableSpec, amend, write
+from lakeward.lake.tables import Column, Lake, TableSpec, amend, write
 
 SPEC = TableSpec(
     name="thing",

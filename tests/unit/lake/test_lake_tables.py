@@ -2,12 +2,12 @@ import pyarrow as pa
 import pytest
 
 from lakeward.core.errors import SpecError
+from lakeward.core.phi import Phi
 from lakeward.lake import tables
 from lakeward.lake.query import connect, snapshot
 from lakeward.lake.tables import (
     Column,
     Lake,
-    Phi,
     TableSpec,
     Transaction,
     amend,

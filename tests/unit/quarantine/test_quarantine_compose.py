@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeward.core.paths import replayed
-from lakeward.hl7v2.batch import blocks, scan
+from lakeward.hl7v2.framing.batch import blocks, scan
 from lakeward.lake.tables import Lake, Transaction, arrow_schema
 from lakeward.orchestration.replays import formats
 from lakeward.quarantine.compose import compose

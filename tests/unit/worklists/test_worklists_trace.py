@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from lakeward.core.errors import UsageError
-from lakeward.lake.tables import Column, Lake, Phi, TableSpec, write
+from lakeward.core.phi import Phi
+from lakeward.lake.tables import Column, Lake, TableSpec, write
 from lakeward.worklists.trace import trace
 
 REMINDERS = "appointment_reminders"

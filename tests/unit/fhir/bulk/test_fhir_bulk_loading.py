@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from bulk_server import ndjson, outcome
-from lakeward.fhir.ingest import load
+from lakeward.fhir.raw.load import load
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
 from lakeward.landing.deliveries import deliveries

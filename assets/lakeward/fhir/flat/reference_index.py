@@ -1,0 +1,221 @@
+"""All references of all resources: table `fhir_reference`; and what they may name by identifier.
+
+Which elements are references comes from the FHIR schema. A reference is one of eight kinds; what
+it names is resolved in `resolved_reference`, over what is current. Columns of views that give the
+id of a reference are in `references`.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+from lakeward.core.phi import Phi
+from lakeward.fhir.flat.index import PLACE, Index, digest_of
+from lakeward.lake.tables import Column, TableSpec
+from lakeward.sqlonfhir.schema import elements
+from lakeward.sqlonfhir.viewdefinition import ViewDefinition
+
+REFERENCE = TableSpec(
+    name="fhir_reference",
+    description="References from stored resources, taken apart",
+    grain="One row per reference of a stored version",
+    partition_by=("resource_type",),
+    columns=(
+        *PLACE,
+        Column("element", "VARCHAR", Phi.N, "Path of the element, without positions"),
+        Column("ordinal", "BIGINT", Phi.N, "Position of its first repeating element, from 0"),
+        Column(
+            "kind",
+            "VARCHAR",
+            Phi.N,
+            "relative, absolute, versioned, contained, urn, conditional, logical, display or"
+            " malformed",
+        ),
+        Column("server_base", "VARCHAR", Phi.LK, "Server that an absolute reference names"),
+        Column("target_type", "VARCHAR", Phi.LK, "Resource type that it names, whatever it says"),
+        Column("target_id", "VARCHAR", Phi.LK, "Id that it names"),
+        Column("identifier_system", "VARCHAR", Phi.LK, "System of the identifier that it names"),
+        Column("identifier_value", "VARCHAR", Phi.DI, "The identifier that it names"),
+        Column("is_contained", "BOOLEAN", Phi.N, "The resource contains what it names"),
+    ),
+)
+
+IDENTIFIER = TableSpec(
+    name="fhir_identifier",
+    description="Identifiers of stored resources of types that references name by identifier",
+    grain="One row per identifier of a stored version",
+    partition_by=("resource_type",),
+    columns=(
+        *PLACE,
+        Column("identifier_system", "VARCHAR", Phi.LK, "Identifier.system"),
+        Column("identifier_value", "VARCHAR", Phi.DI, "Identifier.value"),
+    ),
+)
+
+_ELSEWHERE = frozenset({"Extension", "Meta", "Narrative", "Resource"})
+"""Types that are not walked: they stand on every element, or hold resources of their own."""
+
+_DEPTH = 5
+
+_ID = r"[A-Za-z0-9\-.]{1,64}"
+_PLAIN = rf"(.*://.*/)?[A-Z][A-Za-z]+/{_ID}(/_history/{_ID})?"
+
+# Whether a reference has a form is asked without groups and its parts are cut at the slashes:
+# patterns with groups take twenty times as long.
+_REFERENCES = rf"""
+with taken as (
+    select
+        * exclude (contained_id),
+        trim(reference) as text,
+        regexp_full_match(trim(reference), '{_PLAIN}') as is_plain,
+        contains(reference, '/_history/') as is_versioned,
+        string_split(trim(reference), '/') as parts,
+        string_split(regexp_extract(reference, '^[^?]*'), '/') as path,
+        list_contains(contained_id, substr(reference, 2)) as is_held
+    from {{rows}}
+),
+told as (
+    select
+        *,
+        case
+            when is_plain and is_versioned then 'versioned'
+            when is_plain and len(parts) > 2 then 'absolute'
+            when is_plain then 'relative'
+            when starts_with(text, '#') then 'contained'
+            when starts_with(text, 'urn:uuid:') or starts_with(text, 'urn:oid:') then 'urn'
+            when regexp_full_match(text, '(.*://.*/)?[A-Z][A-Za-z]+\?.+') then 'conditional'
+            when text <> '' then 'malformed'
+            when logical_value is not null then 'logical'
+            when display is not null then 'display'
+        end as kind
+    from taken
+),
+named as (
+    select
+        *,
+        case
+            when kind = 'versioned' then parts[:-3]
+            when kind in ('relative', 'absolute') then parts
+            -- the type, and an empty place where an id would stand
+            when kind = 'conditional' then list_append(path, '')
+        end as place,
+        case when kind = 'conditional' then
+            url_decode(regexp_extract(text, '[?&]identifier=([^&]*)', 1))
+        end as token
+    from told
+)
+select
+    source, resource_type, id, received, line, element, ordinal, kind,
+    case when len(place) > 2 then array_to_string(place[:-3], '/') end as server_base,
+    case
+        when place is not null then place[-2]
+        when kind in ('urn', 'logical', 'display') then
+            nullif(regexp_extract(type, '[A-Z][A-Za-z]+$'), '')
+    end as target_type,
+    case
+        when kind = 'urn' then substr(text, if(starts_with(text, 'urn:uuid:'), 10, 9))
+        else nullif(place[-1], '')
+    end as target_id,
+    case kind
+        when 'conditional' then
+            case when contains(token, '|') then split_part(token, '|', 1) end
+        when 'logical' then logical_system
+    end as identifier_system,
+    case kind
+        when 'conditional' then nullif(substr(token, position('|' in token) + 1), '')
+        when 'logical' then logical_value
+    end as identifier_value,
+    kind = 'contained' and (text = '#' or coalesce(is_held, false)) as is_contained
+from named
+where kind is not null
+"""
+
+
+@lru_cache(maxsize=256)
+def reference_paths(kind: str) -> tuple[tuple[str, str], ...]:
+    """List the elements of a resource type that are references.
+
+    Returns:
+        The element, and the path of its first repeating part (empty when none repeats); both as
+        FHIRPath, sorted.
+    """
+    return tuple(sorted(_paths(kind, (), (), "")))
+
+
+def _paths(
+    kind: str, seen: tuple[str, ...], chain: tuple[str, ...], repeating: str
+) -> Iterator[tuple[str, str]]:
+    for element in elements(kind).values():
+        for type_ in element.choices or (element.type,):
+            step = f"{element.name}.ofType({type_})" if element.choices else element.name
+            path = (*chain, step)
+            first = repeating or (".".join(path) if element.many else "")
+            if type_ == "Reference":
+                yield ".".join(path), first
+            elif type_ not in (*_ELSEWHERE, *seen) and len(chain) < _DEPTH:
+                yield from _paths(type_, (*seen, type_), path, first)
+
+
+def reference_index(kinds: Iterable[str]) -> Index:
+    """Give the index of references from resource types."""
+    digest = digest_of(1, _REFERENCES)
+    return Index(REFERENCE, frozenset(kinds), _references_of, _REFERENCES, digest)
+
+
+def identifier_index(kinds: Iterable[str]) -> Index:
+    """Give the index of identifiers of resource types."""
+    select = "select * from {rows} where identifier_value is not null"
+    digest = digest_of(1, select)
+    return Index(IDENTIFIER, frozenset(kinds), _identifiers_of, select, digest)
+
+
+@lru_cache(maxsize=256)
+def _references_of(kind: str) -> ViewDefinition | None:
+    branches = [_branch(path, first) for path, first in reference_paths(kind)]
+    if not branches:
+        return None
+    path = "contained.id" if "contained" in elements(kind) else "{}"
+    contained = {**_column("contained_id", path, "id"), "collection": True}
+    return ViewDefinition.model_validate(
+        {
+            "resource": kind,
+            "name": f"references of {kind}",
+            "select": [{"column": [contained]}, {"unionAll": branches}],
+        }
+    )
+
+
+def _branch(path: str, first: str) -> dict[str, Any]:
+    columns = [
+        _column("element", f"'{path.replace('.ofType(Reference)', '')}'"),
+        _column("reference", "reference"),
+        _column("type", "type"),
+        _column("logical_system", "identifier.system"),
+        _column("logical_value", "identifier.value"),
+        _column("display", "display"),
+    ]
+    ordinal = _column("ordinal", "%rowIndex", "integer")
+    rest = path.removeprefix(first).removeprefix(".") if first else ""
+    if not rest:
+        return {"forEach": path, "column": [ordinal, *columns]}
+    inner = {"forEach": rest, "column": columns}
+    return {"forEach": first, "column": [ordinal], "select": [inner]}
+
+
+def _column(name: str, path: str, kind: str = "string") -> dict[str, Any]:
+    return {"name": name, "path": path, "type": kind}
+
+
+@lru_cache(maxsize=256)
+def _identifiers_of(kind: str) -> ViewDefinition | None:
+    found = elements(kind).get("identifier")
+    if found is None or found.type != "Identifier":
+        return None
+    columns = [_column("identifier_system", "system"), _column("identifier_value", "value")]
+    return ViewDefinition.model_validate(
+        {
+            "resource": kind,
+            "name": f"identifiers of {kind}",
+            "select": [{"forEach": "identifier", "column": columns}],
+        }
+    )

@@ -1,0 +1,143 @@
+"""The views that fill flat tables: those that ship, those of a deployment, and their tables.
+
+A view is data (`views/*.json`, and `views/` of the home). How it compiles to SQL is in
+`lakeward.sqlonfhir`, how a table is kept up to date in `fhir.flat`; neither stands here.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Container, Sequence
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+from lakeward.core.errors import SpecError
+from lakeward.core.phi import Phi
+from lakeward.lake.tables import Column, TableSpec
+from lakeward.sqlonfhir.view import TYPED, compile_view
+from lakeward.sqlonfhir.viewdefinition import ViewDefinition, parse_view, read_view
+
+OnFailure = Callable[[str, SpecError], None]
+"""Told which view fails (its table, or its file if it has none), and why."""
+
+PREFIX = "fhir__"
+RAW_NAME = "raw_fhir__resource"
+COMPILER_VERSION = 3
+"""Raise it when the same view compiles to other rows, so that tables are derived again."""
+
+ENVELOPE = (
+    Column("source", "VARCHAR", Phi.N, "Interface that delivered the resource"),
+    Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
+    Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
+    Column("line", "BIGINT", Phi.N, "Line in the file, from 1"),
+    Column("day", "DATE", Phi.N, "Day of the delivery"),
+    Column("id", "VARCHAR", Phi.LK, "Resource id"),
+    Column("version_id", "VARCHAR", Phi.N, "meta.versionId"),
+    Column("last_updated", "TIMESTAMP WITH TIME ZONE", Phi.QI, "meta.lastUpdated"),
+    Column("content_sha256", "VARCHAR", Phi.LK, "SHA-256 of the line as delivered"),
+)
+ENVELOPE_NAMES = tuple(column.name for column in ENVELOPE)
+
+
+def raise_failure(_table: str, error: SpecError) -> None:
+    """Raise what is wrong with a view: the default where nobody collects failures."""
+    raise error
+
+
+def all_views(
+    folder: Path | None = None, on_failure: OnFailure = raise_failure
+) -> tuple[ViewDefinition, ...]:
+    """Give the packaged views and those of a folder of the deployment.
+
+    Args:
+        folder: Where the deployment keeps views of its own.
+        on_failure: Told of each of those that is wrong, which is then left out; default: raise.
+
+    Raises:
+        SpecError: A view is wrong, or bears the name of another or of an envelope column.
+    """
+    views = {view.name: view for view in packaged_views()}
+    for path in sorted(folder.glob("*.json")) if folder else ():
+        try:
+            view = _own_view(path, views)
+        except SpecError as error:
+            on_failure(table_name(path.stem), error)
+        else:
+            views[view.name] = view
+    return tuple(views.values())
+
+
+def _own_view(path: Path, others: Container[str]) -> ViewDefinition:
+    """Read a view of a deployment and try whether it gives a table of its own."""
+    view = read_view(path)
+    if view.name in others:
+        raise SpecError(
+            f"view {path.name}",
+            f"bears the name {view.name}, which another view has",
+            "a name of its own",
+        )
+    compile_view(view)
+    table_of(view)
+    return view
+
+
+def flat_tables(
+    folder: Path | None = None, on_failure: OnFailure = raise_failure
+) -> tuple[TableSpec, ...]:
+    """Give the specs of all flat tables; arguments as for `all_views`."""
+    return tuple(table_of(view) for view in all_views(folder, on_failure))
+
+
+def table_name(view: str) -> str:
+    """Give the name of the table of a view."""
+    return PREFIX + "".join(c if c.isalnum() and c.isascii() else "_" for c in view.lower())
+
+
+@lru_cache(maxsize=512)
+def table_of(view: ViewDefinition) -> TableSpec:
+    """Give the table of a view: the envelope, then its columns.
+
+    Raises:
+        SpecError: A column has the name of an envelope column, or the view's cannot be a table's.
+    """
+    if table_name(view.name) != PREFIX + view.name:
+        what = "has a name that a table cannot have"
+        raise SpecError(f"view {view.name}", what, "lower-case letters, digits and _")
+    columns = []
+    for column in view.columns():
+        if column.name.lower() in ENVELOPE_NAMES:
+            raise SpecError(
+                f"view {view.name} column {column.name}",
+                "has the name of an envelope column",
+                f"none of {', '.join(ENVELOPE_NAMES)}",
+            )
+        kind = TYPED.get(column.type or "string", "VARCHAR")
+        type_ = f"{kind}[]" if column.collection else kind
+        columns.append(Column(column.name, type_, column.phi, column.description or column.path))
+    return TableSpec(
+        name=PREFIX + view.name,
+        columns=(*ENVELOPE, *columns),
+        description=view.title or view.description,
+        grain=view.description or f"Rows of {view.resource}",
+    )
+
+
+@lru_cache(maxsize=1)
+def packaged_views() -> tuple[ViewDefinition, ...]:
+    """Give the views that ship with Lakeward, by name."""
+    folder = resources.files("lakeward.fhir").joinpath("views")
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".json")), key=lambda f: f.name)
+    return tuple(parse_view(json.loads(f.read_text("utf-8")), f"view {f.name}") for f in files)
+
+
+@lru_cache(maxsize=512)
+def spec_digest(view: ViewDefinition) -> str:
+    """Give a hash of everything in a view that decides its table."""
+    parts: Sequence[object] = [
+        COMPILER_VERSION,
+        view.resource,
+        [s.model_dump(mode="json") for s in view.select],
+        [w.path for w in view.where],
+        [c.model_dump(mode="json") for c in view.constant],
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,71 @@
+"""`lowBoundary()` and `highBoundary()`: the widest value that a partial one may stand for."""
+
+from lakeward.sqlonfhir import sql
+from lakeward.sqlonfhir.sql import Sql
+
+_EARLIEST, _LATEST = "0000-01-01T00:00:00.000", "0000-12-31T23:59:59.999"
+"""Filled in from the right of what is missing; days of a month are found apart."""
+
+
+def of(value: Sql, kind: str, *, high: bool) -> Sql | None:
+    """Give the boundary of a decimal, date, dateTime, instant or time; None for other types."""
+    match kind:
+        case "decimal":
+            return _decimal(value, high=high)
+        case "date":
+            return _date(value, high=high)
+        case "dateTime" | "instant":
+            return _date_time(value, high=high)
+        case "time":
+            return _filled(value, "23:59:59.999" if high else "00:00:00.000")
+    return None
+
+
+def _decimal(value: Sql, *, high: bool) -> Sql:
+    """Half a unit of the last digit that the text shows."""
+    digits = sql.call("len", sql.call("regexp_extract", value, sql.text(r"\.(\d+)"), sql.number(1)))
+    half = sql.binary(
+        "*",
+        sql.number("0.5"),
+        sql.call("pow", sql.number(10), sql.binary("-", sql.number(0), digits)),
+    )
+    number = sql.cast(value, "DOUBLE", attempt=True)
+    scale = sql.binary("+", digits, sql.number(1))
+    return sql.call(
+        "round", sql.binary("+" if high else "-", number, half), sql.cast(scale, "INTEGER")
+    )
+
+
+def _filled(value: Sql, template: str) -> Sql:
+    rest = sql.call(
+        "substr", sql.text(template), sql.binary("+", sql.call("len", value), sql.number(1))
+    )
+    return sql.binary("&", value, rest)
+
+
+def _date(value: Sql, *, high: bool) -> Sql:
+    if not high:
+        return _filled(value, _EARLIEST[:10])
+    month = _filled(value, _LATEST[:7])
+    last = sql.cast(
+        sql.call(
+            "last_day", sql.cast(sql.binary("&", month, sql.text("-01")), "DATE", attempt=True)
+        ),
+        "VARCHAR",
+    )
+    whole = sql.binary("=", sql.call("len", value), sql.number(10))
+    return sql.case((whole, value), default=last)
+
+
+def _date_time(value: Sql, *, high: bool) -> Sql:
+    """A day without a time may be any zone's: from +14:00 to -12:00."""
+    day = _date(sql.call("substr", value, sql.number(1), sql.number(10)), high=high)
+    zone = sql.call("regexp_extract", value, sql.text(r"(Z|[+-]\d\d:\d\d)$"))
+    clock = sql.call("regexp_extract", value, sql.text(r"T([\d:.]+)"), sql.number(1))
+    filled = _filled(clock, "23:59:59.999" if high else "00:00:00.000")
+    widest = sql.text("-12:00" if high else "+14:00")
+    timed = sql.call("contains", value, sql.text("T"))
+    offset = sql.case(
+        (sql.binary("and", timed, sql.binary("!=", zone, sql.text(""))), zone), default=widest
+    )
+    return sql.binary("&", sql.binary("&", day, sql.text("T")), sql.binary("&", filled, offset))

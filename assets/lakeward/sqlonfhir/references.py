@@ -1,0 +1,32 @@
+"""Keys of resources from the text of a reference.
+
+Relative, versioned and absolute references give the id; contained (`#a`), conditional
+(`Patient?identifier=…`) and foreign forms give none here.
+"""
+
+from lakeward.sqlonfhir import sql
+from lakeward.sqlonfhir.sql import Sql
+
+_ID = r"([A-Za-z0-9\-.]{1,64})"
+_VERSION = r"(?:/_history/[A-Za-z0-9\-.]{1,64})?"
+
+
+def reference_key(reference: Sql, kind: str | None) -> Sql:
+    """Give the id that a reference names, NULL when it is none or of another type."""
+    type_ = kind or "[A-Z][A-Za-z]+"
+    pattern = f"(?:^|/){type_}/{_ID}{_VERSION}$"
+    found = sql.call("regexp_extract", reference, sql.text(pattern), sql.number(1))
+    if kind is None:
+        uuid = sql.call("regexp_extract", reference, sql.text("^urn:uuid:(.+)$"), sql.number(1))
+        found = sql.case(
+            (sql.call("starts_with", reference, sql.text("urn:uuid:")), uuid), default=found
+        )
+        return sql.call("nullif", found, sql.text(""))
+    # Most references are `Type/id`, and most that a column is asked about are of other types: a
+    # look at the start costs a tenth of the pattern.
+    start = sql.text(f"{kind}/")
+    rest = sql.call("substr", reference, sql.number(len(kind) + 2))
+    plain = sql.call("regexp_full_match", rest, sql.text(_ID))
+    simple = sql.binary("and", sql.call("starts_with", reference, start), plain)
+    named = sql.call("contains", reference, start)
+    return sql.case((simple, rest), (named, sql.call("nullif", found, sql.text(""))))

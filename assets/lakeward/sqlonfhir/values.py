@@ -1,0 +1,209 @@
+"""What an expression compiles to: a collection in SQL with its FHIR type, and walking from it.
+
+A collection is a nullable SQL value when it can hold at most one item, and a list without NULLs
+otherwise. Functions and operators are in `functions` and `operators`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from lakeward.core.errors import SpecError
+from lakeward.sqlonfhir import sql
+from lakeward.sqlonfhir.fhirpath import problem
+from lakeward.sqlonfhir.schema import element, is_primitive
+from lakeward.sqlonfhir.sql import Names, Sql
+from lakeward.sqlonfhir.structure import Node
+
+NUMBERS = frozenset({"integer", "positiveInt", "unsignedInt", "decimal"})
+INTEGERS = NUMBERS - {"decimal"}
+TIMES = frozenset({"date", "dateTime", "instant", "time"})
+
+
+class NoElementError(SpecError):
+    """A type has no element of that name."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A compiled collection.
+
+    Attributes:
+        sql: The SQL that gives it.
+        type: FHIR type of its items; empty when only `{}` can tell.
+        many: Whether `sql` is a list.
+        node: Where its items stand in the parsed JSON; None for computed values.
+        choices: For a choice element not yet narrowed, type to JSON property; `sql` and `node` are
+            then those of the parent.
+        sibling: For a primitive, the parent and property, where `_property` holds its extensions.
+    """
+
+    sql: Sql
+    type: str
+    many: bool = False
+    node: Node | None = None
+    choices: Mapping[str, str] = field(default_factory=dict)
+    sibling: tuple["Value", str] | None = None
+
+
+@dataclass
+class Build:
+    """What is shared while one view is compiled: fresh names and structures yet to be closed."""
+
+    names: Names = field(default_factory=Names)
+    open: dict[str, Node] = field(default_factory=dict)
+
+    def parse(self, json_text: Sql, kind: str) -> Value:
+        """Read JSON text as a FHIR type; `close` fills in what turned out to be used of it."""
+        marker, node = f"@structure {len(self.open)}@", Node(kind)
+        self.open[marker] = node
+        return Value(sql.call("from_json", json_text, sql.text(marker)), kind, node=node)
+
+    def close(self, text: str) -> str:
+        """Put the structures into the text of the finished statement."""
+        for marker, node in self.open.items():
+            text = text.replace(f"'{marker}'", f"'{json.dumps(node.structure())}'")
+        return text
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where an expression is evaluated.
+
+    Attributes:
+        build: What the whole view shares.
+        this: The focus.
+        resource: The whole resource.
+        row_index: Value of `%rowIndex`.
+        index: Value of `$index` inside a criterion.
+        constants: Values of `%name`.
+        where: View and path, for errors.
+    """
+
+    build: Build
+    this: Value
+    resource: Value
+    row_index: Sql
+    constants: Mapping[str, Value]
+    where: str
+    index: Sql | None = None
+
+    def at(self, where: str) -> "Context":
+        """The same place, for another path of the view."""
+        return replace(self, where=where)
+
+    def inside(self, this: Value, index: Sql | None = None) -> "Context":
+        """Evaluate a criterion on an item of the focus."""
+        return replace(self, this=this, index=index)
+
+    def error(self, what: str, position: int, expected: str = "") -> SpecError:
+        """Make an error that says where."""
+        return problem(self.where, what, expected, position)
+
+
+def item_of(value: Value, item: Sql) -> Value:
+    """Give one item of a collection as a collection of its own."""
+    return replace(value, sql=item, many=False, sibling=None)
+
+
+def empty(kind: str = "") -> Value:
+    """The empty collection."""
+    return Value(sql.null(), kind)
+
+
+def member(value: Value, name: str, context: Context, position: int) -> Value:
+    """Walk to an element of each item.
+
+    Raises:
+        SpecError: The type has no such element.
+    """
+    if is_primitive(value.type) and name == "extension" and value.sibling:
+        return _primitive_extension(value, context)
+    if not value.type and not value.choices:
+        return value
+    if value.choices:
+        raise context.error("walks into a choice element", position, "ofType() before it")
+    if value.node is None or is_primitive(value.type):
+        raise context.error("walks into a value without elements", position)
+    found = element(value.type, name)
+    if found is None:
+        where = f"{context.where} at character {position + 1}"
+        raise NoElementError(where, f"{value.type} has no element `{name}`")
+    if found.choices:
+        return replace(value, type="", choices=found.choices)
+    return replace(
+        _property(value, found.name, found.type, many=found.many, names=context.build.names),
+        sibling=(value, found.name) if is_primitive(found.type) and not found.many else None,
+    )
+
+
+def narrow(value: Value, kind: str, context: Context) -> Value:
+    """Keep the items of one type: `ofType(kind)`."""
+    kind = kind.removeprefix("FHIR.").removeprefix("System.").strip("`")
+    if not value.choices:
+        lowered = kind[0].lower() + kind[1:]
+        return value if value.type in (kind, lowered) else empty(kind)
+    name = value.choices.get(kind)
+    if name is None:
+        return empty(kind)
+    return _property(value, name, kind, many=False, names=context.build.names)
+
+
+def _property(value: Value, name: str, kind: str, *, many: bool, names: Names) -> Value:
+    node = (value.node or Node(value.type)).child(name, kind, many=many)
+    if not value.many:
+        found = sql.field(value.sql, name)
+        return Value(sql.present(found, names) if many else found, kind, many, node)
+    fields = sql.each(value.sql, names, lambda item, _: sql.field(item, name))
+    return Value(
+        sql.present(sql.flatten(fields) if many else fields, names), kind, many=True, node=node
+    )
+
+
+def _primitive_extension(value: Value, context: Context) -> Value:
+    parent, name = value.sibling or (value, "")
+    element_ = _property(parent, f"_{name}", "Element", many=False, names=context.build.names)
+    return _property(element_, "extension", "Extension", many=True, names=context.build.names)
+
+
+def single(value: Value, context: Context, position: int) -> Value:
+    """Take the only item; several fail when the view is run."""
+    if not value.many:
+        return value
+    message = f"{context.where} at character {position + 1}: more than one value where one may be"
+    return replace(value, sql=sql.only(value.sql, message), many=False)
+
+
+def as_list(value: Value) -> Sql:
+    """Give the collection as a list, whatever it is."""
+    if value.many:
+        return sql.coalesce(value.sql, sql.array())
+    return sql.case((sql.not_null(value.sql), sql.array(value.sql)), default=sql.array())
+
+
+def exists(value: Value) -> Sql:
+    """Whether the collection has an item."""
+    if value.choices:
+        options = [_option(value, kind, name) for kind, name in value.choices.items()]
+        result = options[0]
+        for option in options[1:]:
+            result = sql.binary("or", result, option)
+        return result
+    return (
+        sql.binary(">", sql.size(value.sql), sql.number(0))
+        if value.many
+        else sql.not_null(value.sql)
+    )
+
+
+def _option(value: Value, kind: str, name: str) -> Sql:
+    return exists(_property(value, name, kind, many=False, names=Names()))
+
+
+def truth(value: Value, context: Context, position: int) -> Sql:
+    """Evaluate as a condition: a boolean as it is, an item of another type as true."""
+    if value.type == "boolean":
+        return single(value, context, position).sql
+    if not value.type and not value.choices:
+        return sql.null("BOOLEAN")
+    return sql.case((exists(value), sql.boolean(True)))  # noqa: FBT003

@@ -1,0 +1,1 @@
+"""The command line: `app` holds commands and `main`, other modules their groups and output."""

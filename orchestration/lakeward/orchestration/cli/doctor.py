@@ -1,0 +1,117 @@
+"""`lakeward doctor`: is this machine fit to run, and if not, what to do; it changes nothing."""
+
+import shutil
+import socket
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from lakeward.core.errors import LakewardError
+from lakeward.core.paths import project_path
+from lakeward.core.settings import DEMO_SECRET, Settings
+from lakeward.hl7v2.parsing.segments import spec_problems
+from lakeward.landing.sources import load_inventory
+from lakeward.orchestration.cli.output import Format, print_records, say
+
+PACKAGES = ("dagster", "dbt-core", "dbt-duckdb", "duckdb", "deltalake", "great-expectations")
+UI_PORT = 3000
+FREE_BYTES = 5 * 2**30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: what it is, how it stands, and the remedy."""
+
+    check: str
+    healthy: bool
+    state: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at versions, disk, write access, inventory, time zone, secret and port."""
+    return [
+        _python(),
+        *(_package(name) for name in PACKAGES),
+        _project(),
+        _writable(settings.home.root),
+        _disk(settings.home.root),
+        _inventory(settings),
+        _segments(settings),
+        _secret(settings),
+        _port(),
+    ]
+
+
+def print_findings(findings: list[Finding], *, as_json: bool) -> None:
+    """Print each finding on one line, a remedy behind those that are not well."""
+    if as_json:
+        print_records([asdict(f) for f in findings], Format.json)
+        return
+    for finding in findings:
+        remedy = "" if finding.healthy else f" -> {finding.remedy}"
+        say(f"{'ok ' if finding.healthy else 'BAD'}  {finding.check}: {finding.state}{remedy}")
+
+
+def _python() -> Finding:
+    text = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", sys.version_info >= (3, 11), text, "install Python 3.11 or newer")
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(name, healthy=True, state=version(name))
+    except PackageNotFoundError:
+        return Finding(name, healthy=False, state="not installed", remedy="run `make setup`")
+
+
+def _project() -> Finding:
+    path = project_path("dbt_project")
+    found = (path / "dbt_project.yml").is_file()
+    return Finding("dbt project", found, "found" if found else "missing", "install Lakeward again")
+
+
+def _writable(root: Path) -> Finding:
+    existing = next(p for p in (root, *root.parents) if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            return Finding("home", healthy=True, state=f"{root} can be written")
+    except OSError:
+        return Finding("home", False, f"{root} cannot be written", "set LAKEWARD_HOME")
+
+
+def _disk(root: Path) -> Finding:
+    existing = next(p for p in (root, *root.parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    return Finding("disk", free >= FREE_BYTES, f"{free / 2**30:.0f} GiB free", "free 5 GiB or more")
+
+
+def _inventory(settings: Settings) -> Finding:
+    try:
+        inventory = load_inventory(settings.home)
+    except LakewardError as error:
+        return Finding("interfaces", False, str(error), "mend sources.yaml")
+    names = ", ".join(s.name for s in inventory.sources)
+    return Finding("interfaces", True, f"{names}; zone {inventory.facility.time_zone}")
+
+
+def _segments(settings: Settings) -> Finding:
+    problems = spec_problems(settings.home.root / "segments")
+    state = "; ".join(problems.values()) or "specs of the home can be read"
+    return Finding("HL7 segments", not problems, state, "mend the file; its table waits for it")
+
+
+def _secret(settings: Settings) -> Finding:
+    demo = settings.key_secret == DEMO_SECRET
+    state = "the public demo secret (synthetic data only)" if demo else "set"
+    return Finding("key secret", True, state)
+
+
+def _port() -> Finding:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        taken = probe.connect_ex(("127.0.0.1", UI_PORT)) == 0
+    state = "taken (by an open UI? else: lakeward dev --port 3001)" if taken else "free"
+    return Finding(f"port {UI_PORT}", True, state)

@@ -1,0 +1,71 @@
+"""Printing records and lines; the only module that decides how things look on a terminal."""
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any
+
+Record = dict[str, Any]
+
+
+class Format(StrEnum):
+    """How records are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+def say(line: str) -> None:
+    """Print one line."""
+    print(line)
+
+
+def print_records(records: Sequence[Record], how: Format, columns: Sequence[str] = ()) -> None:
+    """Print records as a table for people, or as CSV or JSON for programs.
+
+    Args:
+        records: What to print.
+        how: In which form.
+        columns: Their names, for the header where there is no record.
+    """
+    if how is Format.json:
+        json.dump([{k: _plain(v) for k, v in r.items()} for r in records], sys.stdout, indent=1)
+        say("")
+    elif how is Format.csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(records[0] if records else columns)
+        writer.writerows([_plain(v) for v in record.values()] for record in records)
+    else:
+        _print_table(records)
+
+
+def print_document(document: Record) -> None:
+    """Print one nested document as JSON."""
+    say(json.dumps(document, indent=1, default=lambda value: str(_plain(value))))
+
+
+def _print_table(records: Sequence[Record]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*(records[0] if records else ["no rows"]))
+    for record in records:
+        table.add_row(*("" if v is None else str(_plain(v)) for v in record.values()))
+    wide = None if sys.stdout.isatty() else 10_000
+    Console(width=wide, soft_wrap=not sys.stdout.isatty()).print(table)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, str | int | float | bool | list | dict) or value is None:
+        return value
+    return str(value)
