@@ -1,9 +1,8 @@
-"""Where things lie: the run-time home and the files that ship with the project; and flushing them.
+"""Where things lie: the run-time home and the files that ship with the project.
 
 No other module composes these paths by hand.
 """
 
-import os
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -54,7 +53,7 @@ class Home:
 
 
 def default_home() -> Path:
-    """Give `data/` of the checkout, or `./data` when Lakeward is installed from a wheel."""
+    """Return `data/` of the checkout, or `./data` when Lakeward is installed from a wheel."""
     return (_CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.cwd()) / "data"
 
 
@@ -77,12 +76,3 @@ def replayed(file: str) -> tuple[str, int, int] | None:
     """Read source, `received` and number from the name of a replay file; None for any other."""
     found = _REPLAY.fullmatch(file)
     return (found[1], int(found[2]), int(found[3])) if found else None
-
-
-def flush(path: Path) -> None:
-    """Have a file, or the names in a folder, on disk before anything goes on."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

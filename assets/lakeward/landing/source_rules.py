@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from lakeward.core.files import write_atomically
 from lakeward.lake.tables import Lake, table_names, transaction_version
 from lakeward.landing.ledger import LedgerFile
 from lakeward.landing.sources import Source
@@ -25,11 +26,7 @@ def noted_rules(lake: Lake, source: str) -> Source | None:
 
 def note_rules(lake: Lake, source: Source) -> None:
     """Note the entry by which a source is loaded from now on."""
-    path = _path(lake, source.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(source.model_dump_json(), encoding="utf-8")
-    partial.replace(path)
+    write_atomically(_path(lake, source.name), source.model_dump_json().encode())
 
 
 def half_loaded(lake: Lake, source: str, files: Sequence[LedgerFile]) -> int:

@@ -16,7 +16,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakeward.core.errors import UsageError
-from lakeward.core.paths import flush, replayed
+from lakeward.core.files import flush
+from lakeward.core.paths import replayed
 from lakeward.lake.tables import Lake, arrow_schema
 from lakeward.quarantine.compose import ReplayFile, Shape, compose
 from lakeward.quarantine.records import Rejected, Selection, find

@@ -11,10 +11,11 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from lakeward.contracts import Contract
+from lakeward.core.files import sha256_of
 from lakeward.lake.release import Release
 from lakeward.landing.sources import Facility
 from lakeward.worklists.day_release import Held
-from lakeward.worklists.outbox import Delivered, Folder, digest
+from lakeward.worklists.outbox import Delivered, Folder
 from lakeward.worklists.rows import ACTION, KEY, RANK, Row, plain
 
 SCHEMA_VERSION = 1
@@ -96,7 +97,7 @@ def manifest_of(
                 "name": name,
                 "format": name.rpartition(".")[2],
                 "bytes": len(content),
-                "sha256": digest(content),
+                "sha256": sha256_of(content),
                 "rows": len(told),
                 "columns": meta["columns"],
             }

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from lakeward.contracts import Contract
 from lakeward.core.errors import SpecError, UsageError
+from lakeward.core.files import sha256_of
 from lakeward.core.paths import Home
 from lakeward.lake.release import Release
 from lakeward.lake.tables import Lake
@@ -188,7 +189,7 @@ def _entry(
         worklist=order.worklist,
         day=order.day,
         revision=revision,
-        files=tuple(f"{n} sha256:{outbox.digest(c)}" for n, c in files.items()),
+        files=tuple(f"{n} sha256:{sha256_of(c)}" for n, c in files.items()),
         row_count=count,
         contract_version=order.contract.version,
         release_id=order.release.release_id,

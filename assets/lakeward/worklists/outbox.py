@@ -14,15 +14,13 @@ an undisturbed run gives. What the files say is decided in `export`.
 they got.
 """
 
-import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lakeward.core.paths import flush
+from lakeward.core.files import PARTIAL, flush, sha256_of, write_atomically
 from lakeward.worklists.rows import Row
 
 READY, BLOCKED, MANIFEST, SUMS = "_READY", "_BLOCKED.json", "manifest.json", "SHA256SUMS"
@@ -60,7 +58,7 @@ class Delivered:
 
 def delivered(folder: Folder) -> Delivered | None:
     """Tidy up after a kill and give what was delivered last on that day."""
-    for left_over in folder.path.glob(".*.part"):
+    for left_over in folder.path.glob(f".*{PARTIAL}"):
         drop(left_over)
     if (folder.path / READY).exists():
         _settle(folder)
@@ -79,7 +77,7 @@ def publish(folder: Folder, revision: int, files: Mapping[str, bytes], manifest:
         put(folder.path / name, content)
     drop(folder.path / READY)
     put(folder.path / MANIFEST, manifest)
-    sums = {name: digest(content) for name, content in {**files, MANIFEST: manifest}.items()}
+    sums = {name: sha256_of(content) for name, content in {**files, MANIFEST: manifest}.items()}
     put(folder.path / SUMS, "".join(f"{s}  {n}\n" for n, s in sums.items()).encode())
     put(folder.path / READY, b"")
     drop(folder.path / BLOCKED)
@@ -114,14 +112,7 @@ def put(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all; an equal file is left alone."""
     if _holds(path, content):
         return
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        os.fchmod(file.fileno(), FILE_MODE)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    flush(path.parent)
+    write_atomically(path, content, mode=FILE_MODE, folder_mode=FOLDER_MODE)
 
 
 def drop(path: Path) -> None:
@@ -129,11 +120,6 @@ def drop(path: Path) -> None:
     if path.exists():
         path.unlink()
         flush(path.parent)
-
-
-def digest(content: bytes) -> str:
-    """Give the SHA-256 of some bytes, in hex."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def _settle(folder: Folder) -> None:

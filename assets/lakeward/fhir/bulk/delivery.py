@@ -5,14 +5,13 @@ a day can hold several exports. Doing it again after a kill ends in the same del
 """
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lakeward.core.paths import flush
+from lakeward.core.files import flush, write_atomically
 from lakeward.landing.deliveries import MANIFEST, MARKER
 
 
@@ -38,11 +37,9 @@ def land_parts(day_folder: Path, parts: Sequence[Part]) -> int:
         target.mkdir(exist_ok=True)
         for name in part.files:
             _move(part.folder / name, target / name)
-        _write(target / MANIFEST, json.dumps(part.manifest, indent=1))
-        flush(target)
+        write_atomically(target / MANIFEST, json.dumps(part.manifest, indent=1).encode())
     flush(day_folder)
-    _write(day_folder / MARKER, "")
-    flush(day_folder)
+    write_atomically(day_folder / MARKER, b"")
     return sum(len(part.files) for part in parts)
 
 
@@ -59,12 +56,3 @@ def _move(source: Path, target: Path) -> None:
         flush(partial)
         partial.replace(target)
         source.unlink()
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from lakeward.core.errors import PermanentError, RetryableError, UsageError
-from lakeward.core.paths import flush
+from lakeward.core.files import flush
 from lakeward.fhir.bulk.auth import Tokens
 from lakeward.fhir.bulk.content import Findings, LineTooLongError, Wanted, store
 from lakeward.fhir.bulk.filters import verifier

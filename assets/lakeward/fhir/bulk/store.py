@@ -9,7 +9,6 @@
 Only the owner may read it: it holds URLs that are secrets for a time, and patient ids.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -21,8 +20,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from lakeward.core.errors import RetryableError, SpecError
-from lakeward.core.paths import Home, flush
+from lakeward.core.files import write_atomically
+from lakeward.core.locks import locked
+from lakeward.core.paths import Home
 from lakeward.fhir.bulk.state import Export
+
+FILE_MODE, FOLDER_MODE = 0o600, 0o700
+"""Owner only: the files hold URLs that are secrets for a time, and patient ids."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -64,17 +68,13 @@ class Store:
         Raises:
             RetryableError: Another process holds it.
         """
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RetryableError(
-                    f"export of {self.folder.name}",
-                    "is being advanced by another process",
-                    "one process at a time",
-                    "wait until it has ended",
-                ) from None
+        busy = RetryableError(
+            f"export of {self.folder.name}",
+            "is being advanced by another process",
+            "one process at a time",
+            "wait until it has ended",
+        )
+        with locked(self.folder / "lock", busy, FOLDER_MODE):
             yield
 
 
@@ -105,15 +105,8 @@ def read_model(path: Path, model: type[Model]) -> Model | None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file whole: after a kill it is the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_name(f".{path.name}.partial")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    flush(path.parent)
+    """Replace a file whole, for its owner's eyes only."""
+    write_atomically(path, text.encode(), mode=FILE_MODE, folder_mode=FOLDER_MODE)
 
 
 def append_line(path: Path, record: Mapping[str, Any]) -> None:
@@ -122,8 +115,8 @@ def append_line(path: Path, record: Mapping[str, Any]) -> None:
     It may be lost with the power, not with the process: a file whose record is lost is fetched
     again, and no record stands for a file that is not on disk.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, FILE_MODE)
     with os.fdopen(descriptor, "ab") as file:
         size = file.tell()
         torn = size and os.pread(descriptor, 1, size - 1) != b"\n"  # a kill cut the last line

@@ -1,0 +1,47 @@
+"""Files are replaced whole, with the mode that was asked for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lakeward.core import files
+from lakeward.core.files import PARTIAL, sha256_of, write_atomically
+
+
+def test_a_file_is_replaced_and_nothing_partial_stays(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "rows.csv"
+    write_atomically(path, b"first")
+    write_atomically(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert [p.name for p in path.parent.iterdir()] == ["rows.csv"]
+
+
+def test_a_failure_while_writing_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rows.csv"
+    write_atomically(path, b"first")
+
+    def fail(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert (tmp_path / f".rows.csv{PARTIAL}").exists()  # readers pass over names with a dot
+
+
+def test_the_mode_does_not_depend_on_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        write_atomically(tmp_path / "rows.csv", b"", mode=0o640)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "rows.csv").stat().st_mode & 0o777 == 0o640
+
+
+def test_the_hash_is_that_of_the_standard() -> None:
+    # FIPS 180-4, SHA-256 of "abc"
+    assert sha256_of(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
