@@ -38,7 +38,7 @@ bench: $(READY) ## Run the benchmarks
 	  [ -f "$$file" ] || continue; found=yes; echo "$$file"; $(BIN)/python "$$file"; \
 	done; [ -n "$$found" ] || echo "benchmarks/ holds no bench_*.py yet"
 
-lock: ## Resolve the dependencies anew into requirements.lock (needs uv)
+lock: ## Resolve the dependencies into requirements.lock (needs uv)
 	@command -v uv >/dev/null || { echo "make lock: uv is not on PATH; install it, it is the tool that resolves" >&2; exit 2; }
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 	  --generate-hashes --no-strip-extras --no-emit-index-url --custom-compile-command "make lock" \

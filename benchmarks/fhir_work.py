@@ -87,7 +87,7 @@ _HEAD = (
 def _new_rows(
     lines: list[tuple[int, int, bytes]], received: int, name: str, seen: set[bytes]
 ) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Give the raw row and the parsed resource of each line that says something new."""
+    """Yield the raw row and the parsed resource of each line that says something new."""
     import orjson
 
     for number, offset, line in lines:
@@ -101,7 +101,7 @@ def _new_rows(
             continue
         seen.add(digest.digest())
         meta = resource.get("meta", {})
-        told = meta.get("lastUpdated")
+        stamp = meta.get("lastUpdated")
         yield (
             {
                 "source": SOURCE,
@@ -113,8 +113,8 @@ def _new_rows(
                 "resource_type": kind,
                 "id": id_,
                 "version_id": meta.get("versionId"),
-                "last_updated_text": told,
-                "last_updated": datetime.fromisoformat(told) if told else None,
+                "last_updated_text": stamp,
+                "last_updated": datetime.fromisoformat(stamp) if stamp else None,
                 "content_sha256": digest.hexdigest(),
                 "is_subsetted": any(t.get("code") == "SUBSETTED" for t in meta.get("tag", ())),
                 "resource": line.decode(),

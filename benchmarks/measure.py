@@ -38,7 +38,7 @@ class Case:
 
 
 def usage_of(arguments: Sequence[str]) -> Usage:
-    """Run a Python process to its end and give what it used; a failure ends the benchmark."""
+    """Run a Python process to its end and return what it used; a failure ends the benchmark."""
     started = time.perf_counter()
     process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
@@ -51,7 +51,7 @@ def usage_of(arguments: Sequence[str]) -> Usage:
 
 
 def side_by_side(cases: Sequence[Case], runs: int) -> dict[str, Usage]:
-    """Run all cases in turn, several times; give each case's medians by its name."""
+    """Run all cases in turn, several times; return each case's medians by its name."""
     seen: dict[str, list[Usage]] = {case.name: [] for case in cases}
     for number in range(runs):
         for case in cases:
@@ -63,7 +63,7 @@ def side_by_side(cases: Sequence[Case], runs: int) -> dict[str, Usage]:
 
 
 def median(usages: Sequence[Usage]) -> Usage:
-    """Give the median of each figure by itself."""
+    """Return the median of each figure by itself."""
     return Usage(
         *(
             statistics.median(getattr(u, name) for u in usages)
@@ -73,7 +73,7 @@ def median(usages: Sequence[Usage]) -> Usage:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Give a Markdown table; floats show one digit, or two below ten."""
+    """Return a Markdown table; floats show one digit, or two below ten."""
     lines = [head, ["---"] * len(head), *([_shown(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -120,5 +120,5 @@ def write_section(name: str, text: str, page: Path = PAGE) -> None:
 
 
 def ratios(medians: Mapping[str, Usage], base: str) -> dict[str, float]:
-    """Give each case's CPU-seconds as a multiple of one case's."""
+    """Return each case's CPU-seconds as a multiple of one case's."""
     return {name: used.cpu / medians[base].cpu for name, used in medians.items()}
