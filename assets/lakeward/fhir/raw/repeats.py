@@ -1,8 +1,8 @@
 """Which records are duplicates of stored ones, and when a stored content was delivered again.
 
 A duplicate is not stored; that it came is remembered as a repeat (`raw_fhir__repeat`), because it
-decides which version is true where nothing in the records orders them. One Patient, delivered by one
-source in four exports, each with its transactionTime, as file 1 to 4:
+decides which version is true where nothing in the records orders them. One Patient, delivered by
+one source in four exports, each with its transactionTime, as file 1 to 4:
 
     file               1       2       3       4
     transactionTime    T1      T2      T3      T4
@@ -16,10 +16,11 @@ source in four exports, each with its transactionTime, as file 1 to 4:
                        2         1     3                1            T3     B came again in file 3
     without            2         1     3                1            T3     B came again in file 3
 
-With a versionId or a lastUpdated, a content is stored once. Without both, the last statement wins, so
-A after B is stored again: the person went back to it.
+With a versionId or a lastUpdated, a content is stored once. Without both, the last statement wins,
+so A after B is stored again: the person went back to it.
 
-The SQL is in `sql/`, one statement a file; each says which columns it makes. They build on one another:
+The SQL is in `sql/`, one statement a file; each says which columns it makes. They build on one
+another:
 
     record ──────────┐
     incoming ────────┼─> contested ─> stored_version ─> unversioned_statement ─┐
@@ -81,8 +82,8 @@ REPEAT = TableSpec(
 )
 
 _MERGE_AT = 4
-"""All repeats are merged to one row each once a load adds a quarter of what the table holds: merging
-writes the whole table, appending leaves several rows for one stored resource."""
+"""All repeats are merged to one row each once a load adds a quarter of what the table holds:
+merging writes the whole table, appending leaves several rows for one stored resource."""
 
 _COLUMNS = [
     "received",

@@ -13,7 +13,7 @@ import pytest
 
 from lakeward.core.errors import RetryableError
 from lakeward.core.settings import Settings
-from lakeward.fhir.raw import lines, records
+from lakeward.fhir.raw import checked_records, lines
 from lakeward.fhir.raw import load as ingest
 from lakeward.fhir.raw import unknown_elements as facts
 from lakeward.fhir.raw.load import RAW, load
@@ -374,7 +374,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_stored(
         return find(*args)
 
     monkeypatch.setattr(ingest, "find_duplicates", change)
-    monkeypatch.setattr(records, "HELD", 0)  # as of more than is kept
+    monkeypatch.setattr(checked_records, "KEPT_BYTES", 0)  # as of more than is kept
     with pytest.raises(RetryableError, match="changed while it was read"):
         load(lake, landing, source, [file])
     assert query(lake, f"select count(*) from {RAW.name}") == [(0,)]
@@ -400,9 +400,9 @@ def test_what_is_stored_is_what_was_judged(
 def test_records_kept_and_records_read_again_are_stored_alike(
     lake: Lake, landing: Path, source: Source, monkeypatch: pytest.MonkeyPatch, held: int
 ) -> None:
-    monkeypatch.setattr(records, "HELD", held)
+    monkeypatch.setattr(checked_records, "KEPT_BYTES", held)
     monkeypatch.setattr(lines, "READ", 1 << 10)  # many blocks
-    monkeypatch.setattr(records, "_COMPACT_AT", 3)
+    monkeypatch.setattr(checked_records, "_COMPACT_AT", 3)
     content = b"\n".join(patient(n) if n % 7 else b"{broken" for n in range(200))
     (counts,) = load(lake, landing, source, [entry(landing, 1, "a.ndjson", content)])
     assert (counts.found, counts.stored, counts.quarantined) == (200, 171, 29)
