@@ -12,7 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakeward.core.errors import UsageError
-from lakeward.fhir.raw.lines import Block, FilePart, blocks
+from lakeward.fhir.raw.lines import FilePart, blocks
+from lakeward.fhir.raw.record_blocks import Block
 from lakeward.lake.query import Connection, DatabaseError, connect, register_text_function
 from lakeward.sqlonfhir.decimals import exact
 from lakeward.sqlonfhir.failures import failure_of

@@ -69,8 +69,8 @@ def compile_repeat(paths: Sequence[str], scope: Scope) -> Value:
         return steps(build.parse(sql.field(step, "v"), kind), sql.field(step, "p"))
 
     ordered = sql.call("list_sort", _closure(start, below, names))
-    # What the columns use of an item is known only when they are compiled. So one parse of a
-    # stand-in, the column `json`, collects it, and `_read` puts each item in its stead.
+    # What the columns use of an item is known only when they are compiled. So the parse of a column
+    # `json` that does not exist collects it, and `_read` puts each item there instead.
     item = build.parse(sql.name("json"), kind)
     return Value(_read(ordered, item, names), kind, many=True, node=item.node)
 

@@ -59,8 +59,8 @@ class Value:
 class Build:
     """What is shared while one view is compiled.
 
-    The structure of a parse is complete only when the whole view is compiled. Until then a marker
-    stands in the SQL in its stead.
+    The structure of a parse is complete only when the whole view is compiled. Until then the SQL
+    holds a marker instead.
 
     Attributes:
         names: Fresh names of lambda parameters.

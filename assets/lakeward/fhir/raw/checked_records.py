@@ -21,15 +21,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeward.fhir.raw.lines import (
-    NOT_TEXT,
-    TOO_LONG,
-    UNREADABLE,
-    Block,
-    FilePart,
-    blocks,
-    piece_of_spans,
-)
+from lakeward.fhir.raw.lines import TOO_LONG, UNREADABLE, FilePart, blocks
+from lakeward.fhir.raw.record_blocks import NOT_TEXT, Block, piece_of_spans
 from lakeward.fhir.raw.shape_prefilter import build_prefilter, path_condition
 from lakeward.fhir.raw.shapes import (
     LaxJsonError,
@@ -62,7 +55,7 @@ REASONS = {
 def _text(value: str) -> str:
     """Return SQL for the text of a JSON string, NULL for other values.
 
-    The quotes are cut off; only a string with escapes is worth a parser.
+    The quotes are cut off; only a string with escapes is parsed, since that is slow.
     """
     inner = f"if(contains({value}, '\\'), {value} ->> '$', {value}[2:-2])"
     return f"case when {value}[1] = '\"' then {inner} end"
@@ -264,7 +257,7 @@ class _Checker:
     def _positions_where(
         self, condition: str, contents: pa.ChunkedArray, rows: pa.ChunkedArray
     ) -> set[int]:
-        """Return the positions of the given rows whose content meets a condition."""
+        """Return the positions of the given rows for whose content a condition is true."""
         columns = {"position": np.arange(len(rows)), "content": contents, "chosen": rows}
         self.connection.register("chosen_records", pa.table(columns))
         query = f"select position from chosen_records where chosen and ({condition})"

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from lakeward.fhir.raw.bundles import bundle_spans
 from lakeward.fhir.raw.checked_records import check_records
-from lakeward.fhir.raw.lines import Block, FilePart, read_document
+from lakeward.fhir.raw.lines import FilePart, read_document
+from lakeward.fhir.raw.record_blocks import Block
 from lakeward.fhir.raw.shapes import Walks
 from lakeward.lake.query import Connection
 from lakeward.landing.ledger import LedgerFile
