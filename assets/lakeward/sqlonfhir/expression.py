@@ -5,11 +5,13 @@ names view, path and position.
 
 An expression is compiled from the inside out. For `name.given.first()` on a Patient:
 
-    Call(first) ─ Path(given) ─ Path(name) ─ $this       the syntax tree, see `fhirpath`
-    $this    struct r                                    Value: SQL, FHIR type, list or not
-    name     list of HumanName  r.name without NULLs
-    given    list of string     the lists of all names, put into one
-    first()  string             item 0 of it
+    Path(Path(Name(name), Name(given)), Call(first))     the syntax tree, see `fhirpath`
+
+    step     type and number of items    SQL             each a `Value`
+    $this    one Patient                 r
+    name     any number of HumanName     r.name without NULLs
+    given    any number of string        the lists of all names, put into one
+    first()  one string                  the first item of it
 
 Source: FHIRPath 2.0 (hl7.org/fhirpath/N1); SQL on FHIR v2, "Required FHIRPath
 Expressions/Functions".
@@ -60,8 +62,7 @@ def evaluate(node: Expr, scope: Scope) -> Value:
             return _call(node, scope.this, scope)
         case Path(target=target, step=step):
             # `value` of an Observation has no type yet: `ofType(Quantity)` behind it decides. So
-            # the step is compiled with the unfinished value, which knows its parent and its
-            # choices.
+            # the step gets the unfinished value, which knows its parent and its choices.
             value = evaluate(target, scope)
             if isinstance(step, Name):
                 return _name(step, value, scope)

@@ -5,12 +5,14 @@ in the expression they stand. What an expression means is decided in `expression
 
     name.where(use = %kind)[0]        position 0 is the first character
 
-    IndexAccess(index=Literal("0"),
-                target=Path(target=Name("name"),
-                            step=Call("where", args=(Operation("=", (Name("use"),
-                            Constant("kind"))),))))
+    IndexAccess
+    ├─ target: Path
+    │          ├─ target: Name("name")
+    │          └─ step:   Call("where")
+    │                     └─ Operation("=", Name("use"), Constant("kind"))
+    └─ index:  Literal("0")
 
-Source: FHIRPath 2.0, section 3 (expressions) and appendix "Grammar".
+Source: FHIRPath 2.0, section 4 "Expressions" and 8 "Lexical Elements".
 """
 
 import json

@@ -3,8 +3,8 @@
 Everything that a ViewDefinition compiles to goes through these few functions, so another engine
 costs one dialect here. Nothing in this module knows FHIR.
 
-    each(name("r.name"), names, lambda item, _: field(item, "family"))
-    LIST_TRANSFORM("r.name", LAMBDA "x1" : STRUCT_EXTRACT("x1", 'family'))
+    each(name("people"), names, lambda item, _: field(item, "family"))     becomes
+    LIST_TRANSFORM("people", LAMBDA "x1" : STRUCT_EXTRACT("x1", 'family'))
 """
 
 from collections.abc import Callable, Mapping, Sequence

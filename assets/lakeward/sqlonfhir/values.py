@@ -186,7 +186,10 @@ def _primitive_extension(value: Value, scope: Scope) -> Value:
 
 
 def single(value: Value, scope: Scope, position: int) -> Value:
-    """Compile the only item; several fail when the view is run."""
+    """Compile the only item; several fail when the view is run.
+
+    Source: FHIRPath 2.0, section 4.5 "Singleton Evaluation of Collections".
+    """
     if not value.many:
         return value
     message = f"{scope.where} at character {position + 1}: more than one value where one may be"

@@ -8,9 +8,9 @@ A block of records is checked in four steps, each for fewer records than the one
 3. `shape_prefilter` finds, in SQL too, the records that may have an element of another shape.
 4. Those are read one by one in Python, and `shapes` decides.
 
-Only these columns are kept of a block; the records themselves are read again when they are written.
-Whether a whole file is FHIR at all, one document, or of a type that it should not hold is decided
-in `files`.
+Of each block the columns of `CheckedRecords.table` are kept, and the records themselves only while
+they are few: else they are read again when they are written. Whether a whole file is FHIR at all,
+one document, or of a type that it should not hold is decided in `files`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -112,6 +112,7 @@ select
         when not regexp_matches(id, '^[A-Za-z0-9\-.]{{1,64}}$') then 'illegal_id'
     end as reason,
     cast(null as varchar) as detail,
+    -- what each sign means: `files._Look`
     case
         when resource_type is not null then 'typed'
         when flaw = '{UNREADABLE}' then 'strong'
@@ -121,6 +122,7 @@ select
     end as sign,
     -- hashes: numbers are compared faster than texts, and two records with one hash cost only time
     hash(resource_type, id) as key,
+    -- records with the same names in the same order have the same root
     case
         when resource_type is not null and flaw is null
             then hash(resource_type, json_keys(content))

@@ -16,8 +16,8 @@ one source in four exports, each with its transactionTime, as file 1 to 4:
                        2         1     3                1            T3     B came again in file 3
     without            2         1     3                1            T3     B came again in file 3
 
-With a versionId or a lastUpdated, a content is stored once. Without both, the last statement wins,
-so A after B is stored again: the person went back to it.
+With a versionId (here 1 for A, 2 for B) or a lastUpdated, a content is stored once. Without both,
+the last statement wins, so A after B is stored again.
 
 The SQL is in `sql/`, one statement a file; each says which columns it makes. They build on one
 another:
@@ -27,7 +27,7 @@ another:
     raw_fhir__*  ────┘                        contested_record <───────────────┘
                                                 └─> new_repeat ─> merged_repeat
 
-Records are read and checked in `checked_records`; how versions are ordered is in `fhir_version`.
+Records are checked in `checked_records`; versions are ordered by the relation `fhir_version`.
 """
 
 from collections.abc import Sequence
