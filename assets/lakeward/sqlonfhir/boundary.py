@@ -30,6 +30,7 @@ def compile_boundary(value: Sql, kind: str, *, high: bool) -> Sql | None:
 
 def _decimal(value: Sql, *, high: bool) -> Sql:
     """Move by half a unit of the last digit that the text shows: 1.10 by 0.005."""
+    # the text is asked for its digits: as a number 1.10 and 1.1 are the same
     digits = sql.call("len", sql.call("regexp_extract", value, sql.text(r"\.(\d+)"), sql.number(1)))
     half = sql.binary(
         "*",
@@ -54,7 +55,7 @@ def _filled(value: Sql, template: str) -> Sql:
 def _date(value: Sql, *, high: bool) -> Sql:
     if not high:
         return _filled(value, _EARLIEST[:10])
-    month = _filled(value, _LATEST[:7])
+    month = _filled(value, _LATEST[:7])  # 1980 becomes 1980-12, 1980-05 stays
     last = sql.cast(
         sql.call(
             "last_day", sql.cast(sql.binary("&", month, sql.text("-01")), "DATE", attempt=True)

@@ -168,6 +168,8 @@ def narrow(value: Value, kind: str, scope: Scope) -> Value:
 
 def _property(value: Value, name: str, kind: str, *, many: bool, names: Names) -> Value:
     """Compile the walk to a JSON property; a list of lists is put into one."""
+    # The node is part of the parse, so asking for a property is what makes DuckDB read it. JSON may
+    # hold nulls in lists (beside `_given`); FHIRPath has no null, so they are dropped.
     node = (value.node or Node(value.type)).child(name, kind, many=many)
     if not value.many:
         found = sql.field(value.sql, name)
@@ -205,7 +207,7 @@ def as_list(value: Value) -> Sql:
 
 def exists(value: Value) -> Sql:
     """Compile whether the collection has an item."""
-    if value.choices:
+    if value.choices:  # `deceased.exists()`: any of deceasedBoolean and deceasedDateTime
         options = [_option(value, kind, name) for kind, name in value.choices.items()]
         result = options[0]
         for option in options[1:]:
@@ -226,6 +228,7 @@ def truth(value: Value, scope: Scope, position: int) -> Sql:
     """Compile a condition: a boolean as it is, an item of another type as true."""
     if value.type == "boolean":
         return single(value, scope, position).sql
-    if not value.type and not value.choices:
+    if not value.type and not value.choices:  # `{}`: unknown
         return sql.null("BOOLEAN")
+    # NULL, not false, without an item: the empty collection is unknown, too
     return sql.case((exists(value), sql.boolean(True)))  # noqa: FBT003

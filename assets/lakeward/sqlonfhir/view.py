@@ -154,6 +154,7 @@ def compile_view(view: ViewDefinition, *, typed: bool = True) -> CompiledView:
     conditions = [
         _condition(c.path, scope.at(f"{where} where[{n}]")) for n, c in enumerate(view.where)
     ]
+    # an element used both as JSON and by its parts is found out only now, when all paths are known
     try:
         used.structure()
     except SpecError as error:
@@ -177,6 +178,7 @@ def _statement(factors: Sequence[Rows], order: Sequence[str], conditions: Sequen
     columns = {n: e for rows in factors for n, e in rows.columns.items()}
     repeated = [(rows.names, rows.items) for rows in factors if rows.items is not None]
     factor_of = {n: number for number, (names, _) in enumerate(repeated) for n in names}
+    # Factor k is the list "items k" in `view_rows`, and one struct of it, "rows k", once unnested.
     inner = [f'{sql.render(e)} as "{n}"' for n, e in columns.items()]
     inner += [f'{sql.render(items)} as "items {k}"' for k, (_, items) in enumerate(repeated)]
     outer = [
@@ -193,6 +195,7 @@ def _statement(factors: Sequence[Rows], order: Sequence[str], conditions: Sequen
         + (f" where {condition}" if condition else "")
         + ")"
     ]
+    # `unnest` of an empty list drops the row, as a `forEach` without items must
     last = "view_rows"
     for k in range(len(repeated)):
         unnested = f'* exclude ("items {k}"), unnest("items {k}") as "rows {k}"'
@@ -206,6 +209,7 @@ def _constant(value: str | bool | float, kind: str) -> Value:  # noqa: FBT001  a
 
 
 def _condition(path: str, scope: Scope) -> Sql:
+    """Compile a condition on the resource; empty counts as false, as NULL does in `where`."""
     value = compile_path(path, scope)
     if value.type not in ("boolean", ""):
         raise scope.error("is not a condition", 0, "an expression of type boolean")
@@ -246,6 +250,7 @@ class _Compiler:
         return self._repeated(select, path, scope, items)
 
     def _repeated(self, select: Select, path: str, scope: Scope, items: Value) -> Rows:
+        """Compile a select once for each item of a collection."""
         listed = as_list(items)
         if select.for_each_or_null:  # an empty list becomes one row, of which each column is NULL
             none = sql.binary("=", sql.size(listed), sql.number(0))
@@ -277,7 +282,8 @@ class _Compiler:
             self._select(branch, f"{path}.unionAll[{n}]", scope)
             for n, branch in enumerate(select.union_all)
         ]
-        # DuckDB puts structs into one list only if their fields are in the same order
+        # all branches give the same columns, in the order of the first: structs of one type, so
+        # that their rows fit into one list
         names = tuple(c.name for c in select.union_all[0].columns())
         lists = [self._as_list(branch, names) for branch in branches]
         united = lists[0] if len(lists) == 1 else sql.flatten(sql.array(*lists))
@@ -297,6 +303,8 @@ class _Compiler:
 
     def _cross(self, left: Rows, right: Rows) -> Rows:
         """Compile every row of one with every row of the other."""
+        # plain columns are the same in each row: only where both sides are lists is there work to
+        # do
         columns = {**left.columns, **right.columns}
         if left.items is None or right.items is None:
             one = left if left.items is not None else right

@@ -169,6 +169,7 @@ def parse_view(data: Any, where: str) -> ViewDefinition:
     try:
         return ViewDefinition.model_validate(data)
     except ValidationError as error:
+        # one error at a time: the first is often the cause of the others
         first = error.errors(include_input=False, include_url=False)[0]
         path = ".".join(str(part) for part in first["loc"])
         raise SpecError(f"{where} {path}".strip(), first["msg"]) from error

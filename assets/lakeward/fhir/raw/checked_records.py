@@ -194,6 +194,7 @@ class _Checker:
         """Look at one record of each root not seen before: a day has a few dozen in all."""
         hashes = pc.unique(records.column("root")).drop_null()
         new = [root for root in hashes.to_pylist() if root not in self.roots]
+        # the first record of each root stands for all of them
         first = pc.index_in(pa.array(new, pa.uint64()), records.column("root")).to_pylist()
         for root, position in zip(new, first, strict=True):
             kind = records.column("resource_type")[position].as_py()
@@ -228,6 +229,7 @@ class _Checker:
         kinds = pc.if_else(pc.is_null(records["reason"]), records["resource_type"], None)
         clean = pa.array(self._is_clean(block, kinds))
         found: set[int] = set()
+        # In a clean piece no pattern is found, so only what patterns cannot see is looked for.
         for kind in pc.unique(kinds).drop_null().to_pylist():
             walks = self.walks.get(kind, ())
             chosen = pc.equal(kinds, kind)

@@ -138,7 +138,7 @@ def find_duplicates(
     found = connection.sql(
         "select number from contested_record where is_duplicate"
     ).to_arrow_table()
-    connection.unregister("record")
+    connection.unregister("record")  # the temporary tables hold copies, so the records can go
     duplicate = np.zeros(len(records), np.bool_)
     duplicate[found.column("number").to_numpy()] = True
     return duplicate
@@ -155,6 +155,7 @@ def remember(connection: Connection, lake: Lake, source: str, last: int) -> None
     """
     done = transaction_version(lake, REPEAT.name, source) or 0
     connection.execute(_statement("new_repeat"), {"source": source, "done": done})
+    # Few repeats are the rule, many of them a source that delivers everything every night.
     new, remembered = (
         connection.execute(f"select count(*) from {table}").fetchall()[0][0]
         for table in ("new_repeat", REPEAT.name)
