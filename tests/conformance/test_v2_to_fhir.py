@@ -59,8 +59,8 @@ def test_code_map_is_the_guides_save_local_rows(ours: str, theirs: str) -> None:
         row["from_code"]: row for row in seed(f"code_map_{ours}") if row["source_system"] == "*"
     }
     local = {code for code, row in rows.items() if row["origin"] == "local"}
-    told = {code: row["to_code"] for code, row in rows.items() if row["origin"] == "guide"}
-    assert told == {code: to for code, to in guide.items() if to and code not in local}
+    from_guide = {code: row["to_code"] for code, row in rows.items() if row["origin"] == "guide"}
+    assert from_guide == {code: to for code, to in guide.items() if to and code not in local}
     assert not [c for c in guide.keys() & rows.keys() if rows[c]["origin"] == "standard"]
 
 
@@ -87,19 +87,19 @@ def test_every_trigger_of_the_public_messages_is_in_the_table() -> None:
     rows = seed("trigger_event")
     known = {(row["message_type"], row["trigger_event"]) for row in rows}
     types = {kind for kind, trigger in known if trigger == "*"}
-    told = {
+    stated = {
         tuple(field.split("^")[:2])
         for path in MESSAGES.rglob("*")
         if path.is_file()
         for field in _message_types(path.read_bytes())
     }
-    unknown = {t for t in told if len(t) == 2 and t not in known and t[0] not in types}
+    unknown = {t for t in stated if len(t) == 2 and t not in known and t[0] not in types}
     # A trigger of a site and a message that names none: both are counted as unmapped.
     assert unknown == {("ZDT", "Z01"), ("ADT", "")}
 
 
 def _message_types(content: bytes) -> list[str]:
-    """Give MSH-9 of every message that uses the usual separators."""
+    """Return MSH-9 of every message that uses the usual separators."""
     lines = content.replace(b"\n", b"\r").split(b"\r")
     headers = [
         line.split(b"|") for line in lines if line.lstrip(b"\x0b\xef\xbb\xbf").startswith(b"MSH|^")

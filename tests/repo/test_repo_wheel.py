@@ -35,6 +35,7 @@ def test_the_wheel_holds_what_modules_read_and_no_build_products(wheel: Path) ->
         "lakeward/dbt_project/dbt_project.yml",
         "lakeward/dbt_project/seeds/authority.csv",
         "lakeward/landing/sources.yaml",
+        "lakeward/fhir/raw/sql/new_repeat.sql",
         "lakeward/fhir/views/patient.json",
         "lakeward/hl7v2/specs/PID.yaml",
         "lakeward/contracts/canonical__visit.odcs.yaml",

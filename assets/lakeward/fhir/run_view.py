@@ -1,4 +1,7 @@
-"""Any view on any NDJSON, without a lake: for authors of views."""
+"""Any view on any NDJSON, without a lake: for authors of views.
+
+Files are read in blocks as in a load, but records are not checked: what is JSON is shown.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakeward.core.errors import UsageError
-from lakeward.fhir.raw.lines import Block, Part, blocks
+from lakeward.fhir.raw.lines import FilePart, blocks
+from lakeward.fhir.raw.record_blocks import Block
 from lakeward.lake.query import Connection, DatabaseError, connect, register_text_function
 from lakeward.sqlonfhir.decimals import exact
 from lakeward.sqlonfhir.failures import failure_of
@@ -54,18 +58,18 @@ def run_view(view: ViewDefinition, source: Path) -> ViewRun:
     """Run a view on a file or all files below a folder, gzip or plain.
 
     Raises:
-        SpecError: The view is wrong, or a column met several values.
+        SpecError: The view is wrong, or a column found several values.
         UsageError: There is no such file, it cannot be read, or nothing in it is JSON.
     """
     compiled = compile_view(view, typed=False)
-    parts = [Part(number, path) for number, path in enumerate(_files(source))]
+    parts = [FilePart(number, path) for number, path in enumerate(_files(source))]
     counts: Counter[str] = Counter()
     with connect() as connection:
         connection.execute("create temp table chosen (resource varchar)")
         query = compiled.over(
             exact(partial(register_text_function, connection), "chosen", compiled.used)
         )
-        tables = [_rows(connection, view, query)]
+        tables = [_rows(connection, view, query)]  # of no lines: the columns if nothing follows
         for block in _blocks(parts, source):
             counts += _sort(connection, view, block)
             tables.append(_rows(connection, view, query))
@@ -86,7 +90,7 @@ def _files(source: Path) -> list[Path]:
     return files
 
 
-def _blocks(parts: list[Part], source: Path) -> Iterator[Block]:
+def _blocks(parts: list[FilePart], source: Path) -> Iterator[Block]:
     try:
         yield from blocks(parts)
     except OSError as error:
@@ -95,8 +99,8 @@ def _blocks(parts: list[Part], source: Path) -> Iterator[Block]:
 
 
 def _sort(connection: Connection, view: ViewDefinition, block: Block) -> Counter[str]:
-    """Pick the lines that the view is about, and count the others."""
-    connection.register("block", block.envelope())
+    """Select the lines of the view's resource type into `chosen`, and count the others by state."""
+    connection.register("block", block.to_table())
     connection.execute(_SORTED, [view.resource])
     connection.execute(_CHOSEN)
     connection.unregister("block")

@@ -18,12 +18,12 @@ from lakeward.sqlonfhir.view import TYPED, compile_view
 from lakeward.sqlonfhir.viewdefinition import ViewDefinition, parse_view, read_view
 
 OnFailure = Callable[[str, SpecError], None]
-"""Told which view fails (its table, or its file if it has none), and why."""
+"""Called with the table (or file name, if it has none) of a view that is wrong, and the error."""
 
 PREFIX = "fhir__"
 RAW_NAME = "raw_fhir__resource"
 COMPILER_VERSION = 3
-"""Raise it when the same view compiles to other rows, so that tables are derived again."""
+"""To be raised when the same view compiles to other rows, so that tables are rebuilt."""
 
 ENVELOPE = (
     Column("source", "VARCHAR", Phi.N, "Interface that delivered the resource"),
@@ -47,11 +47,11 @@ def raise_failure(_table: str, error: SpecError) -> None:
 def all_views(
     folder: Path | None = None, on_failure: OnFailure = raise_failure
 ) -> tuple[ViewDefinition, ...]:
-    """Give the packaged views and those of a folder of the deployment.
+    """Return the packaged views and those of a folder of the deployment.
 
     Args:
         folder: Where the deployment keeps views of its own.
-        on_failure: Told of each of those that is wrong, which is then left out; default: raise.
+        on_failure: Called for each of those that is wrong, which is then left out; default: raise.
 
     Raises:
         SpecError: A view is wrong, or bears the name of another or of an envelope column.
@@ -68,7 +68,7 @@ def all_views(
 
 
 def _own_view(path: Path, others: Container[str]) -> ViewDefinition:
-    """Read a view of a deployment and try whether it gives a table of its own."""
+    """Read a view of a deployment and raise if it compiles to no table of its own."""
     view = read_view(path)
     if view.name in others:
         raise SpecError(
@@ -84,18 +84,18 @@ def _own_view(path: Path, others: Container[str]) -> ViewDefinition:
 def flat_tables(
     folder: Path | None = None, on_failure: OnFailure = raise_failure
 ) -> tuple[TableSpec, ...]:
-    """Give the specs of all flat tables; arguments as for `all_views`."""
+    """Return the specs of all flat tables; arguments as for `all_views`."""
     return tuple(table_of(view) for view in all_views(folder, on_failure))
 
 
 def table_name(view: str) -> str:
-    """Give the name of the table of a view."""
+    """Return the name of the table of a view."""
     return PREFIX + "".join(c if c.isalnum() and c.isascii() else "_" for c in view.lower())
 
 
 @lru_cache(maxsize=512)
 def table_of(view: ViewDefinition) -> TableSpec:
-    """Give the table of a view: the envelope, then its columns.
+    """Return the table of a view: the columns of `ENVELOPE`, then its own.
 
     Raises:
         SpecError: A column has the name of an envelope column, or the view's cannot be a table's.
@@ -124,7 +124,7 @@ def table_of(view: ViewDefinition) -> TableSpec:
 
 @lru_cache(maxsize=1)
 def packaged_views() -> tuple[ViewDefinition, ...]:
-    """Give the views that ship with Lakeward, by name."""
+    """Return the views that ship with Lakeward, by name."""
     folder = resources.files("lakeward.fhir").joinpath("views")
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".json")), key=lambda f: f.name)
     return tuple(parse_view(json.loads(f.read_text("utf-8")), f"view {f.name}") for f in files)
@@ -132,7 +132,10 @@ def packaged_views() -> tuple[ViewDefinition, ...]:
 
 @lru_cache(maxsize=512)
 def spec_digest(view: ViewDefinition) -> str:
-    """Give a hash of everything in a view that decides its table."""
+    """Return a hash of everything in a view that decides its rows.
+
+    A table with another hash in its newest commit is rebuilt. Titles do not count.
+    """
     parts: Sequence[object] = [
         COMPILER_VERSION,
         view.resource,

@@ -1,14 +1,21 @@
-"""`lowBoundary()` and `highBoundary()`: the widest value that a partial one may stand for."""
+"""`lowBoundary()` and `highBoundary()`: the least and the greatest value of a partial one.
+
+    date 1980-05           1980-05-01                       1980-05-31
+    dateTime 2020-01-02    2020-01-02T00:00:00.000+14:00    2020-01-02T23:59:59.999-12:00
+    decimal 1.10           1.095                            1.105
+
+Source: FHIRPath 3.0, "lowBoundary" and "highBoundary"; SQL on FHIR v2 has them too.
+"""
 
 from lakeward.sqlonfhir import sql
 from lakeward.sqlonfhir.sql import Sql
 
 _EARLIEST, _LATEST = "0000-01-01T00:00:00.000", "0000-12-31T23:59:59.999"
-"""Filled in from the right of what is missing; days of a month are found apart."""
+"""What is missing is filled in from these, by position. The last day of a month is computed."""
 
 
-def of(value: Sql, kind: str, *, high: bool) -> Sql | None:
-    """Give the boundary of a decimal, date, dateTime, instant or time; None for other types."""
+def compile_boundary(value: Sql, kind: str, *, high: bool) -> Sql | None:
+    """Compile the boundary of a decimal, date, dateTime, instant or time; None for other types."""
     match kind:
         case "decimal":
             return _decimal(value, high=high)
@@ -22,7 +29,8 @@ def of(value: Sql, kind: str, *, high: bool) -> Sql | None:
 
 
 def _decimal(value: Sql, *, high: bool) -> Sql:
-    """Half a unit of the last digit that the text shows."""
+    """Move by half a unit of the last digit that the text shows: 1.10 by 0.005."""
+    # the text is asked for its digits: as a number 1.10 and 1.1 are the same
     digits = sql.call("len", sql.call("regexp_extract", value, sql.text(r"\.(\d+)"), sql.number(1)))
     half = sql.binary(
         "*",
@@ -37,6 +45,7 @@ def _decimal(value: Sql, *, high: bool) -> Sql:
 
 
 def _filled(value: Sql, template: str) -> Sql:
+    """Complete a text with the end of a template: 1980 and 0000-12 make 1980-12."""
     rest = sql.call(
         "substr", sql.text(template), sql.binary("+", sql.call("len", value), sql.number(1))
     )
@@ -46,7 +55,7 @@ def _filled(value: Sql, template: str) -> Sql:
 def _date(value: Sql, *, high: bool) -> Sql:
     if not high:
         return _filled(value, _EARLIEST[:10])
-    month = _filled(value, _LATEST[:7])
+    month = _filled(value, _LATEST[:7])  # 1980 becomes 1980-12, 1980-05 stays
     last = sql.cast(
         sql.call(
             "last_day", sql.cast(sql.binary("&", month, sql.text("-01")), "DATE", attempt=True)
@@ -58,7 +67,7 @@ def _date(value: Sql, *, high: bool) -> Sql:
 
 
 def _date_time(value: Sql, *, high: bool) -> Sql:
-    """A day without a time may be any zone's: from +14:00 to -12:00."""
+    """Fill in time and zone. Without a zone it may be any one, and a day starts first at +14:00."""
     day = _date(sql.call("substr", value, sql.number(1), sql.number(10)), high=high)
     zone = sql.call("regexp_extract", value, sql.text(r"(Z|[+-]\d\d:\d\d)$"))
     clock = sql.call("regexp_extract", value, sql.text(r"T([\d:.]+)"), sql.number(1))

@@ -1,7 +1,15 @@
 """Decimals keep the text that they were delivered with, `1.10` or twenty digits.
 
-DuckDB reads JSON numbers as doubles. So where a record holds one that a double would not give back,
-the decimals that views read are handed to it as JSON strings, which it takes over as they are.
+DuckDB reads JSON numbers as doubles, and a dose of `1.10` would become `1.1`: FHIR says that the
+precision is part of the value. So in a record that holds a number which a double would not return
+as it was, the decimals that views read are rewritten as JSON strings, which DuckDB keeps:
+
+    {"valueQuantity": {"value": 1.10, "unit": "mg"}}   as delivered
+    {"valueQuantity": {"value": "1.10"}}               as parsed, if the view reads only the value
+
+Rewriting a record costs Python; few need it, and a pattern finds them.
+
+Source: FHIR R4, "decimal" (hl7.org/fhir/R4/datatypes.html#decimal).
 """
 
 import json
@@ -14,28 +22,38 @@ import pyarrow as pa
 
 from lakeward.sqlonfhir.structure import Node
 
-# A number with a last zero after the point (`7.0` is given back), with an exponent, more than
-# fifteen digits or as small as to be given back with an exponent, and minus zero.
-_SUSPECT = r"\s*:\s*-?(?:\d+\.\d+0[\s,}\]]|\d+(?:\.\d+)?[eE]|\d[\d.]{16}|0\.000|\d{16}|0[\s,}\]])"
+_LOSES_TEXT = "|".join(
+    (
+        r"\d+\.\d+0[\s,}\]]",  # 1.10 would become 1.1; 7.0 stays 7.0 and is not matched
+        r"\d+(?:\.\d+)?[eE]",  # 1e2 would become 100.0
+        r"\d[\d.]{16}",  # 0.1234567890123456 has more digits than a double is sure of
+        r"0\.000",  # 0.00001 would become 1e-05
+        r"\d{16}",  # 1234567890123456, the same without a point
+        r"0[\s,}\]]",  # -0 would become 0; plain 0 matches too, which costs time only
+    )
+)
+_SUSPECT = rf"\s*:\s*-?(?:{_LOSES_TEXT})"
+"""What follows the name of a decimal, in quotes, if a double may not return its text."""
+
 _FUNCTION = "with_decimal_text"
 _MAX_DIGITS = 4000
-"""Python refuses to read longer whole numbers."""
+"""Digits of a whole number that Python reads for certain; it rejects those beyond 4300."""
 
 
 class _Number(str):
-    """The text of a number."""
+    """The text of a number; a type of its own, since a JSON string in its position is no number."""
 
     __slots__ = ()
 
 
 TextFunction = Callable[[pa.ChunkedArray], pa.Array]
-"""Texts of a chunk of rows to other texts, one for each."""
+"""Maps the texts of a chunk of rows to other texts, one for each."""
 
 
 def exact(
     register: Callable[[str, TextFunction], object], relation: str, used: Node, carried: str = ""
 ) -> str:
-    """Give the SQL of a relation whose records, parsed, have decimals with their text.
+    """Return the SQL of a relation whose records, parsed, have decimals with their text.
 
     Args:
         register: Makes a function known, by name, to the connection that runs the SQL; the next
@@ -48,7 +66,7 @@ def exact(
     if not names:
         return relation
     register(_FUNCTION, partial(_rewritten, used))
-    # one pattern a name: what begins with a fixed text is found four times as fast
+    # one pattern for each name: what begins with a fixed text is found four times as fast
     suspect = " or ".join(f"""regexp_matches(resource, '"{n}"{_SUSPECT}')""" for n in names)
     return (
         f"(select {carried}case when {suspect} then {_FUNCTION}(resource)"
@@ -57,7 +75,7 @@ def exact(
 
 
 def _decimals(node: Node) -> Iterator[str]:
-    """Give the names of the elements that are decimals."""
+    """Yield the names of the elements that are decimals."""
     for name, child in node.children.items():
         if child.type == "decimal":
             yield name
@@ -69,7 +87,10 @@ def _rewritten(used: Node, records: pa.ChunkedArray) -> pa.Array:
 
 
 def decimal_text(text: str, used: Node) -> str:
-    """Give what is used of a record, its decimals as JSON strings; the record if it cannot be."""
+    """Return what is used of a record, its decimals as JSON strings.
+
+    A record that Python cannot read is returned as it is: DuckDB then decides about it.
+    """
     try:
         record = json.loads(
             text, parse_float=_Number, parse_int=_whole, object_pairs_hook=_first_of_a_name
@@ -80,15 +101,17 @@ def decimal_text(text: str, used: Node) -> str:
 
 
 def _whole(text: str) -> int | _Number:
+    # an int has no -0
     return _Number(text) if text == "-0" or len(text) > _MAX_DIGITS else int(text)
 
 
 def _first_of_a_name(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Take the first of several values, as DuckDB does."""
+    """Keep the first of several values of a name, as DuckDB does; Python would keep the last."""
     return dict(reversed(pairs))
 
 
 def _pruned(value: Any, node: Node) -> Any:
+    """Return the elements that are used; others need not be written and parsed again."""
     if isinstance(value, list):
         return [_pruned(item, node) for item in value]
     if isinstance(value, dict) and node.children and not node.as_json:
@@ -102,11 +125,11 @@ def _is_number(value: Any) -> bool:
 
 
 def _as_number(value: Any) -> Any:
-    """Make numbers of texts again, where an element is wanted as JSON or is no decimal."""
+    """Turn texts of numbers back into numbers, for what is read as JSON or is no decimal."""
     if isinstance(value, list):
         return [_as_number(item) for item in value]
     if isinstance(value, dict):
         return {name: _as_number(item) for name, item in value.items()}
     if isinstance(value, _Number) and isfinite(number := float(value)):
-        return number
+        return number  # 1e400 is infinite, for which JSON has no number: it stays a text
     return value

@@ -1,10 +1,22 @@
 """FHIRPath text to a small syntax tree with positions.
 
 The grammar and its parser are fhirpathpy's; only the tree is ours, because errors must say where
-in the expression they stand. What an expression means is decided in `compiler`.
+in the expression they stand. What an expression means is decided in `expression`.
+
+    name.where(use = %kind)[0]        position 0 is the first character
+
+    IndexAccess
+    ├─ target: Path
+    │          ├─ target: Name("name")
+    │          └─ step:   Call("where")
+    │                     └─ Operation("=", Name("use"), Constant("kind"))
+    └─ index:  Literal("0")
+
+Source: FHIRPath 2.0, section 4 "Expressions" and 8 "Lexical Elements".
 """
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -56,7 +68,7 @@ class Path:
 
 
 @dataclass(frozen=True)
-class Index:
+class IndexAccess:
     """`target[index]`."""
 
     target: "Expr"
@@ -83,7 +95,7 @@ class TypeOperation:
     position: int
 
 
-Expr = Literal | Constant | Name | Call | Path | Index | Operation | TypeOperation
+Expr = Literal | Constant | Name | Call | Path | IndexAccess | Operation | TypeOperation
 
 _LITERALS = {
     "NullLiteral": "",
@@ -94,19 +106,11 @@ _LITERALS = {
     "TimeLiteral": "time",
 }
 _WRAPPERS = {"TermExpression": 0, "InvocationTerm": 0, "LiteralTerm": 0, "ParenthesizedTerm": 1}
-"""Rules that only hold another, and at which child."""
-_COMPOSED = {
-    "ExternalConstantTerm": "_constant",
-    "InvocationExpression": "_path",
-    "IndexerExpression": "_indexer",
-    "PolarityExpression": "_polarity",
-    "TypeExpression": "_type",
-    "FunctionInvocation": "_function",
-}
+"""Rules of the grammar that only hold another one, and at which child."""
 
 
 def problem(where: str, what: str, expected: str = "", position: int = 0) -> SpecError:
-    """Make the error of an expression; `where` names view and path."""
+    """Build the error of an expression; `where` names view and path."""
     return SpecError(f"{where} at character {position + 1}", what, expected)
 
 
@@ -114,7 +118,7 @@ def parse(text: str, where: str) -> Expr:
     """Parse a FHIRPath expression; `where` names view and path.
 
     Raises:
-        SpecError: It is not FHIRPath.
+        SpecError: The text is not FHIRPath.
     """
     try:
         return _parsed(text)
@@ -159,11 +163,12 @@ def _listener(where: str) -> Any:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads the parse tree; one method for each kind of rule."""
+    """Reads antlr's parse tree; one method for each kind of rule that has parts."""
 
     where: str
 
     def read(self, tree: Any) -> Expr:
+        """Read a node of the tree; the kind of rule is in the name of its class."""
         kind = type(tree).__name__.removesuffix("Context")
         if kind in _WRAPPERS:
             return self.read(tree.getChild(_WRAPPERS[kind]))
@@ -172,12 +177,22 @@ class _Reader:
         if kind in ("MemberInvocation", "ThisInvocation", "IndexInvocation"):
             return Name(_plain(tree.getText()), tree.start.column)
         children = list(tree.getChildren())
-        if kind in _COMPOSED:
-            return getattr(self, _COMPOSED[kind])(children, tree.start.column)  # type: ignore[no-any-return]
+        if read_parts := self._readers().get(kind):
+            return read_parts(children, tree.start.column)
         if len(children) == 3 and kind.endswith("Expression"):
             operands = (self.read(children[0]), self.read(children[2]))
             return Operation(children[1].getText(), operands, children[1].symbol.column)
         raise self._unsupported(kind, tree.start.column)
+
+    def _readers(self) -> Mapping[str, Callable[[list[Any], int], Expr]]:
+        return {
+            "ExternalConstantTerm": self._constant,
+            "InvocationExpression": self._path,
+            "IndexerExpression": self._indexer,
+            "PolarityExpression": self._polarity,
+            "TypeExpression": self._type,
+            "FunctionInvocation": self._function,
+        }
 
     def _constant(self, children: list[Any], position: int) -> Expr:
         return Constant(
@@ -191,7 +206,7 @@ class _Reader:
         return Path(self.read(children[0]), step, step.position)
 
     def _indexer(self, children: list[Any], position: int) -> Expr:
-        return Index(self.read(children[0]), self.read(children[2]), position)
+        return IndexAccess(self.read(children[0]), self.read(children[2]), position)
 
     def _polarity(self, children: list[Any], position: int) -> Expr:
         return Operation(children[0].getText(), (self.read(children[1]),), position)
@@ -213,6 +228,7 @@ class _Reader:
 
 
 def _plain(text: str) -> str:
+    """Return a name without the quotes that it may stand in."""
     return text[1:-1] if text[:1] in "`'" and text[-1:] == text[:1] else text
 
 
@@ -225,6 +241,7 @@ def _literal(kind: str, text: str, position: int) -> Literal:
         return Literal(_unescape(text[1:-1]), kind, position)
     if kind == "decimal":
         return Literal(text, "decimal" if "." in text else "integer", position)
+    # @2020-01-02, @2020-01-02T03:04 and @T03:04: the grammar calls all but the last a date and time
     value = text.lstrip("@").removeprefix("T")
     if kind == "dateTime" and "T" not in text:
         kind = "date"
@@ -232,5 +249,6 @@ def _literal(kind: str, text: str, position: int) -> Literal:
 
 
 def _unescape(text: str) -> str:
+    """Resolve escapes: JSON's reader knows all of FHIRPath's but the two quotes."""
     body = text.replace("\\'", "'").replace("\\`", "`").replace('\\"', '"').replace('"', '\\"')
     return str(json.loads(f'"{body}"', strict=False))

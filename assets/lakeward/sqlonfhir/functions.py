@@ -1,6 +1,13 @@
 """FHIRPath functions over compiled values, by name.
 
-Each takes the input collection, the call, the context and the evaluator for its arguments.
+Each takes the collection that it is called on, the call, the scope and the evaluator for its
+arguments. Arguments come unevaluated, since a criterion is evaluated once for each item: `where(use
+= 'old')`.
+
+Source: FHIRPath 2.0, section 5 "Functions" (5.1 existence, 5.2 filtering and projection, 5.3
+subsetting, 5.4 combining, 5.5 conversion, 5.6 strings), 6.3 types and 6.5 `not`; FHIR R4,
+"FHIRPath" (`extension`, `hasValue`); SQL on FHIR v2 (`getResourceKey`, `getReferenceKey`,
+boundaries).
 """
 
 from collections.abc import Callable
@@ -12,7 +19,7 @@ from lakeward.sqlonfhir.references import reference_key
 from lakeward.sqlonfhir.schema import PRIMITIVES, is_primitive
 from lakeward.sqlonfhir.values import (
     NUMBERS,
-    Context,
+    Scope,
     Value,
     as_list,
     empty,
@@ -24,172 +31,182 @@ from lakeward.sqlonfhir.values import (
     truth,
 )
 
-Evaluate = Callable[[Expr, Context], Value]
-Function = Callable[[Value, Call, Context, Evaluate], Value]
+Evaluate = Callable[[Expr, Scope], Value]
+Function = Callable[[Value, Call, Scope, Evaluate], Value]
+"""Compiles a call: from the collection that it is called on to the collection that it returns."""
 
 
-def combine(left: Value, right: Value, context: Context, position: int) -> Value:
-    """Put two collections of one type together."""
+def combine(left: Value, right: Value, scope: Scope, position: int) -> Value:
+    """Compile two collections of one type as one, repeats and all."""
     if not left.type or not right.type:
         return left if left.type else right
     if left.type != right.type:
-        raise context.error("combines collections of different types", position)
+        raise scope.error("combines collections of different types", position)
     both = sql.call("list_concat", as_list(left), as_list(right))
     return Value(both, left.type, many=True, node=left.node or right.node)
 
 
-def distinct(value: Value, context: Context) -> Value:
-    """Drop repeated items, keeping the first of each."""
-    items = sql.distinct(as_list(value), context.build.names)
+def distinct(value: Value, scope: Scope) -> Value:
+    """Compile a collection without repeats, with the first of each."""
+    items = sql.distinct(as_list(value), scope.build.names)
     return replace(value, many=True, sql=items)
 
 
-def where(value: Value, call: Call, context: Context, evaluate: Evaluate) -> Value:
-    """Keep the items that meet a criterion."""
-    (criterion,) = _args(call, context, 1)
+def where(value: Value, call: Call, scope: Scope, evaluate: Evaluate) -> Value:
+    """Compile `where()`: the items for which a criterion is true."""
+    (criterion,) = _args(call, scope, 1)
 
-    def meets(item: sql.Sql, index: sql.Sql) -> sql.Sql:
-        inner = context.inside(item_of(value, item), sql.binary("-", index, sql.number(1)))
+    def is_true(item: sql.Sql, index: sql.Sql) -> sql.Sql:
+        inner = scope.inside(item_of(value, item), sql.binary("-", index, sql.number(1)))
         return truth(evaluate(criterion, inner), inner, call.position)
 
     if value.many:
-        return replace(value, sql=sql.keep(value.sql, context.build.names, meets))
-    condition = meets(value.sql, sql.number(1))
+        return replace(value, sql=sql.keep(value.sql, scope.build.names, is_true))
+    condition = is_true(value.sql, sql.number(1))
     return replace(value, sql=sql.case((condition, value.sql)))
 
 
-def select(value: Value, call: Call, context: Context, evaluate: Evaluate) -> Value:
-    """Evaluate an expression on each item."""
-    (projection,) = _args(call, context, 1)
+def select(value: Value, call: Call, scope: Scope, evaluate: Evaluate) -> Value:
+    """Compile `select()`: an expression evaluated on each item."""
+    (projection,) = _args(call, scope, 1)
     if not value.many:
-        return evaluate(projection, context.inside(value, sql.number(0)))
+        return evaluate(projection, scope.inside(value, sql.number(0)))
+    # The projection is compiled inside the lambda, but whether it is a list decides what is around
+    # it.
     results: list[Value] = []
 
     def project(item: sql.Sql, index: sql.Sql) -> sql.Sql:
-        inner = context.inside(item_of(value, item), sql.binary("-", index, sql.number(1)))
+        inner = scope.inside(item_of(value, item), sql.binary("-", index, sql.number(1)))
         results.append(evaluate(projection, inner))
         return results[-1].sql
 
-    names = context.build.names
+    names = scope.build.names
     lists = sql.each(value.sql, names, project)
     flat = sql.flatten(lists) if results[0].many else lists
     return replace(results[0], sql=sql.present(flat, names), many=True)
 
 
-def exists_(value: Value, call: Call, context: Context, evaluate: Evaluate) -> Value:
-    """Whether there is an item, or one that meets a criterion."""
-    kept = where(value, call, context, evaluate) if call.args else value
+def exists_(value: Value, call: Call, scope: Scope, evaluate: Evaluate) -> Value:
+    """Compile `exists()`: whether there is an item, or one for which a criterion is true."""
+    kept = where(value, call, scope, evaluate) if call.args else value
     return Value(exists(kept), "boolean")
 
 
-def empty_(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
-    """Whether there is no item."""
-    _args(call, context, 0)
+def empty_(value: Value, call: Call, scope: Scope, _evaluate: Evaluate) -> Value:
+    """Compile `empty()`: whether there is no item."""
+    _args(call, scope, 0)
     return Value(sql.negate(exists(value)), "boolean")
 
 
-def all_(value: Value, call: Call, context: Context, evaluate: Evaluate) -> Value:
-    """Whether every item meets a criterion."""
-    kept = where(value, call, context, evaluate)
+def all_(value: Value, call: Call, scope: Scope, evaluate: Evaluate) -> Value:
+    """Compile `all()`: whether a criterion is true for every item; so it is for none."""
+    kept = where(value, call, scope, evaluate)
     return Value(sql.binary("=", sql.size(as_list(kept)), sql.size(as_list(value))), "boolean")
 
 
-def count(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
-    """How many items there are."""
-    _args(call, context, 0)
+def count(value: Value, call: Call, scope: Scope, _evaluate: Evaluate) -> Value:
+    """Compile `count()`: the number of items."""
+    _args(call, scope, 0)
     return Value(sql.size(as_list(value)), "integer")
 
 
 def _at(position: int) -> Function:
-    def take(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
-        _args(call, context, 0)
+    """Return the compiler of `first()` or `last()`."""
+
+    def take(value: Value, call: Call, scope: Scope, _evaluate: Evaluate) -> Value:
+        _args(call, scope, 0)
         if not value.many:
             return value
+        # the first of the distinct items is the first of all, which spares comparing them
         items = sql.with_repeats(value.sql) if position == 0 else value.sql
         return replace(value, sql=sql.at(items, position), many=False)
 
     return take
 
 
-def single_(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
-    """The only item; several are an error when the view is run."""
-    _args(call, context, 0)
-    return single(value, context, call.position)
+def single_(value: Value, call: Call, scope: Scope, _evaluate: Evaluate) -> Value:
+    """Compile `single()`: the only item; several are an error when the view is run."""
+    _args(call, scope, 0)
+    return single(value, scope, call.position)
 
 
-def of_type(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
-    """Keep the items of a type."""
-    return narrow(value, _type_name(call, context), context)
+def of_type(value: Value, call: Call, scope: Scope, _evaluate: Evaluate) -> Value:
+    """Compile `ofType()` and `as()`: the items of a type."""
+    return narrow(value, _type_name(call, scope), scope)
 
 
-def is_(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
-    """Whether the item is of a type."""
-    return Value(exists(narrow(value, _type_name(call, context), context)), "boolean")
+def is_(value: Value, call: Call, scope: Scope, _evaluate: Evaluate) -> Value:
+    """Compile `is()`: whether the item is of a type."""
+    return Value(exists(narrow(value, _type_name(call, scope), scope)), "boolean")
 
 
-def extension(value: Value, call: Call, context: Context, evaluate: Evaluate) -> Value:
-    """The extensions with a URL."""
-    (url,) = _args(call, context, 1)
-    found = member(value, "extension", context, call.position)
-    wanted = _text_of(url, call, context, evaluate)
+def extension(value: Value, call: Call, scope: Scope, evaluate: Evaluate) -> Value:
+    """Compile `extension()`: the extensions with a URL."""
+    (url,) = _args(call, scope, 1)
+    found = member(value, "extension", scope, call.position)
+    expected = _text_of(url, call, scope, evaluate)
     if not found.type:
         return found
 
     def matches(item: sql.Sql, _index: sql.Sql) -> sql.Sql:
-        got = member(item_of(found, item), "url", context, call.position)
-        return sql.binary("=", got.sql, wanted)
+        got = member(item_of(found, item), "url", scope, call.position)
+        return sql.binary("=", got.sql, expected)
 
-    return replace(found, sql=sql.keep(found.sql, context.build.names, matches))
-
-
-def resource_key(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
-    """The key of a resource: its id."""
-    _args(call, context, 0)
-    return replace(member(value, "id", context, call.position), type="string", sibling=None)
+    return replace(found, sql=sql.keep(found.sql, scope.build.names, matches))
 
 
-def reference_key_(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
-    """The key of the resource that a reference points to, if it is of the type given."""
-    kind = _type_name(call, context) if call.args else None
-    text = member(value, "reference", context, call.position)
+def resource_key(value: Value, call: Call, scope: Scope, _evaluate: Evaluate) -> Value:
+    """Compile `getResourceKey()`: the key of a resource is its id."""
+    _args(call, scope, 0)
+    return replace(member(value, "id", scope, call.position), type="string", sibling=None)
+
+
+def reference_key_(value: Value, call: Call, scope: Scope, _evaluate: Evaluate) -> Value:
+    """Compile `getReferenceKey()`: the key of the resource that a reference points to.
+
+    With a type, the keys of references to other types are left out.
+    """
+    kind = _type_name(call, scope) if call.args else None
+    text = member(value, "reference", scope, call.position)
     if not text.many:
         return Value(reference_key(text.sql, kind), "string")
-    names = context.build.names
+    names = scope.build.names
     keys = sql.each(text.sql, names, lambda item, _: reference_key(item, kind))
     return Value(sql.present(keys, names), "string", many=True)
 
 
-def join(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
-    """The items as one string."""
+def join(value: Value, call: Call, scope: Scope, _evaluate: Evaluate) -> Value:
+    """Compile `join()`: the items as one string."""
     separator = ""
     if call.args:
-        (arg,) = _args(call, context, 1)
+        (arg,) = _args(call, scope, 1)
         if not (isinstance(arg, Literal) and isinstance(arg.value, str)):
-            raise context.error("`join()` takes a text", call.position, "a constant")
+            raise scope.error("`join()` takes a text", call.position, "a constant")
         separator = arg.value
-    _primitive(value, call, context)
+    _primitive(value, call, scope)
     return Value(sql.call("array_to_string", as_list(value), sql.text(separator)), "string")
 
 
-def not_(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
-    """Negate a condition."""
-    condition = truth(value, context, call.position)
+def not_(value: Value, call: Call, scope: Scope, _evaluate: Evaluate) -> Value:
+    """Compile `not()`: the negation of a condition."""
+    condition = truth(value, scope, call.position)
     return Value(sql.negate(condition), "boolean")
 
 
-def iif(_value: Value, call: Call, context: Context, evaluate: Evaluate) -> Value:
-    """One of two expressions, by a condition."""
+def iif(_value: Value, call: Call, scope: Scope, evaluate: Evaluate) -> Value:
+    """Compile `iif()`: one of two expressions, by a condition."""
     if len(call.args) not in (2, 3):
-        raise context.error("`iif()` takes 2 or 3 argument(s)", call.position)
+        raise scope.error("`iif()` takes 2 or 3 argument(s)", call.position)
     condition, *rest = call.args
-    yes = evaluate(rest[0], context)
-    no = evaluate(rest[1], context) if len(rest) > 1 else empty()
+    yes = evaluate(rest[0], scope)
+    no = evaluate(rest[1], scope) if len(rest) > 1 else empty()
+    # `{}` has no type: an untyped NULL takes the type of the other branch
     yes, no = (v if v.type or v.choices else Value(sql.nothing(), "") for v in (yes, no))
     if yes.choices or no.choices:
-        raise context.error("`iif()` gives a choice element", call.position, "ofType()")
+        raise scope.error("`iif()` gives a choice element", call.position, "ofType()")
     if yes.type and no.type and PRIMITIVES.get(yes.type) != PRIMITIVES.get(no.type):
-        raise context.error("`iif()` gives values of different types", call.position)
-    test = truth(evaluate(condition, context), context, call.position)
+        raise scope.error("`iif()` gives values of different types", call.position)
+    test = truth(evaluate(condition, scope), scope, call.position)
     if yes.many or no.many:
         both = sql.case((test, as_list(yes)), default=as_list(no))
         return replace(yes if yes.type else no, sql=both, many=True)
@@ -197,68 +214,79 @@ def iif(_value: Value, call: Call, context: Context, evaluate: Evaluate) -> Valu
     return replace(yes if yes.type else no, sql=both, sibling=None)
 
 
-def combine_(value: Value, call: Call, context: Context, evaluate: Evaluate) -> Value:
-    """This collection and another."""
-    (other,) = _args(call, context, 1)
-    return combine(value, evaluate(other, context), context, call.position)
+def combine_(value: Value, call: Call, scope: Scope, evaluate: Evaluate) -> Value:
+    """Compile `combine()`: this collection and another."""
+    (other,) = _args(call, scope, 1)
+    return combine(value, evaluate(other, scope), scope, call.position)
 
 
-def distinct_(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
-    """The items without repeats."""
-    _args(call, context, 0)
-    return distinct(value, context)
+def distinct_(value: Value, call: Call, scope: Scope, _evaluate: Evaluate) -> Value:
+    """Compile `distinct()`: the items without repeats."""
+    _args(call, scope, 0)
+    return distinct(value, scope)
 
 
 def _text(name: str, kind: str, takes: int = 0) -> Function:
-    """Make a function of one text and so many more."""
+    """Return the compiler of a function on a text.
 
-    def apply(value: Value, call: Call, context: Context, evaluate: Evaluate) -> Value:
-        args = [_text_of(arg, call, context, evaluate) for arg in _args(call, context, takes)]
-        one = single(_primitive(value, call, context), context, call.position)
+    Args:
+        name: Its name in DuckDB.
+        kind: Type of its result.
+        takes: Number of its arguments, which are texts.
+    """
+
+    def apply(value: Value, call: Call, scope: Scope, evaluate: Evaluate) -> Value:
+        args = [_text_of(arg, call, scope, evaluate) for arg in _args(call, scope, takes)]
+        one = single(_primitive(value, call, scope), scope, call.position)
         return Value(sql.call(name, sql.cast(one.sql, "VARCHAR"), *args), kind)
 
     return apply
 
 
-def _text_of(arg: Expr, call: Call, context: Context, evaluate: Evaluate) -> sql.Sql:
-    """Evaluate an argument that must be one text."""
-    value = evaluate(arg, context)
+def _text_of(arg: Expr, call: Call, scope: Scope, evaluate: Evaluate) -> sql.Sql:
+    """Compile an argument that must be one text."""
+    value = evaluate(arg, scope)
     if value.many or value.type in NUMBERS or PRIMITIVES.get(value.type) != "VARCHAR":
-        raise context.error(f"`{call.name}()` takes a text", call.position)
+        raise scope.error(f"`{call.name}()` takes a text", call.position)
     return value.sql
 
 
-def _primitive(value: Value, call: Call, context: Context) -> Value:
+def _primitive(value: Value, call: Call, scope: Scope) -> Value:
+    """Return the value; raise if its items have elements, of which no text can be made."""
     if value.choices or (value.type and not is_primitive(value.type)):
-        raise context.error(f"`{call.name}()` needs a value without elements", call.position)
+        raise scope.error(f"`{call.name}()` needs a value without elements", call.position)
     return value
 
 
 def _boundary(*, high: bool) -> Function:
-    def apply(value: Value, call: Call, context: Context, _evaluate: Evaluate) -> Value:
-        one = single(value, context, call.position)
-        found = boundary.of(one.sql, one.type, high=high)
+    """Return the compiler of `lowBoundary()` or `highBoundary()`."""
+
+    def apply(value: Value, call: Call, scope: Scope, _evaluate: Evaluate) -> Value:
+        one = single(value, scope, call.position)
+        found = boundary.compile_boundary(one.sql, one.type, high=high)
         if found is None:
-            raise context.error("has no boundary", call.position, "a decimal, date or time")
+            raise scope.error("has no boundary", call.position, "a decimal, date or time")
         return Value(found, "dateTime" if one.type == "instant" else one.type)
 
     return apply
 
 
-def _args(call: Call, context: Context, wanted: int) -> tuple[Expr, ...]:
-    if len(call.args) != wanted:
-        raise context.error(f"`{call.name}()` takes {wanted} argument(s)", call.position)
+def _args(call: Call, scope: Scope, number: int) -> tuple[Expr, ...]:
+    """Return the arguments of a call; raise if their number is another one."""
+    if len(call.args) != number:
+        raise scope.error(f"`{call.name}()` takes {number} argument(s)", call.position)
     return call.args
 
 
-def _type_name(call: Call, context: Context) -> str:
-    (arg,) = _args(call, context, 1)
+def _type_name(call: Call, scope: Scope) -> str:
+    """Return the type that a call names: `Quantity`, `FHIR.Quantity` or, as some write, a text."""
+    (arg,) = _args(call, scope, 1)
     match arg:
         case Name(name=name) | Path(step=Name(name=name)):
             return name
         case Literal(value=str(name)):
             return name
-    raise context.error(f"`{call.name}()` takes a type", call.position)
+    raise scope.error(f"`{call.name}()` takes a type", call.position)
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -296,3 +324,4 @@ FUNCTIONS: dict[str, Function] = {
     "length": _text("length", "integer"),
     "toString": _text("concat", "string"),
 }
+"""What a view may call, by the name in FHIRPath; any other is a `SpecError`."""

@@ -1,7 +1,13 @@
-"""Keys of resources from the text of a reference.
+"""Keys of resources from the text of a reference: `getReferenceKey()`.
 
-Relative, versioned and absolute references give the id; contained (`#a`), conditional
-(`Patient?identifier=…`) and foreign forms give none here.
+    Patient/a                                a      relative
+    Patient/a/_history/2                     a      versioned
+    https://x.org/fhir/Patient/a             a      absolute
+    urn:uuid:0b…                             0b…    an entry of the same Bundle; only without a type
+    #a                                       NULL   contained
+    Patient?identifier=s|v                   NULL   conditional
+
+Source: FHIR R4, "References" (hl7.org/fhir/R4/references.html); SQL on FHIR v2, `getReferenceKey`.
 """
 
 from lakeward.sqlonfhir import sql
@@ -12,7 +18,12 @@ _VERSION = r"(?:/_history/[A-Za-z0-9\-.]{1,64})?"
 
 
 def reference_key(reference: Sql, kind: str | None) -> Sql:
-    """Give the id that a reference names, NULL when it is none or of another type."""
+    """Compile the id that a reference names; NULL when it names none, or one of another type.
+
+    Args:
+        reference: Text of the element `reference`.
+        kind: Resource type, if the call has one.
+    """
     type_ = kind or "[A-Z][A-Za-z]+"
     pattern = f"(?:^|/){type_}/{_ID}{_VERSION}$"
     found = sql.call("regexp_extract", reference, sql.text(pattern), sql.number(1))
@@ -22,8 +33,8 @@ def reference_key(reference: Sql, kind: str | None) -> Sql:
             (sql.call("starts_with", reference, sql.text("urn:uuid:")), uuid), default=found
         )
         return sql.call("nullif", found, sql.text(""))
-    # Most references are `Type/id`, and most that a column is asked about are of other types: a
-    # look at the start costs a tenth of the pattern.
+    # Most references are `Type/id`, and most that a column looks at are of other types: comparing
+    # the start costs a tenth of the pattern.
     start = sql.text(f"{kind}/")
     rest = sql.call("substr", reference, sql.number(len(kind) + 2))
     plain = sql.call("regexp_full_match", rest, sql.text(_ID))

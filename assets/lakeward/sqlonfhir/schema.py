@@ -1,7 +1,14 @@
 """What FHIR R4 allows: the type and cardinality of each element of each type.
 
-The facts come from fhir.resources' R4B models, which are imported when first asked for: they are
-slow. Nothing here reads data, and nothing here knows SQL.
+The facts come from fhir.resources' R4B models, which are imported when first used: they are slow.
+Nothing here reads data, and nothing here knows SQL.
+
+    elements("HumanName")["given"]    Element("given", "string", many=True)
+    elements("Observation")["value"]  Element("value", "", choices={"Quantity": "valueQuantity", …})
+    properties("Observation")         has valueQuantity, valueString, … instead of it
+
+Source: FHIR R4, "Data Types" and the definitions of the resources. fhir.resources has no models of
+R4; those of R4B differ in few types.
 """
 
 import typing
@@ -49,18 +56,18 @@ class Element:
 
 
 def is_primitive(kind: str) -> bool:
-    """Tell whether a FHIR type is carried as a JSON scalar."""
+    """Return whether a FHIR type is a scalar in JSON."""
     return kind in PRIMITIVES
 
 
 def is_type(name: str) -> bool:
-    """Tell whether FHIR has a type or resource of that name."""
+    """Return whether FHIR has a type or resource of that name."""
     return is_primitive(name) or bool(elements(name))
 
 
 @lru_cache(maxsize=512)
 def is_resource(name: str) -> bool:
-    """Tell whether FHIR has a resource type of that name; abstract ones are none."""
+    """Return whether FHIR has a resource type of that name; abstract ones do not count."""
     from fhir.resources.R4B.resource import Resource
 
     model = _model(name)
@@ -69,7 +76,7 @@ def is_resource(name: str) -> bool:
 
 @lru_cache(maxsize=512)
 def properties(kind: str) -> Mapping[str, Element]:
-    """Give all JSON properties of a FHIR type by name; a choice is one property for each type."""
+    """Return all JSON properties of a FHIR type by name; a choice is one property for each type."""
     found: dict[str, Element] = {}
     for each in elements(kind).values():
         if not each.choices:
@@ -80,17 +87,18 @@ def properties(kind: str) -> Mapping[str, Element]:
 
 
 def element(kind: str, name: str) -> Element | None:
-    """Find an element of a FHIR type by the name used in FHIRPath; None when there is none."""
+    """Return an element of a FHIR type by the name used in FHIRPath; None when there is none."""
     return elements(kind).get(name)
 
 
 @lru_cache(maxsize=512)
 def elements(kind: str) -> Mapping[str, Element]:
-    """Give all elements of a FHIR type by name; empty when the type is unknown or primitive."""
+    """Return all elements of a FHIR type by name; empty when the type is unknown or primitive."""
     model = _model(kind)
     found: dict[str, Element] = {}
     choices: dict[str, dict[str, str]] = {}
     for name, info in model.model_fields.items() if model else ():
+        # `…__ext` is the model's field for the extensions of a primitive, `_birthDate` in JSON
         if name in ("fhir_comments", "resource_type") or name.endswith("__ext"):
             continue
         json_name = info.alias or name
@@ -106,11 +114,13 @@ def elements(kind: str) -> Mapping[str, Element]:
 
 
 def _choice_type(suffix: str) -> str:
+    """Return the type from the end of a name, `Quantity` or `string` of `valueString`."""
     lowered = suffix[0].lower() + suffix[1:]
     return lowered if lowered in PRIMITIVES else suffix
 
 
 def _model(kind: str) -> Any:
+    """Return the model of a type with elements; None for others."""
     if not kind or is_primitive(kind) or not kind[0].isupper():
         return None
     from fhir.resources.R4B import get_fhir_model_class
@@ -122,7 +132,11 @@ def _model(kind: str) -> Any:
 
 
 def _type_of(info: Any) -> tuple[str, bool]:
-    """Give FHIR type and cardinality of a model field from its annotation."""
+    """Return FHIR type and cardinality of a model field from its annotation.
+
+    The type of an element with elements is a class; that of a primitive stands in the metadata of
+    an annotated `str`, `int` or `date`.
+    """
     annotation, many = _without_none(info.annotation), False
     metadata = list(info.metadata)
     if typing.get_origin(annotation) is list:
@@ -137,6 +151,7 @@ def _type_of(info: Any) -> tuple[str, bool]:
 
 
 def _primitive_of(metadata: list[Any]) -> str:
+    # the last is the most special: a `code` is a `string`, too
     for item in reversed(metadata):
         name = type(item).__name__
         name = "uuid" if name == "UuidVersion" else name[0].lower() + name[1:]
@@ -146,6 +161,7 @@ def _primitive_of(metadata: list[Any]) -> str:
 
 
 def _without_none(annotation: Any) -> Any:
+    """Return the type of an optional annotation, `X` of `X | None`."""
     options = [a for a in typing.get_args(annotation) if a is not type(None)]
     is_list = typing.get_origin(annotation) in (list, typing.Annotated)
     return annotation if is_list or len(options) != 1 else options[0]

@@ -1,7 +1,12 @@
 """The part of a resource that a view uses, as the structure handed to the JSON parser.
 
-JSON types are never inferred from data: each node's type and cardinality come from `schema`, and
-only paths that an expression walks are there, so a resource is parsed once and little of it kept.
+JSON types are never inferred from data: each node's type and cardinality come from `schema`. Only
+the paths that an expression walks are there, so a resource is parsed once and little of it is kept.
+The paths `id` and `name.given` of a Patient grow this tree and this structure:
+
+    Node(Patient) ── id    Node(id)                            {"id": "VARCHAR",
+                  └─ name  Node(HumanName, many)                "name": [
+                            └─ given  Node(string, many)            {"given": ["VARCHAR"]}]}
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +18,14 @@ from lakeward.sqlonfhir.schema import PRIMITIVES, is_primitive
 
 @dataclass
 class Node:
-    """A place in the JSON of a FHIR type; grows as expressions walk it."""
+    """An element in the JSON of a FHIR type; grows as expressions walk into it.
+
+    Attributes:
+        type: FHIR type.
+        many: Whether it is a list.
+        children: The elements of it that are used, by their name in JSON.
+        as_json: Whether it is used as a whole, as JSON text.
+    """
 
     type: str
     many: bool = False
@@ -21,14 +33,14 @@ class Node:
     as_json: bool = False
 
     def child(self, name: str, kind: str, *, many: bool) -> "Node":
-        """Walk to a property, noting that it is used."""
+        """Return the node of a property, which is used from now on."""
         return self.children.setdefault(name, Node(kind, many))
 
     def structure(self) -> Any:
-        """Give the structure for `from_json`.
+        """Return the structure for DuckDB's `from_json`: dicts, lists of one, and names of types.
 
         Raises:
-            SpecError: An element is wanted both as JSON and by its parts.
+            SpecError: An element is used both as JSON and by its parts.
         """
         if self.as_json and self.children:
             raise SpecError(
@@ -43,15 +55,16 @@ class Node:
         return [one] if self.many else one
 
 
-def merged(one: Node, other: Node) -> Node | None:
-    """Give a node with all that two uses walk to; None when one wants as JSON what the other walks.
+def merge_nodes(one: Node, other: Node) -> Node | None:
+    """Return a node with all that two uses walk to.
 
-    An element that nobody walks into is there only to be told present or absent, which holds for
-    any structure, so it gives way.
+    None when one uses an element as JSON and the other walks into it: no structure gives both.
+    An element that nobody walks into is only looked at for whether it is there. That can be seen in
+    any structure, so it takes the structure of the other use.
     """
     children = dict(one.children)
     for name, child in other.children.items():
-        both = merged(children[name], child) if name in children else child
+        both = merge_nodes(children[name], child) if name in children else child
         if both is None:
             return None
         children[name] = both

@@ -1,7 +1,16 @@
 """What an expression compiles to: a collection in SQL with its FHIR type, and walking from it.
 
-A collection is a nullable SQL value when it can hold at most one item, and a list without NULLs
-otherwise. Functions and operators are in `functions` and `operators`.
+FHIRPath knows only collections. In SQL a collection is a value that may be NULL when it can hold at
+most one item, and a list without NULLs otherwise:
+
+    birthDate       r.birthDate                              NULL is the empty collection
+    name            r.name, NULLs dropped                    a NULL list is empty, too
+    name.family     r.name[*].family, NULLs dropped
+    value           no SQL of its own: a choice, whose type `ofType()` selects (valueQuantity, …)
+
+Functions and operators are in `functions` and `operators`.
+
+Source: FHIRPath 2.0, section 2 "Navigation Model"; FHIR R4, "FHIRPath" for choices and extensions.
 """
 
 import json
@@ -21,7 +30,7 @@ TIMES = frozenset({"date", "dateTime", "instant", "time"})
 
 
 class NoElementError(SpecError):
-    """A type has no element of that name."""
+    """Raised when a type has no element of that name."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +38,8 @@ class Value:
     """A compiled collection.
 
     Attributes:
-        sql: The SQL that gives it.
-        type: FHIR type of its items; empty when only `{}` can tell.
+        sql: The SQL of it.
+        type: FHIR type of its items; empty for `{}` and for a choice, which have none yet.
         many: Whether `sql` is a list.
         node: Where its items stand in the parsed JSON; None for computed values.
         choices: For a choice element not yet narrowed, type to JSON property; `sql` and `node` are
@@ -48,36 +57,44 @@ class Value:
 
 @dataclass
 class Build:
-    """What is shared while one view is compiled: fresh names and structures yet to be closed."""
+    """What is shared while one view is compiled.
+
+    The structure of a parse is complete only when the whole view is compiled. Until then the SQL
+    holds a marker instead.
+
+    Attributes:
+        names: Fresh names of lambda parameters.
+        open: Nodes of the parses begun, by their marker.
+    """
 
     names: Names = field(default_factory=Names)
     open: dict[str, Node] = field(default_factory=dict)
 
     def parse(self, json_text: Sql, kind: str) -> Value:
-        """Read JSON text as a FHIR type; `close` fills in what turned out to be used of it."""
+        """Compile JSON text read as a FHIR type; `close` fills in which elements are used."""
         marker, node = f"@structure {len(self.open)}@", Node(kind)
         self.open[marker] = node
         return Value(sql.call("from_json", json_text, sql.text(marker)), kind, node=node)
 
     def close(self, text: str) -> str:
-        """Put the structures into the text of the finished statement."""
+        """Return the text of the finished statement with the structures in it."""
         for marker, node in self.open.items():
             text = text.replace(f"'{marker}'", f"'{json.dumps(node.structure())}'")
         return text
 
 
 @dataclass(frozen=True)
-class Context:
-    """Where an expression is evaluated.
+class Scope:
+    """What an expression can refer to where it stands (FHIRPath calls it the evaluation context).
 
     Attributes:
         build: What the whole view shares.
-        this: The focus.
-        resource: The whole resource.
-        row_index: Value of `%rowIndex`.
-        index: Value of `$index` inside a criterion.
-        constants: Values of `%name`.
+        this: The focus, `$this`: what a path starts from.
+        resource: The whole resource, `%resource`.
+        row_index: `%rowIndex`: number of the row within its `forEach`, from 0.
+        constants: The constants of the view, `%name`.
         where: View and path, for errors.
+        index: `$index` inside a criterion: number of the item, from 0; None elsewhere.
     """
 
     build: Build
@@ -88,68 +105,71 @@ class Context:
     where: str
     index: Sql | None = None
 
-    def at(self, where: str) -> "Context":
-        """The same place, for another path of the view."""
+    def at(self, where: str) -> "Scope":
+        """Return the same scope for another path of the view."""
         return replace(self, where=where)
 
-    def inside(self, this: Value, index: Sql | None = None) -> "Context":
-        """Evaluate a criterion on an item of the focus."""
+    def inside(self, this: Value, index: Sql | None = None) -> "Scope":
+        """Return the scope of a criterion, whose focus is an item."""
         return replace(self, this=this, index=index)
 
     def error(self, what: str, position: int, expected: str = "") -> SpecError:
-        """Make an error that says where."""
+        """Build an error that says where: view, path and character."""
         return problem(self.where, what, expected, position)
 
 
 def item_of(value: Value, item: Sql) -> Value:
-    """Give one item of a collection as a collection of its own."""
+    """Return one item of a collection as a collection of its own."""
     return replace(value, sql=item, many=False, sibling=None)
 
 
 def empty(kind: str = "") -> Value:
-    """The empty collection."""
+    """Return the empty collection."""
     return Value(sql.null(), kind)
 
 
-def member(value: Value, name: str, context: Context, position: int) -> Value:
-    """Walk to an element of each item.
+def member(value: Value, name: str, scope: Scope, position: int) -> Value:
+    """Compile the walk to an element of each item.
 
     Raises:
         SpecError: The type has no such element.
     """
     if is_primitive(value.type) and name == "extension" and value.sibling:
-        return _primitive_extension(value, context)
-    if not value.type and not value.choices:
+        return _primitive_extension(value, scope)
+    if not value.type and not value.choices:  # `{}`: nothing is in it, whatever the name
         return value
     if value.choices:
-        raise context.error("walks into a choice element", position, "ofType() before it")
+        raise scope.error("walks into a choice element", position, "ofType() before it")
     if value.node is None or is_primitive(value.type):
-        raise context.error("walks into a value without elements", position)
+        raise scope.error("walks into a value without elements", position)
     found = element(value.type, name)
     if found is None:
-        where = f"{context.where} at character {position + 1}"
+        where = f"{scope.where} at character {position + 1}"
         raise NoElementError(where, f"{value.type} has no element `{name}`")
     if found.choices:
         return replace(value, type="", choices=found.choices)
     return replace(
-        _property(value, found.name, found.type, many=found.many, names=context.build.names),
+        _property(value, found.name, found.type, many=found.many, names=scope.build.names),
         sibling=(value, found.name) if is_primitive(found.type) and not found.many else None,
     )
 
 
-def narrow(value: Value, kind: str, context: Context) -> Value:
-    """Keep the items of one type: `ofType(kind)`."""
+def narrow(value: Value, kind: str, scope: Scope) -> Value:
+    """Compile the items of one type: `ofType(kind)`."""
     kind = kind.removeprefix("FHIR.").removeprefix("System.").strip("`")
-    if not value.choices:
+    if not value.choices:  # `System.String` and FHIR's `string` are taken as one
         lowered = kind[0].lower() + kind[1:]
         return value if value.type in (kind, lowered) else empty(kind)
     name = value.choices.get(kind)
     if name is None:
         return empty(kind)
-    return _property(value, name, kind, many=False, names=context.build.names)
+    return _property(value, name, kind, many=False, names=scope.build.names)
 
 
 def _property(value: Value, name: str, kind: str, *, many: bool, names: Names) -> Value:
+    """Compile the walk to a JSON property; a list of lists is put into one."""
+    # The node is part of the parse, so asking for a property is what makes DuckDB read it. JSON may
+    # hold nulls in lists (beside `_given`); FHIRPath has no null, so they are dropped.
     node = (value.node or Node(value.type)).child(name, kind, many=many)
     if not value.many:
         found = sql.field(value.sql, name)
@@ -160,30 +180,34 @@ def _property(value: Value, name: str, kind: str, *, many: bool, names: Names) -
     )
 
 
-def _primitive_extension(value: Value, context: Context) -> Value:
+def _primitive_extension(value: Value, scope: Scope) -> Value:
+    """Compile `birthDate.extension`, which stands in the property `_birthDate` beside it."""
     parent, name = value.sibling or (value, "")
-    element_ = _property(parent, f"_{name}", "Element", many=False, names=context.build.names)
-    return _property(element_, "extension", "Extension", many=True, names=context.build.names)
+    element_ = _property(parent, f"_{name}", "Element", many=False, names=scope.build.names)
+    return _property(element_, "extension", "Extension", many=True, names=scope.build.names)
 
 
-def single(value: Value, context: Context, position: int) -> Value:
-    """Take the only item; several fail when the view is run."""
+def single(value: Value, scope: Scope, position: int) -> Value:
+    """Compile the only item; several fail when the view is run.
+
+    Source: FHIRPath 2.0, section 4.5 "Singleton Evaluation of Collections".
+    """
     if not value.many:
         return value
-    message = f"{context.where} at character {position + 1}: more than one value where one may be"
+    message = f"{scope.where} at character {position + 1}: more than one value where one may be"
     return replace(value, sql=sql.only(value.sql, message), many=False)
 
 
 def as_list(value: Value) -> Sql:
-    """Give the collection as a list, whatever it is."""
+    """Compile the collection as a list, also when it is one value."""
     if value.many:
         return sql.coalesce(value.sql, sql.array())
     return sql.case((sql.not_null(value.sql), sql.array(value.sql)), default=sql.array())
 
 
 def exists(value: Value) -> Sql:
-    """Whether the collection has an item."""
-    if value.choices:
+    """Compile whether the collection has an item."""
+    if value.choices:  # `deceased.exists()`: any of deceasedBoolean and deceasedDateTime
         options = [_option(value, kind, name) for kind, name in value.choices.items()]
         result = options[0]
         for option in options[1:]:
@@ -200,10 +224,11 @@ def _option(value: Value, kind: str, name: str) -> Sql:
     return exists(_property(value, name, kind, many=False, names=Names()))
 
 
-def truth(value: Value, context: Context, position: int) -> Sql:
-    """Evaluate as a condition: a boolean as it is, an item of another type as true."""
+def truth(value: Value, scope: Scope, position: int) -> Sql:
+    """Compile a condition: a boolean as it is, an item of another type as true."""
     if value.type == "boolean":
-        return single(value, context, position).sql
-    if not value.type and not value.choices:
+        return single(value, scope, position).sql
+    if not value.type and not value.choices:  # `{}`: unknown
         return sql.null("BOOLEAN")
+    # NULL, not false, without an item: the empty collection is unknown, too
     return sql.case((exists(value), sql.boolean(True)))  # noqa: FBT003

@@ -1,7 +1,24 @@
-"""A ViewDefinition to one SQL statement: which rows and columns a resource gives.
+"""A ViewDefinition to one SQL statement: which rows and columns a resource becomes.
 
-Inside a resource everything is expressions over structs and lists, so that it is parsed once and
-needs no joins; one `unnest` at the end makes the rows.
+Inside a resource everything is an expression over structs and lists. So a resource is parsed once
+and no joins are needed; the rows are made by `unnest` at the end. A view of a Patient with a plain
+column and a `forEach` becomes, shortened:
+
+    {"select": [{"column": [{"name": "id", "path": "id"}]},
+                {"forEach": "name", "column": [{"name": "family", "path": "family"}]}]}
+
+    with view_rows as (
+        select r.id as "id",                                               a plain column
+            list_transform(r.name, lambda x: {family: x.family}) as "items 0"   a list of structs
+        from (select from_json(resource, '<structure>') as r from <relation>)),
+    unnested_0 as (
+        select * exclude ("items 0"), unnest("items 0") as "rows 0" from view_rows)
+    select "id", "rows 0".family from unnested_0
+
+Each top-level `select` is a factor of a cross product. A factor with `forEach`, `repeat` or
+`unionAll` becomes a list; one that is nested in another is crossed with it inside the expression.
+
+Source: SQL on FHIR v2, "View Definition" and "Functional Model".
 """
 
 import json
@@ -11,14 +28,14 @@ from functools import lru_cache, reduce
 
 from lakeward.core.errors import SpecError
 from lakeward.sqlonfhir import sql
-from lakeward.sqlonfhir.expression import compile_path, literal
-from lakeward.sqlonfhir.repeat import recursion
+from lakeward.sqlonfhir.expression import compile_literal, compile_path
+from lakeward.sqlonfhir.repeat import compile_repeat
 from lakeward.sqlonfhir.schema import PRIMITIVES, is_type
 from lakeward.sqlonfhir.sql import Sql
-from lakeward.sqlonfhir.structure import Node, merged
+from lakeward.sqlonfhir.structure import Node, merge_nodes
 from lakeward.sqlonfhir.values import (
     Build,
-    Context,
+    Scope,
     Value,
     as_list,
     item_of,
@@ -32,11 +49,18 @@ TYPED = {
     "dateTime": "TIMESTAMP WITH TIME ZONE",
     "instant": "TIMESTAMP WITH TIME ZONE",
 }
+"""FHIR primitive types and their DuckDB types in a table; dates and instants are read as such."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What a select gives in a context: plain columns, and a list of structs for repeated ones."""
+    """What a select compiles to.
+
+    Attributes:
+        columns: Plain columns, the same in each row.
+        names: Names of the columns that differ from row to row.
+        items: A list with a struct of those for each row; None when there is one row.
+    """
 
     columns: dict[str, Sql] = field(default_factory=dict)
     names: tuple[str, ...] = ()
@@ -48,11 +72,12 @@ class CompiledView:
     """A view ready to run.
 
     Attributes:
-        view: Where it came from.
+        view: The definition.
         types: DuckDB type of each output column, in order.
         used: The part of a resource that it reads.
-        statement: SQL over a relation `{parsed}` with a resource as the struct `r`; `{carried}`
-            are the columns that are passed through.
+        statement: SQL over a relation `{parsed}`, in which the struct `r` is a resource;
+        `{carried}`
+            are the columns that are passed through, such as where the resource comes from.
     """
 
     view: ViewDefinition
@@ -61,31 +86,39 @@ class CompiledView:
     statement: str
 
     def over(self, relation: str, carried: Sequence[str] = ()) -> str:
-        """Give the SQL over a relation of this view's resource type, with a column `resource`."""
+        """Return the SQL over a relation of this view's resource type.
+
+        Args:
+            relation: A name or a subquery with the column `resource`, JSON text.
+            carried: Other columns of it that each row keeps.
+        """
         return self.over_parsed(f"({parsing(relation, self.used, carried)})", carried)
 
     def over_parsed(self, relation: str, carried: Sequence[str] = ()) -> str:
-        """Give the SQL over what `parsing` gave, with the structure of this view or a wider one."""
+        """Return the SQL over what `parsing` returned for this view or a group that it is in."""
         names = _carried(carried)
         return self.statement.replace("{carried}", names).replace("{parsed}", relation)
 
 
 def parsing(relation: str, used: Node, carried: Sequence[str] = ()) -> str:
-    """Give the SQL that parses each resource of a relation once, into the struct `r`."""
+    """Return the SQL that parses each resource of a relation once, into the struct `r`."""
     structure = json.dumps(used.structure())
     return f"select {_carried(carried)}from_json(resource, '{structure}') as r from {relation}"
 
 
 def together(views: Iterable[CompiledView]) -> list[tuple[Node, list[CompiledView]]]:
-    """Put views of one resource type together that can read one parse of it.
+    """Group views of one resource type that can read one parse of it.
 
-    Nearly always that is all of them: only a view that wants an element as JSON stands apart from
-    one that wants its parts.
+    Parsing is most of the work, and nearly always all views of a type can share it: only a view
+    that reads an element as JSON cannot share with one that reads its parts.
+
+    Returns:
+        For each group, the part of the resource that is to be parsed, and its views.
     """
     groups: list[tuple[Node, list[CompiledView]]] = []
     for view in views:
         for number, (used, members) in enumerate(groups):
-            if wider := merged(used, view.used):
+            if wider := merge_nodes(used, view.used):
                 groups[number] = (wider, [*members, view])
                 break
         else:
@@ -99,11 +132,11 @@ def _carried(names: Sequence[str]) -> str:
 
 @lru_cache(maxsize=512)
 def compile_view(view: ViewDefinition, *, typed: bool = True) -> CompiledView:
-    """Compile a view.
+    """Compile a view; the result is kept, as views are compiled again for every slice of a load.
 
     Args:
         view: The view.
-        typed: Dates and instants as such; otherwise with their text as delivered.
+        typed: Whether dates and instants are cast to SQL's; else they keep their text as delivered.
 
     Raises:
         SpecError: An expression is wrong or not supported; names view, path and position.
@@ -115,12 +148,13 @@ def compile_view(view: ViewDefinition, *, typed: bool = True) -> CompiledView:
     used = Node(view.resource)
     root = Value(sql.name("r"), view.resource, node=used)
     constants = {c.name: _constant(c.value, c.type) for c in view.constant}
-    context = Context(build, root, root, sql.cast(sql.number(0), "BIGINT"), constants, where)
-    compiler = _Compiler(context, typed=typed)
-    factors = compiler.factors(view.select, "select", context)
+    scope = Scope(build, root, root, sql.cast(sql.number(0), "BIGINT"), constants, where)
+    compiler = _Compiler(scope, typed=typed)
+    factors = compiler.factors(view.select, "select", scope)
     conditions = [
-        _condition(c.path, context.at(f"{where} where[{n}]")) for n, c in enumerate(view.where)
+        _condition(c.path, scope.at(f"{where} where[{n}]")) for n, c in enumerate(view.where)
     ]
+    # an element used both as JSON and by its parts is found out only now, when all paths are known
     try:
         used.structure()
     except SpecError as error:
@@ -132,16 +166,25 @@ def compile_view(view: ViewDefinition, *, typed: bool = True) -> CompiledView:
 
 
 def _statement(factors: Sequence[Rows], order: Sequence[str], conditions: Sequence[Sql]) -> str:
-    """Unnest one factor after another: crossed as lists they took ten times as long."""
+    """Write the statement: one factor is unnested after another.
+
+    Crossing them as lists first, with one `unnest` at the end, took ten times as long.
+
+    Args:
+        factors: The selects of the view.
+        order: Names of all columns as the view lists them.
+        conditions: What must be true of a resource.
+    """
     columns = {n: e for rows in factors for n, e in rows.columns.items()}
     repeated = [(rows.names, rows.items) for rows in factors if rows.items is not None]
-    place = {n: number for number, (names, _) in enumerate(repeated) for n in names}
+    factor_of = {n: number for number, (names, _) in enumerate(repeated) for n in names}
+    # Factor k is the list "items k" in `view_rows`, and one struct of it, "rows k", once unnested.
     inner = [f'{sql.render(e)} as "{n}"' for n, e in columns.items()]
     inner += [f'{sql.render(items)} as "items {k}"' for k, (_, items) in enumerate(repeated)]
     outer = [
         f'"{n}"'
         if n in columns
-        else f'{sql.render(sql.field(sql.name(f"rows {place[n]}"), n))} as "{n}"'
+        else f'{sql.render(sql.field(sql.name(f"rows {factor_of[n]}"), n))} as "{n}"'
         for n in order
     ]
     condition = " and ".join(f"({sql.render(c)})" for c in conditions)
@@ -152,6 +195,7 @@ def _statement(factors: Sequence[Rows], order: Sequence[str], conditions: Sequen
         + (f" where {condition}" if condition else "")
         + ")"
     ]
+    # `unnest` of an empty list drops the row, as a `forEach` without items must
     last = "view_rows"
     for k in range(len(repeated)):
         unnested = f'* exclude ("items {k}"), unnest("items {k}") as "rows {k}"'
@@ -161,91 +205,106 @@ def _statement(factors: Sequence[Rows], order: Sequence[str], conditions: Sequen
 
 
 def _constant(value: str | bool | float, kind: str) -> Value:  # noqa: FBT001  a constant may be one
-    return literal(value if isinstance(value, bool) else str(value), kind)
+    return compile_literal(value if isinstance(value, bool) else str(value), kind)
 
 
-def _condition(path: str, context: Context) -> Sql:
-    value = compile_path(path, context)
+def _condition(path: str, scope: Scope) -> Sql:
+    """Compile a condition on the resource; empty counts as false, as NULL does in `where`."""
+    value = compile_path(path, scope)
     if value.type not in ("boolean", ""):
-        raise context.error("is not a condition", 0, "an expression that gives a boolean")
-    return single(value, context, 0).sql
+        raise scope.error("is not a condition", 0, "an expression of type boolean")
+    return single(value, scope, 0).sql
 
 
 @dataclass
 class _Compiler:
-    """Walks the selects of one view; notes the SQL type of each column."""
+    """Walks the selects of one view; notes the SQL type of each column.
 
-    root: Context
+    Attributes:
+        root: The scope of the resource.
+        typed: Whether dates and instants are cast to SQL's.
+        types: DuckDB type of each column compiled so far.
+    """
+
+    root: Scope
     typed: bool
     types: dict[str, str] = field(default_factory=dict)
 
-    def factors(self, selects: Sequence[Select], path: str, context: Context) -> list[Rows]:
-        """Give the rows of each select, not yet crossed."""
-        return [self._select(s, f"{path}[{n}]", context) for n, s in enumerate(selects)]
+    def factors(self, selects: Sequence[Select], path: str, scope: Scope) -> list[Rows]:
+        """Compile the rows of each select, not yet crossed."""
+        return [self._select(s, f"{path}[{n}]", scope) for n, s in enumerate(selects)]
 
-    def selects(self, selects: Sequence[Select], path: str, context: Context) -> Rows:
-        return reduce(self._cross, self.factors(selects, path, context), Rows())
+    def selects(self, selects: Sequence[Select], path: str, scope: Scope) -> Rows:
+        """Compile the rows of selects, crossed with one another."""
+        return reduce(self._cross, self.factors(selects, path, scope), Rows())
 
-    def _select(self, select: Select, path: str, context: Context) -> Rows:
+    def _select(self, select: Select, path: str, scope: Scope) -> Rows:
         repeat = select.for_each or select.for_each_or_null
         if select.repeat:
-            items = recursion(select.repeat, context.at(f"{self.root.where} {path}.repeat"))
+            items = compile_repeat(select.repeat, scope.at(f"{self.root.where} {path}.repeat"))
         elif repeat:
             keyword = "forEach" if select.for_each else "forEachOrNull"
-            items = compile_path(repeat, context.at(f"{self.root.where} {path}.{keyword}"))
+            items = compile_path(repeat, scope.at(f"{self.root.where} {path}.{keyword}"))
         else:
-            return self._body(select, path, context)
-        return self._repeated(select, path, context, items)
+            return self._body(select, path, scope)
+        return self._repeated(select, path, scope, items)
 
-    def _repeated(self, select: Select, path: str, context: Context, items: Value) -> Rows:
+    def _repeated(self, select: Select, path: str, scope: Scope, items: Value) -> Rows:
+        """Compile a select once for each item of a collection."""
         listed = as_list(items)
-        if select.for_each_or_null:
+        if select.for_each_or_null:  # an empty list becomes one row, of which each column is NULL
             none = sql.binary("=", sql.size(listed), sql.number(0))
             listed = sql.case((none, sql.array(sql.nothing())), default=listed)
+        # the names of the columns are known when the body has been compiled, inside the lambda
         names: tuple[str, ...] = ()
 
         def body(item: Sql, index: Sql) -> Sql:
             nonlocal names
             position = sql.binary("-", index, sql.number(1))
-            inner = replace(context, this=item_of(items, item), row_index=position)
+            inner = replace(scope, this=item_of(items, item), row_index=position)
             rows = self._body(select, path, inner)
             names = (*rows.columns, *rows.names)
             return self._as_list(rows)
 
-        result = sql.flatten(sql.each(listed, context.build.names, body))
+        result = sql.flatten(sql.each(listed, scope.build.names, body))
         return Rows({}, names, result)
 
-    def _body(self, select: Select, path: str, context: Context) -> Rows:
+    def _body(self, select: Select, path: str, scope: Scope) -> Rows:
+        """Compile a select for one item: its columns, crossed with nested selects and the union."""
         columns = {
-            c.name: self._column(c, context.at(f"{self.root.where} {path}.column[{n}]"))
+            c.name: self._column(c, scope.at(f"{self.root.where} {path}.column[{n}]"))
             for n, c in enumerate(select.column)
         }
-        rows = self._cross(Rows(columns), self.selects(select.select, f"{path}.select", context))
+        rows = self._cross(Rows(columns), self.selects(select.select, f"{path}.select", scope))
         if not select.union_all:
             return rows
         branches = [
-            self._select(branch, f"{path}.unionAll[{n}]", context)
+            self._select(branch, f"{path}.unionAll[{n}]", scope)
             for n, branch in enumerate(select.union_all)
         ]
+        # all branches give the same columns, in the order of the first: structs of one type, so
+        # that their rows fit into one list
         names = tuple(c.name for c in select.union_all[0].columns())
         lists = [self._as_list(branch, names) for branch in branches]
         united = lists[0] if len(lists) == 1 else sql.flatten(sql.array(*lists))
         return self._cross(rows, Rows({}, names, united))
 
     def _as_list(self, rows: Rows, names: Sequence[str] | None = None) -> Sql:
-        """Give rows as a list of structs with all columns, in a given order."""
+        """Compile rows as a list of structs with all columns, in a given order."""
         names = names or (*rows.columns, *rows.names)
 
-        def merged(item: Sql) -> Sql:
+        def with_columns(item: Sql) -> Sql:
             fields = {n: rows.columns.get(n) or sql.field(item, n) for n in names}
             return sql.pack(fields)
 
         if rows.items is None:
             return sql.array(sql.pack({n: rows.columns[n] for n in names}))
-        return sql.each(rows.items, self.root.build.names, lambda item, _: merged(item))
+        return sql.each(rows.items, self.root.build.names, lambda item, _: with_columns(item))
 
     def _cross(self, left: Rows, right: Rows) -> Rows:
-        """Put every row of one with every row of the other."""
+        """Compile every row of one with every row of the other."""
+        # plain columns are the same in each row: only where both sides are lists is there work to
+        # do
         columns = {**left.columns, **right.columns}
         if left.items is None or right.items is None:
             one = left if left.items is not None else right
@@ -263,18 +322,19 @@ class _Compiler:
         crossed = sql.flatten(sql.each(left.items, build.names, lambda a, _: pairs(a)))
         return Rows(columns, names, crossed)
 
-    def _column(self, column: ViewColumn, context: Context) -> Sql:
-        value = compile_path(column.path, context)
+    def _column(self, column: ViewColumn, scope: Scope) -> Sql:
+        value = compile_path(column.path, scope)
         if value.choices:
-            raise context.error("gives a choice element", 0, "ofType()")
+            raise scope.error("gives a choice element", 0, "ofType()")
         kind = column.type or value.type or "string"
         type_ = (TYPED if self.typed else PRIMITIVES).get(kind, "VARCHAR")
         if value.node is not None and value.type not in PRIMITIVES:
-            value.node.as_json = True
+            value.node.as_json = True  # a column of an element with parts holds its JSON
+        # a text that is no date becomes NULL: one wrong value must not stop the whole table
         attempt = type_ != "VARCHAR"
         self.types[column.name] = f"{type_}[]" if column.collection else type_
         if column.collection:
             return sql.cast(as_list(value), f"{type_}[]", attempt=attempt)
-        message = f"{context.where}: more than one value; set collection or take the first()"
+        message = f"{scope.where}: more than one value; set collection or take the first()"
         one = sql.only(value.sql, message) if value.many else value.sql
         return sql.cast(one, type_, attempt=attempt)

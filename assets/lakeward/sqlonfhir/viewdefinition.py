@@ -1,6 +1,8 @@
-"""The SQL-on-FHIR v2 ViewDefinition as data: reading it and what can be checked without data.
+"""The SQL-on-FHIR v2 ViewDefinition as data: reading it, and what can be checked without resources.
 
-What a view compiles to is in `rows`; the packaged views are in `views/`.
+What a view compiles to is in `view`.
+
+Source: SQL on FHIR v2, "StructureDefinition: ViewDefinition".
 """
 
 import json
@@ -14,22 +16,28 @@ from lakeward.core.errors import SpecError
 from lakeward.core.phi import Phi
 
 PHI_TAG = "lakeward/phi"
+"""Name of the tag that carries a column's PHI class."""
 _SQL_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 
 
-class _Part(BaseModel):
+class _ViewElement(BaseModel):
+    """What the parts of a view have in common: an unknown property is an error, not a comment.
+
+    A misspelt `forEeach` would otherwise make one row where many were meant.
+    """
+
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-class Tag(_Part):
+class Tag(_ViewElement):
     """A name and value attached to a column."""
 
     name: str
     value: str | None = None
 
 
-class ViewColumn(_Part):
-    """One output column: the first value of a path, or all of them with `collection`."""
+class ViewColumn(_ViewElement):
+    """One output column: the value of a path, or all of them with `collection`."""
 
     name: str = Field(pattern=_SQL_NAME)
     path: str
@@ -40,12 +48,21 @@ class ViewColumn(_Part):
 
     @property
     def phi(self) -> Phi:
-        """PHI class from the `lakeward/phi` tag; a column without one counts as `DI`."""
+        """PHI class from the `lakeward/phi` tag; without one `DI`, a direct identifier."""
         return next((Phi(t.value or "DI") for t in self.tag if t.name == PHI_TAG), Phi.DI)
 
 
-class Select(_Part):
-    """A set of columns, repeated for each item of a path or of a recursion."""
+class Select(_ViewElement):
+    """A set of columns, repeated for each item of a path or of a recursion.
+
+    Attributes:
+        column: Its own columns.
+        select: Nested selects; each row of one is put with each row of the others.
+        union_all: Selects with the same columns, whose rows follow one another.
+        for_each: Path; a row for each item, none without an item.
+        for_each_or_null: Path; a row for each item, one of NULLs without an item.
+        repeat: Paths that are followed again and again; a row for each item, at any depth.
+    """
 
     column: tuple[ViewColumn, ...] = ()
     select: tuple["Select", ...] = ()
@@ -68,20 +85,20 @@ class Select(_Part):
         return self
 
     def columns(self) -> list[ViewColumn]:
-        """All output columns in order: own, then nested, then of the union."""
+        """Return all output columns in order: own, then nested, then of the union."""
         nested = [c for select in self.select for c in select.columns()]
         union = self.union_all[0].columns() if self.union_all else []
         return [*self.column, *nested, *union]
 
 
-class Condition(_Part):
+class Condition(_ViewElement):
     """A path that must be true for a resource to be used."""
 
     path: str
     description: str = ""
 
 
-class ViewConstant(_Part):
+class ViewConstant(_ViewElement):
     """A value that expressions use as `%name`."""
 
     name: str = Field(pattern=_SQL_NAME)
@@ -91,6 +108,7 @@ class ViewConstant(_Part):
     @model_validator(mode="before")
     @classmethod
     def _value_of_any_type(cls, data: Any) -> Any:
+        """Read `valueCode`, `valueInteger`, …: the name of the property says the type."""
         if not isinstance(data, dict) or "type" in data:
             return data
         values = [key for key in data if key.startswith("value")]
@@ -105,7 +123,19 @@ class ViewConstant(_Part):
 
 
 class ViewDefinition(BaseModel):
-    """A view of one resource type; descriptive properties of the standard are let through."""
+    """A view of one resource type; descriptive properties of the standard are ignored.
+
+    Attributes:
+        resource: Resource type.
+        name: Name of the view, and of its table.
+        title: What it is, in a few words.
+        description: What one row is.
+        select: The columns.
+        where: What must be true of a resource.
+        constant: Values that expressions use.
+        discriminator: Not of the standard: path of what distinguishes things that a source delivers
+            under one id, see `fhir.flat.discriminators`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -117,7 +147,6 @@ class ViewDefinition(BaseModel):
     where: tuple[Condition, ...] = ()
     constant: tuple[ViewConstant, ...] = ()
     discriminator: str | None = None
-    """Ours: path of what tells things apart that a feed tells under one id, see `index`."""
 
     @model_validator(mode="after")
     def _distinct_names(self) -> "ViewDefinition":
@@ -127,22 +156,23 @@ class ViewDefinition(BaseModel):
         return self
 
     def columns(self) -> list[ViewColumn]:
-        """All output columns in order."""
+        """Return all output columns in order."""
         return [c for select in self.select for c in select.columns()]
 
 
 def parse_view(data: Any, where: str) -> ViewDefinition:
-    """Check a ViewDefinition.
+    """Read a ViewDefinition from parsed JSON.
 
     Raises:
-        SpecError: It is not one; the message names the property.
+        SpecError: It is not a ViewDefinition; the message names the property.
     """
     try:
         return ViewDefinition.model_validate(data)
     except ValidationError as error:
+        # one error at a time: the first is often the cause of the others
         first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise SpecError(f"{where} {place}".strip(), first["msg"]) from error
+        path = ".".join(str(part) for part in first["loc"])
+        raise SpecError(f"{where} {path}".strip(), first["msg"]) from error
 
 
 def read_view(path: Path) -> ViewDefinition:

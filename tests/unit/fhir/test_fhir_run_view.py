@@ -58,7 +58,7 @@ def test_a_folder_of_all_sorts(tmp_path: Path) -> None:
         (gzip.compress(b"not json", mtime=0), "holds no JSON"),
     ],
 )
-def test_nonsense_is_told(tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_what_is_no_fhir_is_an_error(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "input"
     if content is not None:
         path.write_bytes(content)
@@ -66,21 +66,21 @@ def test_nonsense_is_told(tmp_path: Path, content: bytes | None, message: str) -
         run_view(patient_view(), path)
 
 
-def test_an_empty_folder_is_told_and_an_empty_file_gives_no_rows(tmp_path: Path) -> None:
+def test_an_empty_folder_is_an_error_and_an_empty_file_gives_no_rows(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="empty folder"):
         run_view(patient_view(), tmp_path)
     (tmp_path / "empty").touch()
     assert run_view(patient_view(), tmp_path).rows.num_rows == 0
 
 
-def test_several_values_are_told_by_place_and_never_by_value(tmp_path: Path) -> None:
+def test_several_values_are_reported_by_position_and_never_by_value(tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_text(LINE, "utf-8")
     view = read_view(view_file(tmp_path, path="name.family"))
     with pytest.raises(SpecError, match=r"column\[0\]: more than one value; set collection or"):
         run_view(view, tmp_path / "a.ndjson")
 
 
-def test_an_error_of_the_database_is_told_without_what_it_quotes(tmp_path: Path) -> None:
+def test_an_error_of_the_database_is_reported_without_what_it_quotes(tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_text(LINE, "utf-8")
     column = {"name": "v", "path": "id.matches('(')", "type": "boolean"}
     view = parse_view({"resource": "Patient", "select": [{"column": [column]}]}, "view")

@@ -103,21 +103,21 @@ def rows_of(selects: Sequence[Select], prefix: str, resource: Any) -> list[dict[
 
 
 def rows_of_one(select: Select, prefix: str, resource: Any) -> Iterator[dict[str, Any]]:
-    places, path = [prefix], select.for_each or select.for_each_or_null
+    prefixes, path = [prefix], select.for_each or select.for_each_or_null
     if path:
         count = len(oracle(prefix + path)(resource))
-        places = [f"({prefix}{path})[{n}]." for n in range(count)]
-        if select.for_each_or_null and not places:
+        prefixes = [f"({prefix}{path})[{n}]." for n in range(count)]
+        if select.for_each_or_null and not prefixes:
             yield {column.name: None for column in select.columns() if known(column)}
-    for place in places:
+    for start in prefixes:
         own = {}
         for column in filter(known, select.column):
             # a path that starts with a parenthesis cannot follow a dot
-            bare = column.path if not place or column.path[0] != "(" else f"select({column.path})"
-            values = oracle(place + bare)(resource)
+            bare = column.path if not start or column.path[0] != "(" else f"select({column.path})"
+            values = oracle(start + bare)(resource)
             assert len(values) <= 1, column.name
             own[column.name] = values[0] if values else None
-        yield from ({**own, **row} for row in rows_of(select.select, place, resource))
+        yield from ({**own, **row} for row in rows_of(select.select, start, resource))
 
 
 @pytest.mark.parametrize(
@@ -154,5 +154,5 @@ def test_packaged_views_never_compare_all_items_with_each_other() -> None:
 
 
 def test_packaged_views_never_fail_on_a_resource() -> None:
-    """A column that may meet several values would stop the night for one odd resource."""
+    """A column that may find several values would stop the night for one odd resource."""
     assert not [v.name for v in packaged_views() if "error(" in compile_view(v).statement.lower()]

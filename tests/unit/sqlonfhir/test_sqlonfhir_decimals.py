@@ -43,8 +43,8 @@ def observation(text: str, name: str = "o1") -> str:
 
 def parsed(record: str, used: Node = USED) -> Any:
     with connect() as connection:
-        connection.execute("create temp table told as select ? as resource", [record])
-        relation = exact(partial(register_text_function, connection), "told", used)
+        connection.execute("create temp table delivered as select ? as resource", [record])
+        relation = exact(partial(register_text_function, connection), "delivered", used)
         query = f"select from_json(resource, ?) from {relation}"
         return connection.execute(query, [json.dumps(used.structure())]).fetchall()[0][0]
 
@@ -79,8 +79,8 @@ def test_odd_records_do_no_harm(record: str) -> None:
 def test_a_whole_number_longer_than_python_reads() -> None:
     digits = "9" * 5000
     assert parsed(observation(digits + ".10"))["valueQuantity"]["value"] == digits + ".10"
-    told = json.loads(decimal_text(observation(digits), USED))
-    assert told["valueQuantity"]["value"] == digits
+    rewritten = json.loads(decimal_text(observation(digits), USED))
+    assert rewritten["valueQuantity"]["value"] == digits
 
 
 def test_flat_tables_and_views_keep_the_text(settings: Settings, tmp_path: Path) -> None:

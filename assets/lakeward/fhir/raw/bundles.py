@@ -2,6 +2,9 @@
 
 Every entry with a resource is a record of its own. A Bundle line of an NDJSON file is not cut up:
 there every line is a record. What an entry's request asks for is not carried out here.
+
+Python's `json` says where a value ends but builds it; it is used for that alone, so that a resource
+keeps its bytes (`1.10` stays `1.10`).
 """
 
 import json
@@ -14,12 +17,12 @@ _DECODER = json.JSONDecoder()
 WHOLE = 0
 """Number of the record that is the Bundle itself; entries count from 1."""
 
-Place = tuple[int, int, int]
+Span = tuple[int, int, int]
 """Number, first byte and length of a record."""
 
 
-def bundle_places(content: bytes) -> list[Place]:
-    """Give the places of a document's records: each entry's resource, and the Bundle if needed.
+def bundle_spans(content: bytes) -> list[Span]:
+    """Return where a document's records stand: each entry's resource, and the Bundle if needed.
 
     The Bundle itself is a record too when an entry has no resource (a deletion, an answer) or when
     it has no entries, so that nothing of it is lost. Empty when the document is no Bundle.
@@ -27,19 +30,19 @@ def bundle_places(content: bytes) -> list[Place]:
     Args:
         content: The whole file, valid JSON.
     """
-    # in this charset a character is a byte, so places are the file's; names and braces are ASCII
+    # in this charset a character is a byte, so positions are the file's; names and braces are ASCII
     text = content.decode("latin-1")
     found = {name: (start, end) for name, start, end in _members(text, _skip(text, 0))}
     if "entry" not in found or _value(text, found.get("resourceType")) != "Bundle":
         return [(WHOLE, 0, len(content))] if _is_bundle(text, found) else []
-    places, whole = [], False
+    spans, whole = [], False
     for number, start in enumerate(_items(text, found["entry"][0]), start=1):
         resource = {n: (s, e) for n, s, e in _members(text, start)}.get("resource")
         if resource is None:
             whole = True
         else:
-            places.append((number, resource[0], resource[1] - resource[0]))
-    return [(WHOLE, 0, len(content)), *places] if whole or not places else places
+            spans.append((number, resource[0], resource[1] - resource[0]))
+    return [(WHOLE, 0, len(content)), *spans] if whole or not spans else spans
 
 
 def _is_bundle(text: str, found: dict[str, tuple[int, int]]) -> bool:
@@ -51,12 +54,13 @@ def _value(text: str, span: tuple[int, int] | None) -> object:
 
 
 def _skip(text: str, at: int) -> int:
+    """Return where the next character that is no space stands."""
     found = _SPACE.match(text, at)
     return found.end() if found else at
 
 
 def _members(text: str, at: int) -> Iterator[tuple[str, int, int]]:
-    """Give name, start and end of each member of the object that starts here; none of others."""
+    """Yield name, start and end of each member of the object that starts here; none of others."""
     if text[at : at + 1] != "{":
         return
     at = _skip(text, at + 1)
@@ -70,7 +74,7 @@ def _members(text: str, at: int) -> Iterator[tuple[str, int, int]]:
 
 
 def _items(text: str, at: int) -> Iterator[int]:
-    """Give where each item of the list that starts here starts; none of what is no list."""
+    """Yield where each item of the list that starts here starts; none if it is no list."""
     if text[at : at + 1] != "[":
         return
     at = _skip(text, at + 1)

@@ -1,7 +1,13 @@
-"""What an interrupted load has committed decides: a record is never in raw and in quarantine.
+"""After an interrupted load: a record is never both in raw and in quarantine.
 
-Between a kill and the next run the rules may have changed (a view of the deployment, the code).
-Then what is judged anew differs from what is stored; here it is brought back to that.
+A load commits quarantine first and raw second. If it is killed and run again, the rules may have
+changed in between (a view of the deployment, the code), and then a record is checked otherwise than
+before. What the killed load has committed then decides:
+
+    quarantine   raw    records that stand in quarantine   all other records
+    committed    yes    keep the reason they have there    are good: raw holds them
+    committed    no     keep the reason they have there    as checked now: more may be rejected
+    not          no     (none)                             as checked now
 """
 
 from collections.abc import Sequence
@@ -17,46 +23,45 @@ from lakeward.landing.ledger import LedgerFile
 from lakeward.quarantine.table import QUARANTINE
 
 
-def settle_reasons(
+def restore_reasons(
     lake: Lake, records: pa.Table, files: Sequence[LedgerFile]
 ) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
-    """Give records the reason that they stand in quarantine with, if they do.
-
-    A file whose good records are in raw is closed: what is not in quarantine there stays good. In
-    one that raw lacks, more may be set aside than was.
+    """Return the records with the reasons that an interrupted load has stored.
 
     Args:
         lake: Holds raw and quarantine.
-        records: Envelopes of one load.
+        records: Checked records of one load, see `checked_records.CheckedRecords.table`.
         files: Its files, ascending, of one source.
 
     Returns:
-        The envelopes, and which of them stand in quarantine.
+        The records with `reason` and `detail` restored, and which of them stand in quarantine.
     """
     source, first = files[0].source, files[0].received
-    raw, aside = (
+    raw, quarantined = (
         transaction_version(lake, table, source) or 0 for table in (RAW_NAME, QUARANTINE.name)
     )
-    is_held = np.zeros(len(records), np.bool_)
-    if max(raw, aside) < first:
-        return records, is_held
+    is_quarantined = np.zeros(len(records), np.bool_)
+    if max(raw, quarantined) < first:  # nothing was interrupted: the usual case
+        return records, is_quarantined
     with connect(lake, tables=[QUARANTINE.name]) as connection:
         rows = connection.execute(
             f"select received, position, reason, detail from {QUARANTINE.name}"
             " where source = ? and received >= ?",
             [source, first],
         ).fetchall()
-    held = {(received, line): told for received, line, *told in rows}
+    stored = {(received, line): rejection for received, line, *rejection in rows}
     repeats = {file.received for file in files if file.repeats is not None}
     columns = ("received", "line", "reason", "detail")
-    settled = []
+    restored = []
     for number, row in enumerate(records.select(columns).to_pylist()):
-        told = held.get((row["received"], row["line"]))
-        is_held[number] = told is not None
-        # the bad records of a file that came before are not set aside again, and stay bad
+        rejection = stored.get((row["received"], row["line"]))
+        is_quarantined[number] = rejection is not None
+        # A file whose content was delivered before has its rejected records in quarantine under the
+        # earlier file only. They stay rejected here, though they are not found.
         is_closed = row["received"] <= raw and row["received"] not in repeats
-        settled.append(told or ([None, None] if is_closed else [row["reason"], row["detail"]]))
+        as_checked = [row["reason"], row["detail"]]
+        restored.append(rejection or ([None, None] if is_closed else as_checked))
     for index, name in enumerate(("reason", "detail")):
-        column = pa.array([told[index] for told in settled], pa.string()).dictionary_encode()
+        column = pa.array([one[index] for one in restored], pa.string()).dictionary_encode()
         records = records.set_column(records.schema.get_field_index(name), name, column)
-    return records, is_held
+    return records, is_quarantined

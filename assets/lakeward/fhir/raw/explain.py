@@ -1,8 +1,8 @@
-"""Why a FHIR record is rejected, in words for a person: what stands wrong at which element.
+"""Why a FHIR record is rejected, in words for a person: which element is wrong, and how.
 
-fhir.resources' R4B models judge (FHIR R4 differs in few elements); they are slow and are never
-used on the way in. A message names elements and rules, never what the record says: pydantic's own
-messages quote values, so each kind of error has its wording here.
+The findings are those of fhir.resources' R4B models (FHIR R4 differs in few elements). They are
+slow and never used on the way in. A message names elements and rules, never what the record states:
+pydantic's own messages quote values, so each kind of error has its wording here.
 """
 
 import json
@@ -33,19 +33,20 @@ _WORDING = {
     "less_than": "is too large",
     "less_than_equal": "is too large",
 }
-"""What is said of an error by pydantic's code for it; other codes: not of the element's type."""
+"""The wording of an error, by pydantic's code for it; other codes: not of the element's type."""
 
 
 def explain(content: bytes) -> list[str]:
-    """Tell what is wrong with a record, one line a finding: `Patient.birthDate: is not a date`.
+    """Return what is wrong with a record, one line a finding: `Patient.birthDate: is not a date`.
 
-    Empty when nothing is found: then it was set aside for where it stood, not for what it holds.
+    Empty when nothing is found: then it was rejected for the file that it stood in, not for what it
+    holds.
 
     Args:
         content: The record's bytes as delivered.
     """
     try:
-        record = json.loads(content.decode("utf-8"), parse_constant=_refuse)
+        record = json.loads(content.decode("utf-8"), parse_constant=_reject)
         json.dumps(record, ensure_ascii=False).encode("utf-8")  # half a surrogate pair fails here
     except UnicodeEncodeError:
         return [_NOT_JSON]
@@ -63,7 +64,7 @@ def explain(content: bytes) -> list[str]:
     return list(dict.fromkeys([*_identity(kind, record), *_findings(kind, record)]))
 
 
-def _refuse(_name: str) -> NoReturn:
+def _reject(_name: str) -> NoReturn:
     raise ValueError("NaN and Infinity are no JSON")
 
 
@@ -92,10 +93,10 @@ def _findings(kind: str, record: dict[str, Any]) -> list[str]:
     return []
 
 
-def _finding(kind: str, code: str, place: Sequence[str | int]) -> str:
-    steps = [step for step in place if step != "root"]
+def _finding(kind: str, code: str, location: Sequence[str | int]) -> str:
+    steps = [step for step in location if step != "root"]
     path, expected = _walk(kind, steps)
-    if not steps:
+    if not steps:  # only the check of choices (`deceased[x]`) names no element
         return f"{kind}: gives a choice element more than once, or not at all where it is required"
     wording = _WORDING.get(code)
     if wording is None or (code == "string_pattern_mismatch" and expected not in ("", "string")):
@@ -104,7 +105,7 @@ def _finding(kind: str, code: str, place: Sequence[str | int]) -> str:
 
 
 def _walk(kind: str, steps: Sequence[str | int]) -> tuple[str, str]:
-    """Give the path of a place, and its FHIR type as far as that is known."""
+    """Return the path of an element, and its FHIR type if it is a primitive one."""
     path, at = kind, kind
     for step in steps:
         if isinstance(step, int):

@@ -1,7 +1,8 @@
 """What each file is: lines of FHIR, one document, or no FHIR at all; and of which type.
 
-A log, licence or manifest beside the data has no resourceType on any line and is ignored. A file of
-nothing but broken JSON may have been data, so its lines stay and go to quarantine.
+Exports bring a log, a licence or a manifest beside the data: such a file has no resourceType on any
+line and is ignored. A file of nothing but broken JSON may have been data, so its lines stay and go
+to quarantine.
 """
 
 from collections import Counter
@@ -13,16 +14,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeward.fhir.raw.bundles import bundle_places
-from lakeward.fhir.raw.lines import Block, Part, read_document
-from lakeward.fhir.raw.records import examine
+from lakeward.fhir.raw.bundles import bundle_spans
+from lakeward.fhir.raw.checked_records import check_records
+from lakeward.fhir.raw.lines import FilePart, read_document
+from lakeward.fhir.raw.record_blocks import Block
 from lakeward.fhir.raw.shapes import Walks
 from lakeward.lake.query import Connection
 from lakeward.landing.ledger import LedgerFile
 from lakeward.sqlonfhir.schema import is_resource
 
 TYPE_OF_KIND = {"deleted": "Bundle", "outcome": "OperationOutcome"}
-"""What a manifest says of a file's type by where it lists the file."""
+"""The type of the resources in a file, by the list of the manifest that names the file.
+
+Source: Bulk Data Access IG, the fields `deleted` and `error` of the export's manifest.
+"""
 
 
 @dataclass(frozen=True)
@@ -30,24 +35,31 @@ class Examined:
     """All files of a load.
 
     Attributes:
-        records: Envelopes of the records, in the order of files and records.
+        records: The checked records, in the order of files and records; columns as in
+            `checked_records.CheckedRecords.table`.
         parts: The files that hold records, in order.
-        ignored: Numbers of the files that are no FHIR.
+        ignored: `received` of the files that are no FHIR.
         blocks: The records themselves, in the same order; None when they must be read again.
     """
 
     records: pa.Table
-    parts: tuple[Part, ...]
+    parts: tuple[FilePart, ...]
     ignored: frozenset[int]
     blocks: tuple[Block, ...] | None = None
 
 
 @dataclass
-class _Seen:
+class _Look:
     """What the lines of one file look like.
 
-    `typed` is FHIR, `strong` and `weak` may have been FHIR before they broke, `plain` is JSON of
-    another kind, `none` is text.
+    Attributes:
+        signs: The signs of its lines, by an example of each:
+            typed   {"resourceType": "Patient", …}    FHIR
+            strong  {"resourceType": "Patient", "id   broken, and was FHIR
+            weak    {"id": "a", "na                   broken, and may have been FHIR
+            plain   {"level": "info"}  or  5          JSON of another kind
+            none    2026-01-05 export started         no JSON
+        types: How many lines are resources of each type.
     """
 
     signs: set[str] = field(default_factory=set)
@@ -63,6 +75,7 @@ class _Seen:
 
     @property
     def is_foreign(self) -> bool:
+        # a broken line among other JSON is a broken log, not broken FHIR
         unlikely = "weak" not in self.signs or "plain" in self.signs
         return bool(self.signs) and not {"typed", "strong"} & self.signs and unlikely
 
@@ -73,7 +86,7 @@ def examine_files(
     files: Sequence[LedgerFile],
     walks: Mapping[str, Walks],
 ) -> Examined:
-    """Examine all records of files, and find out what each file is.
+    """Check all records of files, and find out what each file is.
 
     Args:
         connection: A scratch connection.
@@ -81,50 +94,52 @@ def examine_files(
         files: The files, in order of arrival.
         walks: What views walk, by resource type.
     """
-    parts = [Part(file.received, landing / file.file) for file in files]
-    whole = examine(connection, parts, walks)
-    records, held = whole.envelopes, whole.blocks
-    seen = _look(records, parts)
+    parts = [FilePart(file.received, landing / file.file) for file in files]
+    lines = check_records(connection, parts, walks)
+    records = lines.table
+    looks = _look_at(records, parts)
     documents = {
         part.received: document
         for file, part in zip(files, parts, strict=True)
-        if seen[part.received].may_be_document
-        or (seen[part.received].is_one_bundle and not _is_ndjson(file))
-        if (document := _document(connection, part)) is not None
+        if looks[part.received].may_be_document
+        or (looks[part.received].is_one_bundle and not _is_ndjson(file))
+        if (document := _read_as_document(connection, part)) is not None
     }
     if documents:
-        inside = examine(connection, list(documents.values()), walks).envelopes
-        seen |= _look(inside, list(documents.values()))
+        # their lines were checked as records and are none: what is inside takes their place
+        inside = check_records(connection, list(documents.values()), walks).table
+        looks |= _look_at(inside, list(documents.values()))
         records = pa.concat_tables([_without(records, documents), inside])
         records = records.unify_dictionaries()
         records = records.sort_by([("received", "ascending"), ("line", "ascending")])
-    ignored = frozenset(received for received, found in seen.items() if found.is_foreign)
+    ignored = frozenset(received for received, look in looks.items() if look.is_foreign)
     records = _without(records, ignored)
-    records = _of_wrong_type(records, _expected(files, seen, documents))
+    records = _of_wrong_type(records, _expected(files, looks, documents))
     kept = tuple(documents.get(p.received, p) for p in parts if p.received not in ignored)
+    # the blocks hold lines, so they fit the records only when all files are lines and all are kept
     same = not documents and not ignored
-    return Examined(records, kept, ignored, held if same else None)
+    return Examined(records, kept, ignored, lines.blocks if same else None)
 
 
-def _look(records: pa.Table, parts: Sequence[Part]) -> dict[int, _Seen]:
-    seen = {part.received: _Seen() for part in parts}
+def _look_at(records: pa.Table, parts: Sequence[FilePart]) -> dict[int, _Look]:
+    looks = {part.received: _Look() for part in parts}
     columns = ["received", "sign", "resource_type"]
     groups = records.select(columns).group_by(columns).aggregate([([], "count_all")])
     for row in groups.to_pylist():
-        found = seen[row["received"]]
-        found.signs.add(row["sign"])
+        look = looks[row["received"]]
+        look.signs.add(row["sign"])
         if row["resource_type"] is not None:
-            found.types[row["resource_type"]] += row["count_all"]
-    return seen
+            look.types[row["resource_type"]] += row["count_all"]
+    return looks
 
 
 def _is_ndjson(file: LedgerFile) -> bool:
-    """Whether a file says by its name or its manifest that each line is a record."""
+    """Return whether the name or the manifest of a file says that each line is a record."""
     return file.kind is not None or ".ndjson" in Path(file.file).name.lower()
 
 
-def _document(connection: Connection, part: Part) -> Part | None:
-    """Give the records of a file of bounded size that is one JSON value; None when it is not."""
+def _read_as_document(connection: Connection, part: FilePart) -> FilePart | None:
+    """Return a file of bounded size that is one JSON value, with its records; None for others."""
     content = read_document(part.path)
     try:
         text = content.decode("utf-8") if content is not None else ""
@@ -133,12 +148,12 @@ def _document(connection: Connection, part: Part) -> Part | None:
     if content is None or not connection.execute("select json_valid(?)", [text]).fetchall()[0][0]:
         return None
     try:
-        places = bundle_places(content)
+        spans = bundle_spans(content)
     except (ValueError, RecursionError):  # JSON by DuckDB's measure only: one record, rejected
-        places = []
-    if places:
-        return Part(part.received, part.path, tuple(places), "entry")
-    return Part(part.received, part.path, ((1, 0, len(content)),))
+        spans = []
+    if spans:
+        return FilePart(part.received, part.path, tuple(spans), "entry")
+    return FilePart(part.received, part.path, ((1, 0, len(content)),))
 
 
 def _without(records: pa.Table, received: Collection[int]) -> pa.Table:
@@ -149,26 +164,26 @@ def _without(records: pa.Table, received: Collection[int]) -> pa.Table:
 
 
 def _expected(
-    files: Sequence[LedgerFile], seen: Mapping[int, _Seen], documents: Collection[int]
+    files: Sequence[LedgerFile], looks: Mapping[int, _Look], documents: Collection[int]
 ) -> dict[int, str]:
-    """Give the type that each file should hold, where it holds another one too.
+    """Return the type that each file should hold, by `received`, where it holds another one too.
 
-    The manifest's word binds. Without it a name such as `Patient.000.ndjson` does, if more than
-    half of the file is of that type: else the name was not meant so.
+    The manifest decides. Without one a name such as `Patient.000.ndjson` does, if more than half of
+    the file is of that type: a file `List.ndjson` may be a list of anything.
     """
     expected = {}
     for file in files:
-        types = seen[file.received].types
+        types = looks[file.received].types
         if file.received in documents or not types:
             continue
         named = Path(file.file).name.split(".", 1)[0]
         if file.kind is not None:
-            wanted = TYPE_OF_KIND.get(file.kind, file.promised_type)
+            expected_type = TYPE_OF_KIND.get(file.kind, file.promised_type)
         else:
             is_meant = 2 * types[named] > types.total() and is_resource(named)
-            wanted = named if is_meant else None
-        if wanted and set(types) != {wanted}:
-            expected[file.received] = wanted
+            expected_type = named if is_meant else None
+        if expected_type and set(types) != {expected_type}:
+            expected[file.received] = expected_type
     return expected
 
 
@@ -178,8 +193,8 @@ def _of_wrong_type(records: pa.Table, expected: Mapping[int, str]) -> pa.Table:
         return records
     received = records.column("received").to_numpy()
     types = records.column("resource_type").to_pylist()
-    wanted = [expected.get(number) for number in received.tolist()]
-    pairs = zip(types, wanted, strict=True)
+    expected_types = [expected.get(number) for number in received.tolist()]
+    pairs = zip(types, expected_types, strict=True)
     wrong = np.array([None not in pair and len(set(pair)) > 1 for pair in pairs], bool)
     reasons = records.column("reason").cast(pa.string()).combine_chunks()
     wrong &= reasons.is_null().to_numpy(zero_copy_only=False)

@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 from lakeward.core.errors import RetryableError, SpecError
 from lakeward.core.phi import Phi
 from lakeward.fhir.flat.derived_tables import flat_tables, flatten
-from lakeward.fhir.raw.crash_recovery import settle_reasons
+from lakeward.fhir.raw.checked_records import REASONS
+from lakeward.fhir.raw.crash_recovery import restore_reasons
 from lakeward.fhir.raw.files import Examined, examine_files
 from lakeward.fhir.raw.lines import blocks
-from lakeward.fhir.raw.records import REASONS
 from lakeward.fhir.raw.repeats import REPEAT, find_duplicates, remember
 from lakeward.fhir.raw.shapes import Walks, walks_of
 from lakeward.fhir.view_tables import all_views, packaged_views
@@ -140,7 +140,7 @@ def load(
     with connect() as connection:
         register_table(connection, lake, RAW.name, None)
         examined = examine_files(connection, landing, files, _walks(views))
-        records, is_held = settle_reasons(lake, examined.records, files)
+        records, is_held = restore_reasons(lake, examined.records, files)
         examined = replace(examined, records=records)
         duplicate = find_duplicates(connection, lake, records, files)
         pa.default_memory_pool().release_unused()

@@ -1,11 +1,38 @@
-"""Which records are duplicates of stored ones, and when a stored resource was last told again.
+"""Which records are duplicates of stored ones, and when a stored content was delivered again.
 
-A content is stored once; but when it was last told decides where no stamp of its own orders it:
-told as A, B and A again it is A. So each repeat is remembered by its place and its export's
-`transactionTime`. Reading the lines is in `records`, the order of versions in `fhir_version`.
+A duplicate is not stored; that it came is remembered as a repeat (`raw_fhir__repeat`), because it
+decides which version is true where nothing in the records orders them. One Patient, delivered by
+one source in four exports, each with its transactionTime, as file 1 to 4:
+
+    file               1       2       3       4
+    transactionTime    T1      T2      T3      T4
+    content            A       B       B       A
+
+    with a versionId   store   store   repeat  repeat    raw: A, B
+    without            store   store   repeat  store     raw: A, B, A
+
+    raw_fhir__repeat   received  line  repeat_received  repeat_line  transaction_time
+    with a versionId   1         1     4                1            T4     A came again in file 4
+                       2         1     3                1            T3     B came again in file 3
+    without            2         1     3                1            T3     B came again in file 3
+
+With a versionId (here 1 for A, 2 for B) or a lastUpdated, a content is stored once. Without both,
+the last statement wins, so A after B is stored again.
+
+The SQL is in `sql/`, one statement a file; each says which columns it makes. They build on one
+another:
+
+    record ──────────┐
+    incoming ────────┼─> contested ─> stored_version ─> unversioned_statement ─┐
+    raw_fhir__*  ────┘                        contested_record <───────────────┘
+                                                └─> new_repeat ─> merged_repeat
+
+Records are checked in `checked_records`; versions are ordered by the relation `fhir_version`.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
+from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +53,8 @@ from lakeward.landing.ledger import LedgerFile
 
 REPEAT = TableSpec(
     name="raw_fhir__repeat",
-    description="When a stored FHIR resource was told again, word for word",
-    grain="At least one row per stored resource told again; the latest counts",
+    description="When a stored FHIR resource was delivered again, byte for byte",
+    grain="At least one row per stored resource delivered again; the latest counts",
     columns=(
         Column("source", "VARCHAR", Phi.N, "Interface that delivered the resource"),
         Column("received", "BIGINT", Phi.N, "File that holds the stored resource"),
@@ -36,175 +63,27 @@ REPEAT = TableSpec(
             "repeat_received",
             "BIGINT",
             Phi.N,
-            "File that told it again; for a replay the file that it came from",
+            "File that repeats it; for a replay the file that the record was rejected from",
         ),
         Column("repeat_line", "BIGINT", Phi.N, "Line in that file"),
         Column(
             "transaction_time",
             "TIMESTAMP WITH TIME ZONE",
             Phi.N,
-            "Latest transactionTime of the exports that told it again",
+            "Latest transactionTime of the exports that repeat it",
         ),
         Column(
             "is_beside_another",
             "BOOLEAN",
             Phi.N,
-            "Told again in one delivery with another content of its id, both without version",
+            "Repeated in one delivery with another content of its id, both without version",
         ),
     ),
 )
 
-_COMPACT_AT = 4
-"""Rows are merged when a load adds at least one for this many that the table holds."""
-
-_ORIGIN = r"""
-regexp_extract(
-    file, '^[^/]+/[^/]+/replay/(\d{12})-(\d{4,})\.\w+$', ['received', 'number']
-) as origin,
-coalesce(try_cast((origin).received as bigint), received) as told_in,
-coalesce(try_cast((origin).number as bigint), 0) as replay"""
-"""A replayed record was told in the file that it was rejected from, after that file's own lines;
-`replay` says in which replay of it. See `core.paths.replay_file`."""
-
-_AGAIN = """
-create or replace temp table again as
-select key from record where reason is null group by key having count(*) > 1
-union
-select hash(resource_type, id) as key
-from raw_fhir__resource
-where source = $source and received < $first
-    and hash(resource_type, id) in (select key from record where reason is null)
-"""
-"""Resources, by the hash of their name, of which this load holds not the only version."""
-
-_STORED = f"""
-create or replace temp table stored as
-with touched as (
-    select r.resource_type, r.id, r.content_sha256, r.received, r.line, r.transaction_time,
-        r.last_updated_text is null and r.version_id is null as is_unversioned, {_ORIGIN}
-    from raw_fhir__resource as r
-    where r.source = $source and r.received < $first
-        and hash(r.resource_type, r.id) in (select key from again)
-),
-retold as (
-    select received, line,
-        max((repeat_received, repeat_line)) as place, max(transaction_time) as transaction_time
-    from raw_fhir__repeat
-    semi join touched using (received, line)
-    where source = $source
-    group by all
-)
-select
-    t.*, p.place[1] as told_received, p.place[2] as told_line,
-    p.transaction_time as told_transaction_time
-from touched as t
-left join retold as p using (received, line)
-"""
-
-# Only records without lastUpdated and versionId need the order of tellings: by transactionTime,
-# one that lacks it as the newest told before. A content told just before, or at a later
-# transactionTime already, adds nothing; nor does one of several that a delivery tells under one id
-# when an earlier delivery told it.
-_TELLING = """
-create or replace temp table telling as
-with event as (
-    select resource_type, id, content_sha256, received, line, (told_in, replay, line) as place,
-        transaction_time, '' as delivery, false as is_new
-    from stored where is_unversioned
-    union all
-    select resource_type, id, content_sha256, told_received, told_line,
-        (told_received, 0, told_line), coalesce(told_transaction_time, transaction_time), '', false
-    from stored where is_unversioned and told_received is not null
-    union all
-    select r.resource_type, r.id, r.content_sha256, r.received, r.line,
-        (i.told_in, i.replay, r.line), i.transaction_time,
-        concat_ws('|', i.day, regexp_extract(i.file, '^(.*)/', 1), i.transaction_time), true
-    from record as r
-    join incoming as i using (received)
-    where r.reason is null and r.last_updated_text is null and r.version_id is null
-        and r.key in (select key from again)
-),
-timed as (
-    select *,
-        coalesce(transaction_time, max(transaction_time) over (
-            partition by resource_type, id order by place
-        )) as told_at,
-        min(content_sha256) over (partition by resource_type, id, delivery)
-            <> max(content_sha256) over (partition by resource_type, id, delivery)
-            as is_beside_another
-    from event
-),
-compared as (
-    select *,
-        lag(content_sha256) over (
-            partition by resource_type, id order by told_at nulls first, place
-        ) as told_before,
-        max(told_at) over earlier as told_until,
-        count(*) over earlier > count(*) over (
-            partition by resource_type, id, content_sha256, delivery order by place
-            rows between unbounded preceding and 1 preceding
-        ) as is_told_elsewhere
-    from timed
-    window earlier as (
-        partition by resource_type, id, content_sha256 order by place
-        rows between unbounded preceding and 1 preceding
-    )
-)
-select received, line, resource_type, id, is_beside_another,
-    coalesce(told_before = content_sha256, false) or coalesce(told_until > told_at, false)
-        or (is_beside_another and is_told_elsewhere) as is_duplicate
-from compared where is_new
-"""
-
-_JUDGE = """
-create or replace temp table judged as
-select
-    r.*,
-    case
-        when r.last_updated_text is null and r.version_id is null then t.is_duplicate
-        else row_number() over (
-            partition by r.resource_type, r.id, r.content_sha256 order by r.received, r.line
-        ) > 1 or (r.resource_type, r.id, r.content_sha256)
-            in (select (resource_type, id, content_sha256) from stored)
-    end as is_duplicate
-from record as r
-left join telling as t using (received, line, resource_type, id)
-where r.reason is null and r.key in (select key from again)
-"""
-
-# The stored resource that a duplicate repeats: the latest before it, in the lake or in this load.
-_REPEATS = """
-with kept as (
-    select resource_type, id, content_sha256, received, line from stored
-    union all
-    select resource_type, id, content_sha256, received, line from judged
-    where not is_duplicate
-)
-select
-    $source as source, k.place[1] as received, k.place[2] as line,
-    max((i.told_in, j.line))[1] as repeat_received, max((i.told_in, j.line))[2] as repeat_line,
-    max(i.transaction_time) as transaction_time,
-    coalesce(bool_or(t.is_beside_another), false) as is_beside_another
-from judged as j
-join (
-    select resource_type, id, content_sha256, max((received, line)) as place
-    from kept group by all
-) as k using (resource_type, id, content_sha256)
-join incoming as i using (received)
-left join telling as t using (received, line, resource_type, id)
-where j.is_duplicate and j.received > $done
-group by all
-"""
-
-_MERGED = """
-select source, received, line,
-    max((repeat_received, repeat_line))[1] as repeat_received,
-    max((repeat_received, repeat_line))[2] as repeat_line,
-    max(transaction_time) as transaction_time, bool_or(is_beside_another) as is_beside_another
-from (select * from raw_fhir__repeat union all select * from repeats)
-group by source, received, line
-"""
-
+_MERGE_AT = 4
+"""All repeats are merged to one row each once a load adds a quarter of what the table holds:
+merging writes the whole table, appending leaves several rows for one stored resource."""
 
 _COLUMNS = [
     "received",
@@ -217,8 +96,9 @@ _COLUMNS = [
     "reason",
     "key",
 ]
+"""What is needed of each record: where it stands, which resource it is, and how it is stamped."""
 
-_INCOMING = pa.schema(
+_INCOMING_FILE = pa.schema(
     [
         ("received", pa.int64()),
         ("day", pa.date32()),
@@ -231,53 +111,69 @@ _INCOMING = pa.schema(
 def find_duplicates(
     connection: Connection, lake: Lake, records: pa.Table, files: Sequence[LedgerFile]
 ) -> npt.NDArray[np.bool_]:
-    """Tell for each record whether it is a duplicate; leaves what `remember` needs.
+    """Return for each record whether it is a duplicate.
+
+    Temporary tables stay in the connection; `remember` reads them.
 
     Args:
         connection: Shows `raw_fhir__resource`.
         lake: Where repeats are kept.
-        records: Envelopes in the order of arrival.
+        records: Checked records in the order of arrival, see `checked_records.CheckedRecords`.
         files: The files of one source that they stand in; what is stored of later ones does not
             count.
     """
     ensure_table(lake, REPEAT)
     register_table(connection, lake, REPEAT.name, None)
-    incoming = pa.Table.from_pylist([vars(file) for file in files], schema=_INCOMING)
+    incoming = pa.Table.from_pylist([vars(file) for file in files], schema=_INCOMING_FILE)
     numbered = records.select(_COLUMNS).append_column("number", pa.array(np.arange(len(records))))
     connection.register("record", numbered)
     connection.register("incoming_file", incoming)
-    connection.execute(
-        f"create or replace temp table incoming as select *, {_ORIGIN} from incoming_file"
-    )
-    place = {"source": files[0].source, "first": files[0].received}
-    connection.execute(_AGAIN, place)
-    connection.execute(_STORED, place)
-    connection.execute(_TELLING)
-    connection.execute(_JUDGE)
-    found = connection.sql("select number from judged where is_duplicate").to_arrow_table()
-    connection.unregister("record")
+    earlier = {"source": files[0].source, "first": files[0].received}
+    connection.execute(_statement("replay_of"))
+    connection.execute(_statement("incoming"))
+    connection.execute(_statement("contested"), earlier)
+    connection.execute(_statement("stored_version"), earlier)
+    connection.execute(_statement("unversioned_statement"))
+    connection.execute(_statement("contested_record"))
+    found = connection.sql(
+        "select number from contested_record where is_duplicate"
+    ).to_arrow_table()
+    connection.unregister("record")  # the temporary tables hold copies, so the records can go
     duplicate = np.zeros(len(records), np.bool_)
     duplicate[found.column("number").to_numpy()] = True
     return duplicate
 
 
 def remember(connection: Connection, lake: Lake, source: str, last: int) -> None:
-    """Remember, once, which stored resources the duplicates repeat; `last` is the last file."""
+    """Write, once, which stored resources the duplicates of a load repeat.
+
+    Args:
+        connection: The one that `find_duplicates` was called with.
+        lake: Where repeats are kept.
+        source: The source of the load.
+        last: `received` of its last file. The commit carries it, so a second call changes nothing.
+    """
     done = transaction_version(lake, REPEAT.name, source) or 0
-    query = f"create or replace temp table repeats as {_REPEATS}"
-    connection.execute(query, {"source": source, "done": done})
-    new, held = (
+    connection.execute(_statement("new_repeat"), {"source": source, "done": done})
+    # Few repeats are the rule, many of them a source that delivers everything every night.
+    new, remembered = (
         connection.execute(f"select count(*) from {table}").fetchall()[0][0]
-        for table in ("repeats", REPEAT.name)
+        for table in ("new_repeat", REPEAT.name)
     )
     if not new:
         return
-    merge = new * _COMPACT_AT >= held
-    rows = connection.sql(_MERGED if merge else "from repeats").to_arrow_table()
+    merge = new * _MERGE_AT >= remembered
+    query = _statement("merged_repeat") if merge else "from new_repeat"
     write(
         lake,
         REPEAT,
-        rows,
+        connection.sql(query).to_arrow_table(),
         mode="overwrite" if merge else "append",
         transaction=Transaction(source, last),
     )
+
+
+@lru_cache(maxsize=16)
+def _statement(name: str) -> str:
+    """Return the SQL of `sql/<name>.sql`."""
+    return resources.files("lakeward.fhir.raw").joinpath("sql", f"{name}.sql").read_text("utf-8")

@@ -11,7 +11,7 @@ import pytest
 from lakeward.core.errors import SpecError
 from lakeward.core.settings import Settings
 from lakeward.fhir.flat.flatten import flatten
-from lakeward.fhir.raw import records
+from lakeward.fhir.raw import checked_records
 from lakeward.fhir.raw.load import load
 from lakeward.fhir.view_tables import flat_tables
 from lakeward.lake.query import connect
@@ -107,7 +107,7 @@ def test_wrongly_shaped_elements_do_not_stop_the_rest(
     lake: Lake, tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # as if stored before a view walked there: what a view walks is judged on the way in
-    monkeypatch.setattr(records, "mismatch", lambda *_args: None)
+    monkeypatch.setattr(checked_records, "find_mismatch", lambda *_args: None)
     elements = ("start", "minutesDuration", "status", "participant", "identifier", "reasonCode")
     shaped = [{**appointment(n), **dict.fromkeys(elements, v)} for n, v in enumerate(HOSTILE)]
     deliver(lake, tmp_path, source, 1, *shaped, appointment(99))

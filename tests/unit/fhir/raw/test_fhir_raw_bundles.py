@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakeward.fhir.raw.bundles import WHOLE, bundle_places
+from lakeward.fhir.raw.bundles import WHOLE, bundle_spans
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -31,9 +31,7 @@ def test_each_entry_is_found_where_it_stands(
     content = json.dumps(bundle, indent=indent, ensure_ascii=ascii_only).encode(
         "utf-8", "surrogatepass"
     )
-    found = {
-        number: content[start : start + size] for number, start, size in bundle_places(content)
-    }
+    found = {number: content[start : start + size] for number, start, size in bundle_spans(content)}
     whole = found.pop(WHOLE, None)
     assert {n: json.loads(text.decode("utf-8", "surrogatepass")) for n, text in found.items()} == {
         n: entry["resource"] for n, entry in enumerate(entries, start=1) if "resource" in entry
@@ -42,5 +40,5 @@ def test_each_entry_is_found_where_it_stands(
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "5", '{"resourceType":"Patient","entry":[{}]}', '""'])
-def test_what_is_no_bundle_has_no_places(text: str) -> None:
-    assert bundle_places(text.encode()) == []
+def test_what_is_no_bundle_has_no_spans(text: str) -> None:
+    assert bundle_spans(text.encode()) == []

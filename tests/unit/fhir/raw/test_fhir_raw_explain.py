@@ -12,7 +12,7 @@ from lakeward.fhir.raw.explain import explain
 SECRET = "Zaphod"
 
 
-def told(**more: Any) -> list[str]:
+def findings(**more: Any) -> list[str]:
     return explain(json.dumps({"resourceType": "Patient", "id": "a", **more}).encode())
 
 
@@ -56,7 +56,7 @@ FINDINGS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", FINDINGS)
 def test_a_finding_names_the_element(name: str) -> None:
     members, wanted = FINDINGS[name]
-    assert wanted in told(**members)
+    assert wanted in findings(**members)
 
 
 def test_a_bundle_may_lack_an_id() -> None:
@@ -64,7 +64,7 @@ def test_a_bundle_may_lack_an_id() -> None:
 
 
 def test_a_sound_resource_has_no_findings() -> None:
-    assert told(birthDate="1970-01", name=[{"family": SECRET}]) == []
+    assert findings(birthDate="1970-01", name=[{"family": SECRET}]) == []
 
 
 @pytest.mark.parametrize(
@@ -101,4 +101,4 @@ SECRETS = st.recursive(
     ),
 )
 def test_no_finding_says_what_the_record_says(kind: str, members: dict[str, Any]) -> None:
-    assert SECRET not in "\n".join(told(**{**members, "resourceType": kind}))
+    assert SECRET not in "\n".join(findings(**{**members, "resourceType": kind}))

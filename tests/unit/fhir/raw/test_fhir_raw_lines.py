@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeward.fhir.raw import lines
-from lakeward.fhir.raw.lines import Part, blocks
+from lakeward.fhir.raw.lines import FilePart, blocks
 
 FIXTURES_ARE_KEPT = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -22,7 +22,7 @@ TEXTS = st.lists(
 ).map(b"".join)
 
 
-def plainly(content: bytes) -> list[tuple[int, int, bytes]]:
+def split_plainly(content: bytes) -> list[tuple[int, int, bytes]]:
     found, offset = [], 0
     if content.startswith(lines.BOM):
         content, offset = content[3:], 3
@@ -44,20 +44,24 @@ def test_lines_are_those_of_a_plain_split(
     for number, content in enumerate(contents):
         path = tmp_path / str(number)
         path.write_bytes(head + content)
-        parts.append(Part(number, path))
+        parts.append(FilePart(number, path))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "READ", read)
         found = list(blocks(parts))
-    envelopes = [block.envelope() for block in found]
-    wanted = [(n, *one) for n, content in enumerate(contents) for one in plainly(head + content)]
-    rows = [row for envelope in envelopes for row in envelope.to_pylist()]
-    assert [(r["received"], r["line"], r["byte_offset"]) for r in rows] == [w[:3] for w in wanted]
-    assert [r["content_sha256"] for r in rows] == [hashlib.sha256(w[3]).hexdigest() for w in wanted]
+    tables = [block.to_table() for block in found]
+    expected = [
+        (n, *one) for n, content in enumerate(contents) for one in split_plainly(head + content)
+    ]
+    rows = [row for table in tables for row in table.to_pylist()]
+    assert [(r["received"], r["line"], r["byte_offset"]) for r in rows] == [w[:3] for w in expected]
+    assert [r["content_sha256"] for r in rows] == [
+        hashlib.sha256(w[3]).hexdigest() for w in expected
+    ]
     raw = [one for block in found for one in block.contents(pa.binary_view()).to_pylist()]
-    assert raw == [w[3] for w in wanted]
+    assert raw == [w[3] for w in expected]
     assert [one for block in found for one in map(block.record, range(len(block)))] == raw
     for row, text in zip(rows, raw, strict=True):
-        assert row["opens"] == text.startswith(b"{")
+        assert row["starts_with_brace"] == text.startswith(b"{")
         assert (row["flaw"], row["content"]) == (
             (None, text.decode()) if b"\xff" not in text else ("invalid_utf8", None)
         )
@@ -67,7 +71,9 @@ def test_memory_is_bounded_by_a_block(tmp_path: Path, monkeypatch: pytest.Monkey
     path = tmp_path / "a"
     path.write_bytes(b"\n".join(b'{"n":%d}' % n for n in range(20_000)))
     monkeypatch.setattr(lines, "READ", 4096)
-    sizes = [sum(len(piece.data) for piece in block.pieces) for block in blocks([Part(1, path)])]
+    sizes = [
+        sum(len(piece.data) for piece in block.pieces) for block in blocks([FilePart(1, path)])
+    ]
     assert len(sizes) > 30
     assert max(sizes) < 3 * 4096
 
@@ -82,7 +88,7 @@ def test_a_record_that_is_too_long_is_cut_off(
     monkeypatch.setattr(lines, "READ", read)
     monkeypatch.setattr(lines, "RECORD_LIMIT", 100)
     monkeypatch.setattr(lines, "HEAD", 20)
-    rows = [row for block in blocks([Part(1, path)]) for row in block.envelope().to_pylist()]
+    rows = [row for block in blocks([FilePart(1, path)]) for row in block.to_table().to_pylist()]
     found = [(r["line"], r["byte_offset"], r["content"], r["flaw"]) for r in rows]
     if read == 1000:  # read whole, so there is nothing to spare
         rows = [(n, o, c) for n, o, c, _ in found]

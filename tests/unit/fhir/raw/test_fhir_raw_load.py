@@ -13,7 +13,7 @@ import pytest
 
 from lakeward.core.errors import RetryableError
 from lakeward.core.settings import Settings
-from lakeward.fhir.raw import lines, records
+from lakeward.fhir.raw import checked_records, lines
 from lakeward.fhir.raw import load as ingest
 from lakeward.fhir.raw import unknown_elements as facts
 from lakeward.fhir.raw.load import RAW, load
@@ -82,7 +82,7 @@ BAD = {
 }
 
 
-def test_each_bad_line_is_set_aside_with_reason_and_place(
+def test_each_rejected_line_is_quarantined_with_reason_and_position(
     lake: Lake, landing: Path, source: Source
 ) -> None:
     content = b"\n".join([GOOD, *BAD, patient(2)])
@@ -112,7 +112,9 @@ def test_lines_are_kept_verbatim_whatever_their_ends(
 
 
 @pytest.mark.parametrize("name", ["a.ndjson.gz", "a.ndjson"])
-def test_gzip_is_told_by_its_bytes(lake: Lake, landing: Path, source: Source, name: str) -> None:
+def test_gzip_is_recognised_by_its_bytes(
+    lake: Lake, landing: Path, source: Source, name: str
+) -> None:
     content = gzip.compress(GOOD + b"\n") + gzip.compress(patient(2)) + b"\0" * 64
     counts = load(lake, landing, source, [entry(landing, 1, f"ehr_fhir/d/{name}", content)])
     assert counts == [FileCounts(1, 2, 2, 0, 0, "loaded")]
@@ -178,7 +180,7 @@ def test_duplicates_are_counted_within_and_across_loads(
 
 
 def exported(file: LedgerFile, kind: str | None = "output", type_: str | None = None) -> LedgerFile:
-    """Give a file as a manifest lists it."""
+    """Return a file as a manifest lists it."""
     return replace(file, kind=kind, promised_type=type_)
 
 
@@ -296,7 +298,7 @@ def test_a_line_of_an_ndjson_file_is_never_cut_up(
     ]
 
 
-def test_shape_is_judged_where_a_view_of_the_home_walks(
+def test_shape_is_checked_where_a_view_of_the_home_walks(
     lake: Lake, landing: Path, source: Source, tmp_path: Path
 ) -> None:
     line = json.dumps(
@@ -374,13 +376,13 @@ def test_a_file_that_changes_while_it_is_read_is_not_stored(
         return find(*args)
 
     monkeypatch.setattr(ingest, "find_duplicates", change)
-    monkeypatch.setattr(records, "HELD", 0)  # as of more than is kept
+    monkeypatch.setattr(checked_records, "KEPT_BYTES", 0)  # as of more than is kept
     with pytest.raises(RetryableError, match="changed while it was read"):
         load(lake, landing, source, [file])
     assert query(lake, f"select count(*) from {RAW.name}") == [(0,)]
 
 
-def test_what_is_stored_is_what_was_judged(
+def test_what_is_stored_is_what_was_checked(
     lake: Lake, landing: Path, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Records that are few are not read again, so a change in between cannot come in."""
@@ -400,9 +402,9 @@ def test_what_is_stored_is_what_was_judged(
 def test_records_kept_and_records_read_again_are_stored_alike(
     lake: Lake, landing: Path, source: Source, monkeypatch: pytest.MonkeyPatch, held: int
 ) -> None:
-    monkeypatch.setattr(records, "HELD", held)
+    monkeypatch.setattr(checked_records, "KEPT_BYTES", held)
     monkeypatch.setattr(lines, "READ", 1 << 10)  # many blocks
-    monkeypatch.setattr(records, "_COMPACT_AT", 3)
+    monkeypatch.setattr(checked_records, "_COMPACT_AT", 3)
     content = b"\n".join(patient(n) if n % 7 else b"{broken" for n in range(200))
     (counts,) = load(lake, landing, source, [entry(landing, 1, "a.ndjson", content)])
     assert (counts.found, counts.stored, counts.quarantined) == (200, 171, 29)
@@ -414,7 +416,7 @@ def test_records_kept_and_records_read_again_are_stored_alike(
 def test_a_wrong_shape_is_found_in_a_name_that_no_block_before_had(
     lake: Lake, landing: Path, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`text` is a Narrative at the root and a string below: only its path tells."""
+    """`text` is a Narrative at the root and a string below: only its path decides."""
     monkeypatch.setattr(lines, "READ", 1 << 10)
     good = [patient(n, name=[{"text": "A"}]) for n in range(100)]
     content = b"\n".join([*good, patient(100, text="B"), *good[:3]])
@@ -441,11 +443,11 @@ def content_of(lake: Lake) -> tuple[list[tuple[Any, ...]], ...]:
     )
 
 
-def test_the_last_word_counts_where_nothing_orders_versions(
+def test_the_last_statement_wins_where_nothing_orders_versions(
     lake: Lake, landing: Path, source: Source
 ) -> None:
-    told = [patient(1, active=active) for active in (True, False, False, True)]
-    for number, content in enumerate(told, start=1):
+    statements = [patient(1, active=active) for active in (True, False, False, True)]
+    for number, content in enumerate(statements, start=1):
         assert balanced(load(lake, landing, source, [entry(landing, number, f"{number}", content)]))
     within = b"\n".join(patient(2, active=active) for active in (True, False, True))
     (counts,) = load(lake, landing, source, [entry(landing, 5, "5", within)])

@@ -148,9 +148,11 @@ ARGUMENTS = [
 
 @pytest.mark.parametrize("function", sorted(FUNCTIONS))
 @pytest.mark.parametrize("focus", ["name", "deceased", "multipleBirth.ofType(integer)", "{}"])
-def test_what_compiles_also_runs_and_the_rest_is_told(function: str, focus: str) -> None:
+def test_what_compiles_also_runs_and_the_rest_is_an_error_of_the_view(
+    function: str, focus: str
+) -> None:
     """No argument of any function ends in an error of the database or of Python."""
-    told = []
+    errors = []
     with connect() as connection:
         connection.execute("create table t (resource varchar)")
         for arguments in ARGUMENTS:
@@ -159,10 +161,10 @@ def test_what_compiles_also_runs_and_the_rest_is_told(function: str, focus: str)
             try:
                 query = compile_view(view).over("t")
             except SpecError as error:
-                told.append(error.where)
+                errors.append(error.where)
             else:
                 assert connection.execute(query).fetchall() == []
-    assert all(where.startswith("view view") for where in told)
+    assert all(where.startswith("view view") for where in errors)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,7 @@ def test_what_compiles_also_runs_and_the_rest_is_told(function: str, focus: str)
         ({"select": [{"unionAll": [{"column": [COLUMN]}]}]}, "select[0].unionAll[0].column[0]"),
     ],
 )
-def test_errors_name_the_place_in_the_view(part: dict[str, Any], where: str) -> None:
+def test_errors_name_the_part_of_the_view(part: dict[str, Any], where: str) -> None:
     whole = {"resource": "Patient", "name": "mine", "select": [{"column": [IDENTITY]}]}
     with pytest.raises(SpecError) as caught:
         compile_view(parse_view({**whole, **part}, "view"))
@@ -193,7 +195,7 @@ def test_errors_name_the_place_in_the_view(part: dict[str, Any], where: str) -> 
         ({"select": [{"column": [{"name": "a", "path": "id"}] * 2}]}, "used twice"),
     ],
 )
-def test_wrong_views_are_refused(change: dict[str, Any], message: str) -> None:
+def test_wrong_views_are_rejected(change: dict[str, Any], message: str) -> None:
     view = {"resource": "Patient", "select": [{"column": [{"name": "id", "path": "id"}]}]}
     with pytest.raises(SpecError, match=message):
         compile_view(parse_view({**view, **change}, "view"))
