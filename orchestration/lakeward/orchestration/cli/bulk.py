@@ -14,8 +14,8 @@ import typer
 
 from lakeward.core.errors import UsageError
 from lakeward.core.settings import load_settings
-from lakeward.orchestration.cli.arguments import read_day, read_instant
-from lakeward.orchestration.cli.output import Format, print_document, print_records, say
+from lakeward.orchestration.cli.arguments import Json, read_day, read_instant
+from lakeward.orchestration.cli.output import OutputFormat, print_document, print_records, say
 
 if TYPE_CHECKING:
     from lakeward.fhir.bulk.state import Export
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 bulk_app = typer.Typer(no_args_is_help=True, help="FHIR Bulk Data exports: pull, resume, keys.")
 
 SourceName = Annotated[str, typer.Argument(help="Interface with a `bulk` section in sources.yaml.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @bulk_app.command("export")
@@ -82,7 +81,9 @@ def bulk_status(
     names = [s.name for s in load_inventory(home).sources if s.bulk]
     if source:
         names = [_source(source).name]
-    print_records([summary(home, n) for n in names], Format.json if json else Format.table)
+    print_records(
+        [summary(home, n) for n in names], OutputFormat.json if json else OutputFormat.table
+    )
 
 
 @bulk_app.command("cancel")

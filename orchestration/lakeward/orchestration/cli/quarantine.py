@@ -14,8 +14,8 @@ import typer
 
 from lakeward.core.errors import UsageError
 from lakeward.core.settings import Settings, load_settings, principal
-from lakeward.orchestration.cli.arguments import read_day
-from lakeward.orchestration.cli.output import Format, print_document, print_records, say
+from lakeward.orchestration.cli.arguments import Json, read_day
+from lakeward.orchestration.cli.output import OutputFormat, print_document, print_records, say
 
 if TYPE_CHECKING:
     from lakeward.orchestration.replays import Replay
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 quarantine_app = typer.Typer(no_args_is_help=True, help="The rejected records, and their way back.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="quarantine_id.")]
 Source = Annotated[str | None, typer.Option(help="Records of this interface.")]
 Reason = Annotated[str | None, typer.Option(help="Records with this reason code.")]
@@ -65,10 +64,10 @@ def quarantine_list(
     if json:
         print_document({"counts": tally(records), "records": rows})
         return
-    print_records(rows[:_SHOWN], Format.table)
+    print_records(rows[:_SHOWN], OutputFormat.table)
     if len(rows) > _SHOWN:
         say(f"{len(rows) - _SHOWN} more; see them with --json, or ask for fewer.")
-    print_records(tally(records), Format.table)
+    print_records(tally(records), OutputFormat.table)
 
 
 @quarantine_app.command("show")
@@ -242,7 +241,7 @@ def _print_changes(found: "Replay", *, with_content: bool) -> None:
     for row in rows[:_SHOWN]:
         row["key"] = " ".join(f"{name}={value or '-'}" for name, value in row["key"].items())
         row["columns"] = ", ".join(row["columns"])
-    print_records(rows[:_SHOWN], Format.table)
+    print_records(rows[:_SHOWN], OutputFormat.table)
     if len(rows) > _SHOWN:
         say(f"{len(rows) - _SHOWN} more; see them with --json.")
     for (table, change), number in sorted(tally.items()):
