@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test dev check bench lock
+.PHONY: help setup demo test golden dev check bench lock
 
 help: ## Show this list
 	@echo "Lakeward: operational worklists from FHIR exports and HL7 v2 batches"
@@ -23,6 +23,9 @@ demo: $(READY) ## Let a synthetic hospital deliver three days and run each night
 test: $(READY) ## Run the tests
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
+golden: $(READY) ## Write all goldens again from what the code does now; read git diff then
+	@$(BIN)/python -m pytest --regenerate
+
 dev: $(READY) ## Open the Dagster UI on what has been run
 	@$(BIN)/lakeward dev
 
@@ -38,7 +41,7 @@ bench: $(READY) ## Run the benchmarks
 	  [ -f "$$file" ] || continue; found=yes; echo "$$file"; $(BIN)/python "$$file"; \
 	done; [ -n "$$found" ] || echo "benchmarks/ holds no bench_*.py yet"
 
-lock: ## Resolve the dependencies anew into requirements.lock (needs uv)
+lock: ## Resolve the dependencies again into requirements.lock (needs uv)
 	@command -v uv >/dev/null || { echo "make lock: uv is not on PATH; install it, it is the tool that resolves" >&2; exit 2; }
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 	  --generate-hashes --no-strip-extras --no-emit-index-url --custom-compile-command "make lock" \
