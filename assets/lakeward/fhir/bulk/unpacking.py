@@ -1,6 +1,7 @@
-"""Bytes as they come over the wire to the bytes of the file, whatever the headers claim.
+"""From the bytes on the wire to the bytes of a file, whatever the headers claim.
 
-Servers declare gzip and send plain text, or the other way round: the first bytes decide.
+Some servers declare gzip and send plain text, others the reverse: the first bytes decide. httpx
+would go by the header and fail, so it is not asked to unpack.
 """
 
 import zlib
@@ -13,11 +14,11 @@ BOM = b"\xef\xbb\xbf"
 
 
 class TruncatedError(ValueError):
-    """A gzip stream ended before its end or cannot be read."""
+    """A gzip stream breaks off or cannot be read."""
 
 
 def unpacked(pieces: Iterable[bytes], encoding: str | None) -> Iterator[bytes]:
-    """Undo a declared gzip `Content-Encoding`; anything else is passed as it is.
+    """Undo a declared gzip `Content-Encoding`; pass anything else as it is.
 
     Raises:
         TruncatedError: The stream is declared and begins as gzip, and does not end as such.
@@ -38,7 +39,7 @@ def gunzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
-    """Give the lines of a file, gzip or plain, one at a time."""
+    """Yield the lines of a file, gzip or plain, without their line ends."""
     rest = b""
     with path.open("rb") as file:
         for piece in gunzipped(iter(partial(file.read, 1 << 16), b"")):
@@ -66,7 +67,7 @@ def _members(first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _first(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Give the pieces, the first one with at least two bytes where there are so many."""
+    """Yield the pieces, the first with at least as many bytes as the mark of gzip has."""
     head = b""
     for piece in pieces:
         head += piece

@@ -39,7 +39,10 @@ app.add_typer(view_app, name="view")
 
 
 def main() -> None:
-    """Run the command line; turn every known error into one line of cause and one of remedy."""
+    """Run the command line; turn every error into one line of cause and one of remedy.
+
+    No traceback is printed: it may hold values of records, and the remedy is what people need.
+    """
     try:
         app()
     except ContractError as error:

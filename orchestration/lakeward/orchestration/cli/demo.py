@@ -14,7 +14,7 @@ START, DAYS, SEED = date(2026, 1, 5), 3, 7
 
 
 def run_demo(settings: Settings, patients: int) -> int:
-    """Simulate three days, run each night, say where everything is; give the exit code."""
+    """Simulate three days, run each night and print where the results are; return the exit code."""
     summary = simulate(settings.home.root, patients, DAYS, START, SEED)
     messages, resources = sum(summary.messages.values()), sum(summary.resources.values())
     say(
@@ -33,7 +33,7 @@ def run_demo(settings: Settings, patients: int) -> int:
 
 
 def open_ui(settings: Settings, port: int) -> int:
-    """Serve the Dagster UI on 127.0.0.1 until it is stopped; give its exit code."""
+    """Serve the Dagster UI on 127.0.0.1 until it is stopped; return its exit code."""
     prepare_dagster_home(settings)
     say(f"Dagster UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
     with exported(settings):

@@ -1,4 +1,4 @@
-"""Commands about rejected records: what was set aside and why, and its way back.
+"""Commands about rejected records: what is quarantined and why, and its way back.
 
 Records are never printed, but for `--content`, which is entered in the audit first.
 """
@@ -58,7 +58,7 @@ def quarantine_list(
     )
     records = find(Lake(load_settings().home.lake), selection)
     rows = [
-        {name: getattr(record, name) for name in _LISTED} | _aside(record, as_json=json)
+        {name: getattr(record, name) for name in _LISTED} | _replay_columns(record, as_json=json)
         for record in records
     ]
     if json:
@@ -92,7 +92,7 @@ def quarantine_show(
         return
     shown = asdict(record) | {
         "explanation": _explanation(settings, record, held),
-        "trail": [asdict(deed) for deed in trail_of(lake, quarantine_id)],
+        "trail": [asdict(entry) for entry in trail_of(lake, quarantine_id)],
     }
     if json:
         print_document(shown)
@@ -101,10 +101,10 @@ def quarantine_show(
     for name, value in shown.items():
         for each in value if isinstance(value, list) else [value]:
             say(f"{name}: {'' if each is None else each}")
-    for deed in trail:
-        told = {k: v for k, v in deed.items() if v is not None and k not in ("action", "at")}
-        say(f"{deed['action']} at {deed['at']:%Y-%m-%dT%H:%M:%SZ}:")
-        for name, value in told.items():
+    for entry in trail:
+        fields = {k: v for k, v in entry.items() if v is not None and k not in ("action", "at")}
+        say(f"{entry['action']} at {entry['at']:%Y-%m-%dT%H:%M:%SZ}:")
+        for name, value in fields.items():
             say(f"  {name}: {value}")
 
 
@@ -125,7 +125,7 @@ def quarantine_replay(
     content: Content = False,
     json: Json = False,
 ) -> None:
-    """Bring rejected records back once their cause is mended; the next run loads them.
+    """Bring rejected records back once their cause is corrected; the next run loads them.
 
     Example: lakeward quarantine replay --reason sender_not_accepted --note "new ADT system"
     """
@@ -176,7 +176,7 @@ def quarantine_discard(
     say(f"Discarded {done} record(s); {len(records) - done} were before.")
 
 
-def _aside(record: "Rejected", *, as_json: bool) -> dict[str, Any]:
+def _replay_columns(record: "Rejected", *, as_json: bool) -> dict[str, Any]:
     if as_json:
         return {"is_waiting": record.is_waiting, "replay_of": record.replay_of}
     return {"replay": "waits for a run" if record.is_waiting else None}
@@ -267,7 +267,7 @@ def _document(found: "Replay", *, with_content: bool) -> dict[str, Any]:
 
 
 def _audit(settings: Settings, action: str, files: tuple[str, ...], rows: int) -> None:
-    """Enter that patient data leaves quarantine for a terminal; before it does."""
+    """Enter in the audit that patient data goes to a terminal, before it does."""
     from lakeward.lake.lock import sole_writer
     from lakeward.lake.tables import Lake
     from lakeward.worklists import audit
