@@ -31,13 +31,15 @@ def test_all_contracts_are_evaluated_and_every_unit_is_released(finished: Path) 
     assert released is not None
     assert released.day == LAST
     with connect(lake) as connection:
-        judged = connection.execute('select count(distinct "table") from quality_result').fetchall()
+        checked = connection.execute(
+            'select count(distinct "table") from quality_result'
+        ).fetchall()
         empty = [
             table
             for table in released.pins
             if connection.execute(f'select count(*) from "{table}"').fetchall()[0][0] == 0
         ]
-    assert judged[0][0] >= len(released.pins)
+    assert checked[0][0] >= len(released.pins)
     assert set(empty) <= {"canonical__unmapped_code", "canonical__master_file"}
 
 

@@ -29,7 +29,7 @@ class FileCounts:
         size: Bytes, unpacked.
         stored_size: Bytes as written.
         first: First byte that is not blank.
-        tail: What stands after the last line end.
+        tail: What comes after the last line end.
     """
 
     lines: int = 0

@@ -34,7 +34,7 @@ MAX_REFRESHES = 3
 """New URLs that expire at once are a fault of the server; asking more often is no cure."""
 
 _NO_ANSWER = Answer(503, {}, b"")
-"""Stands for the answer of a connection that broke: the pause is that of an overloaded server."""
+"""In place of the answer of a connection that broke: the pause is that of an overloaded server."""
 
 
 @dataclass(frozen=True)

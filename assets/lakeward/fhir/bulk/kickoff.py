@@ -94,7 +94,7 @@ def instant(value: datetime) -> str:
 
 
 def _endpoint(bulk: BulkExport) -> str:
-    # the guide names three levels; `$export` stands below each
+    # the guide names three levels, with `$export` below each
     within = {"system": "", "patient": "/Patient", "group": f"/Group/{bulk.group}"}[bulk.level]
     return f"{bulk.base_url}{within}/$export"
 

@@ -1,6 +1,6 @@
 """The command line: few verbs, each one call into the packages below.
 
-Exit codes: 0 fine, 1 the data broke a contract, 2 usage or environment. Heavy imports stand inside
+Exit codes: 0 fine, 1 the data broke a contract, 2 usage or environment. Heavy imports are inside
 the commands, so that `--help` answers at once.
 """
 
@@ -77,7 +77,7 @@ def simulate(
     summary = write_hospital(out, patients, days, read_day(start), seed)
     messages, resources = sum(summary.messages.values()), sum(summary.resources.values())
     say(f"Wrote {messages} HL7 messages and {resources} FHIR resources below {out / 'landing'}.")
-    say(f"What really happened stands in {out / 'truth'}.")
+    say(f"What really happened is in {out / 'truth'}.")
     say(f"Next: LAKEWARD_HOME={out} lakeward run --day {start}")
 
 

@@ -27,7 +27,7 @@ def read_day(text: str) -> date:
 
 
 def read_instant(text: str | None) -> datetime | None:
-    """Read an instant in ISO 8601 with its offset; None stands for an option that was not used.
+    """Read an instant in ISO 8601 with its offset; None is an option that was not used.
 
     An instant without offset is rejected: the machine's zone, the hospital's and the server's may
     all differ, and hours of data would be missing without notice.
@@ -40,7 +40,7 @@ def read_instant(text: str | None) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        found = datetime.min  # noqa: DTZ901  stands for "no zone", rejected below
+        found = datetime.min  # noqa: DTZ901  it has no zone, rejected below
     if found.tzinfo is None:
         raise UsageError(
             "instant", "not an instant with offset", "ISO 8601", "write it as 2026-01-05T06:00:00Z"
