@@ -55,7 +55,7 @@ def plant(settings: Settings, folder: Path, day: date) -> None:
 
 
 def searched(home: Path) -> Iterator[tuple[Path, bytes]]:
-    """Give every file that must not hold PHI; of Parquet files the footer."""
+    """Yield every file that must not hold PHI; of Parquet files the footer."""
     for path in sorted(p for p in home.rglob("*") if p.is_file()):
         top = path.relative_to(home).parts[0]
         if top in {"landing", "outbox", "truth"}:

@@ -88,7 +88,7 @@ def test_an_older_day_is_issued_again_from_its_own_release(
 
 @pytest.fixture
 def broken_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the candidate of canonical__patient one key twice."""
+    """Put one key twice into the candidate of canonical__patient."""
 
     def store(lake: Lake, connection: Connection, table: str, sql: str) -> TableWrite | None:
         if table == "canonical__patient":

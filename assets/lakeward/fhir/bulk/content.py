@@ -18,7 +18,7 @@ _UPDATED = re.compile(rb'"lastUpdated"\s*:\s*"([^"]{1,40})"')
 
 
 @dataclass
-class FileCounts:
+class ContentCounts:
     """What was counted in one file.
 
     Attributes:
@@ -84,7 +84,7 @@ class LineTooLongError(ValueError):
 
 def store(
     pieces: Iterable[bytes], target: BinaryIO, checks: ContentChecks
-) -> tuple[FileCounts, str]:
+) -> tuple[ContentCounts, str]:
     """Write the bytes of a file as they come and count what is in them.
 
     A file that is gzip itself is written as it is, and its content is counted. Nothing is held in
@@ -102,7 +102,7 @@ def store(
         LineTooLongError: A line passes the limit.
         TruncatedError: A gzip file ends before its end.
     """
-    found, digest = FileCounts(), hashlib.sha256()
+    found, digest = ContentCounts(), hashlib.sha256()
 
     def written() -> Iterator[bytes]:
         for piece in pieces:
@@ -132,7 +132,7 @@ def _split(rest: bytes, piece: bytes) -> tuple[bytes, list[bytes]]:
     return rest, complete
 
 
-def _count(line: bytes, found: FileCounts, checks: ContentChecks) -> None:
+def _count(line: bytes, found: ContentCounts, checks: ContentChecks) -> None:
     if not found.lines:
         line = line.removeprefix(BOM)
     text = line.strip()

@@ -17,7 +17,7 @@ import httpx
 from lakeward.core.errors import PermanentError, RetryableError, UsageError
 from lakeward.core.files import flush
 from lakeward.fhir.bulk.auth import AccessTokens
-from lakeward.fhir.bulk.content import ContentChecks, FileCounts, LineTooLongError, store
+from lakeward.fhir.bulk.content import ContentChecks, ContentCounts, LineTooLongError, store
 from lakeward.fhir.bulk.filters import verifier
 from lakeward.fhir.bulk.outcome import is_transient, issue_codes
 from lakeward.fhir.bulk.pages import FileEntry
@@ -160,7 +160,7 @@ def _checks(fetching: Fetching, entry: FileEntry) -> ContentChecks:
     )
 
 
-def _mismatch(entry: FileEntry, found: FileCounts, sent: int) -> str:
+def _mismatch(entry: FileEntry, found: ContentCounts, sent: int) -> str:
     """Return what a file lacks of what the manifest promised, nothing if it is whole.
 
     The guide (STU4 ballot, manifest) does not say whether `fileSize` is that of the file or of its

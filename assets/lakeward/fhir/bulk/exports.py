@@ -101,7 +101,7 @@ def complete(
 
 
 def cancel(context: ExportContext) -> ExportRun | None:
-    """Give up the current export: release its jobs at the server, remove what was fetched.
+    """Cancel the current export: release its jobs at the server, remove what was fetched.
 
     Returns:
         The export that was given up, None if there was none.

@@ -88,7 +88,7 @@ def bulk_status(
 
 @bulk_app.command("cancel")
 def bulk_cancel(source: SourceName) -> None:
-    """Give up the current export: release it at the server, remove what was fetched.
+    """Cancel the current export: release it at the server, remove what was fetched.
 
     Example: lakeward bulk cancel ehr_fhir
     """

@@ -70,7 +70,7 @@ def call(
 
 
 def ids(call: Call) -> dict[str, str]:
-    """Give the ids by reason."""
+    """Return the ids by reason."""
     listed = json.loads(call("quarantine", "list", "--json")[1])
     return {record["reason"]: record["quarantine_id"] for record in listed["records"]}
 
