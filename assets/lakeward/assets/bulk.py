@@ -64,6 +64,7 @@ def _export_asset(
         from lakeward.fhir.bulk.context import open_context
         from lakeward.fhir.bulk.exports import ExportRequest, advance, begin
 
+        # imported here: HTTP and signing cost time, and only this asset needs them
         day = date.fromisoformat(context.run.tags[PARTITION_TAG])
         with open_context(home, source, clock()) as bulk, bulk.store.locked():
             export = advance(bulk, begin(bulk, ExportRequest(day)))

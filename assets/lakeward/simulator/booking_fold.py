@@ -84,11 +84,12 @@ def _booked(world: World, event: Event) -> None:
 
 def _rescheduled(world: World, event: Event) -> None:
     appointment = world.appointments[event.appointment]
+    # FHIR keeps the id of a moved appointment; both slots get a new version
     _set_slot(world, appointment, event, "free")
     if event.when is not None:
         appointment.start = event.when
     appointment.moves += 1
-    appointment.confirmed_at = None
+    appointment.confirmed_at = None  # the patient confirmed another date
     world.person(appointment.patient).bookings[appointment.id] = appointment.start.date()
     _set_slot(world, appointment, event, "busy")
     world.touch(appointment, event.at)

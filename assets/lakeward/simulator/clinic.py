@@ -172,6 +172,7 @@ def _move(story: Story, at: datetime, appointment: str, start: datetime) -> None
     if found is None:
         return
     day = working_day(story.clock.day(start) + timedelta(days=story.rng.randint(0, 5)))
+    # slots near the horizon are left for new bookings
     horizon = story.clock.day(at) + timedelta(days=HORIZON_DAYS - 3)
     slot = _slot_of(story, at, found.practitioner, min(day, working_day(horizon)))
     if slot is not None and slot.start != start:

@@ -43,6 +43,7 @@ def day_of(story: Story, at: datetime, appointment: str, start: datetime) -> Non
 
 
 def _plan_no_show(story: Story, found: Appointment) -> None:
+    # entered after the clinic has closed, as clerks do: in the evening nobody is "late" any more
     evening = story.moment(story.clock.day(found.start), 18.2, 19.8)
     story.plan(evening, _no_show, found.id, found.start)
 
@@ -61,6 +62,7 @@ def _arrive(story: Story, at: datetime, appointment: str, start: datetime) -> No
     if person.visit or person.deceased_at:
         _plan_no_show(story, found)
         return
+    # a merged patient arrives as the survivor, though the booking names the retired record
     number = found.visit_number or story.visit_number()
     visit = Visit(
         id=f"enc-{number[1:]}",

@@ -31,6 +31,7 @@ def _state(visit: Visit, event: Event, state: str) -> None:
 
 
 def _phase(phases: list[Phase], code: str, event: Event) -> None:
+    """End the current phase and begin the next; the same code again continues the phase."""
     if phases and phases[-1].code == code:
         return
     if phases:
@@ -70,6 +71,7 @@ def _arrived(world: World, event: Event) -> None:
     _enter(world, visit, event)
     world.person(visit.patient).visit = visit.id
     world.touch(visit, event.at)
+    # the appointment gets the number only now, if its booking did not share one
     if visit.appointment:
         appointment = world.appointments[visit.appointment]
         appointment.status, appointment.visit = "arrived", visit.id
@@ -103,7 +105,7 @@ def _roomed(world: World, event: Event) -> None:
 
 def _admit_decision(world: World, event: Event) -> None:
     visit = world.visits[event.visit]
-    visit.waits[event.order] = "bed"
+    visit.waits[event.order] = "bed"  # boarding in the ED until a bed is found
     _state(visit, event, "boarding")
     world.touch(world.orders[event.order], event.at)
 
@@ -124,6 +126,7 @@ def _admitted(world: World, event: Event) -> None:
 def _admit_cancelled(world: World, event: Event) -> None:
     visit = world.visits[event.visit]
     location = world.location(visit.location)
+    # nobody lay in it: the bed is free at once, without cleaning
     _leave(world, visit, event)
     set_bed(world, location, event, "U")
     _status(visit, event, "cancelled")
@@ -139,6 +142,7 @@ def _transfer(world: World, event: Event) -> None:
 
 
 def _visit_updated(world: World, event: Event) -> None:
+    # without a new estimate the message says nothing new, and no record changes
     if event.when is not None:
         visit = world.visits[event.visit]
         visit.expected_discharge_at = event.when
@@ -165,7 +169,7 @@ def _departed(world: World, event: Event) -> None:
     world.touch(visit, event.at)
     if event.order:
         close_order(world, event, "completed")
-    if event.code == "20":
+    if event.code == "20":  # died
         person.deceased_at = event.at
         world.touch(person, event.at)
     if visit.appointment:

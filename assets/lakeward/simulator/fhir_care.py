@@ -17,7 +17,9 @@ def _period(clock: FacilityClock, start: datetime, end: datetime | None) -> dict
 
 def encounter(visit: Visit, world: World, clock: FacilityClock) -> Resource:
     """Return the Encounter with the history of its statuses, classes and locations."""
+    # a period must begin; a visit that was only admitted has no arrival
     started = visit.arrived_at or visit.admit_at or visit.state_since
+    # clinics book by reasons of their own, wards and the ED state diagnoses
     reason_system = "urn:lakeward:reason" if visit.appointment else fhir.ICD10
     body = fhir.resource("Encounter", visit) | {
         "identifier": [fhir.identifier("urn:lakeward:visit-number", visit.number, "VN")],

@@ -55,6 +55,7 @@ class FhirWriter:
             counts[kind] += 1
             if kind == "Patient":
                 self._last_patient = line
+        # counted in the manifest too: it is a duplicate for the reader, not an error of the file
         if repeated and "Patient" in files:
             files["Patient"].write(repeated.encode() + b"\n")
             counts["Patient"] += 1

@@ -72,6 +72,7 @@ class TruthWriter:
 
     def _rows(self, name: str) -> Iterator[Row]:
         kinds, render = OBJECTS[name]
+        # a visit may be both touched and marked; one row a key is enough, they would be equal
         seen = set()
         for group in (self._world.changed, self._world.marked):
             for kind in kinds:

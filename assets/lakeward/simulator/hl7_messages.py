@@ -26,6 +26,7 @@ class Message:
     segments: list[str]
 
 
+# message structures (MSH-9.3) that the standard gives to each trigger; several share one
 _STRUCTURES = {
     "A01": "ADT_A01",
     "A02": "ADT_A02",
@@ -36,16 +37,18 @@ _STRUCTURES = {
     "A16": "ADT_A16",
 }
 _VISIT_TRIGGERS = {
-    EventKind.ARRIVED: "A04",
-    EventKind.ROOMED: "A02",
+    EventKind.ARRIVED: "A04",  # register an outpatient, or somebody in the ED
+    EventKind.ROOMED: "A02",  # transfer: from the waiting area into a room or bay
     EventKind.ADMITTED: "A01",
     EventKind.ADMIT_CANCELLED: "A11",
     EventKind.TRANSFER: "A02",
     EventKind.VISIT_UPDATED: "A08",
-    EventKind.DISCHARGE_ORDERED: "A16",
-    EventKind.DEPARTED: "A03",
+    EventKind.DISCHARGE_ORDERED: "A16",  # pending discharge
+    EventKind.DEPARTED: "A03",  # discharge, or the end of an outpatient visit
 }
+# A28 adds a person, A31 updates one; neither has a visit (PV1-2 is N, not applicable)
 _PERSON_TRIGGERS = {EventKind.PERSON_REGISTERED: "A28", EventKind.PERSON_UPDATED: "A31"}
+# trigger, action code for all segments of the booking (table 0206), filler status (table 0278)
 _BOOKINGS = {
     EventKind.APPOINTMENT_BOOKED: ("S12", "A", "Booked"),
     EventKind.APPOINTMENT_RESCHEDULED: ("S13", "U", "Booked"),
@@ -67,6 +70,7 @@ _ORDERS = {
     EventKind.ORDER_CANCELLED: "OC",
     EventKind.ORDER_RESULTED: "RE",
 }
+# bed and discharge orders begin and end with what happens to the visit
 _BEGINS_ORDER = (EventKind.ADMIT_DECISION, EventKind.DISCHARGE_ORDERED)
 _ENDS_ORDER = (EventKind.ADMITTED, EventKind.DEPARTED)
 _REFERRALS = {
@@ -74,6 +78,7 @@ _REFERRALS = {
     EventKind.REFERRAL_ACCEPTED: "I13",
     EventKind.REFERRAL_DECLINED: "I13",
 }
+# A20, bed status update: the only trigger about a bed and not about a patient
 _BEDS = (EventKind.BED_STATUS, EventKind.BED_DIRTY, EventKind.BED_CLEAN)
 
 
@@ -102,6 +107,7 @@ def _evn(clock: FacilityClock, event: Event, trigger: str) -> str:
 
 def _person(world: World, clock: FacilityClock, event: Event) -> Message:
     trigger = _PERSON_TRIGGERS[event.kind]
+    # FHIR would simply lack the number; HL7 v2 must send `""`, else the receiver keeps the old one
     cleared = frozenset(attribute for attribute, value in event.changes if not value)
     pid = seg.pid(world.people[event.patient], clock, cleared)
     nobody = seg.segment("PV1", {1: "1", 2: "N"})
@@ -139,6 +145,7 @@ def _booking(world: World, clock: FacilityClock, event: Event) -> Message:
     referral = world.referrals.get(found.referral)
     sch = seg.sch(found, clock, status, _why(event), referral)
     pid = seg.pid(world.person(found.patient), clock)
+    # without PV1 the booking has no visit number: a reader must find the visit in another way
     visit = [seg.pv1_planned(found, clinic, doctor)] if found.shares_visit_number else []
     segments = [sch, pid, *visit, *seg.resources(found, clinic, doctor, clock, action)]
     return Message(SIU, f"SIU^{trigger}^SIU_S12", segments)
@@ -169,6 +176,7 @@ def _order(world: World, clock: FacilityClock, event: Event, control: str) -> Me
         seg.orc(order, doctor, event.at, clock, control),
         seg.obr(order, doctor, clock),
     ]
+    # a result comes as ORU with the observation, everything else about an order as ORM
     if control == "RE":
         return Message(ORDERS, "ORU^R01^ORU_R01", [*segments, seg.obx(order)])
     return Message(ORDERS, "ORM^O01^ORM_O01", segments)

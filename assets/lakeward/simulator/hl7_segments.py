@@ -21,7 +21,9 @@ from lakeward.simulator.hospital_records import (
 
 CLEAR = '""'
 """The HL7 null: the field is deleted. An empty field says nothing about its value."""
+# FHIR class to PV1-2 (table 0004): outpatient, emergency, inpatient
 CLASSES = {"AMB": "O", "EMER": "E", "IMP": "I"}
+# chapter 2, use of escape sequences; the backslash itself is \E\
 _ESCAPES = str.maketrans({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"})
 _SYSTEMS = {"http://loinc.org": "LN", "http://snomed.info/sct": "SCT"}
 
@@ -100,6 +102,7 @@ def pv1(
         7: clinician(doctor),
         10: visit.service,
         19: visit_id(visit.number),
+        # the admission overwrites the arrival in the ED, as in most systems: only the A04 has it
         44: clock.hl7(visit.admit_at or visit.arrived_at),
     }
     if visit.prior_location:
@@ -181,6 +184,7 @@ def orc(
     order: Order, doctor: Practitioner, at: datetime, clock: FacilityClock, control: str
 ) -> str:
     """Return the ORC segment; `control` is ORC-1."""
+    # ORC-5 (table 0038): in process, completed, cancelled
     status = {"NW": "IP", "RE": "CM", "SC": "CM", "OC": "CA"}[control]
     fields = {
         1: control,
@@ -224,6 +228,7 @@ def obx(order: Order) -> str:
 
 def rf1(referral: Referral, clock: FacilityClock) -> str:
     """Return the RF1 segment of a referral."""
+    # RF1-1 (table 0283): pending, rejected, accepted; what comes after is not sent by this message
     status = {"created": "P", "declined": "R"}.get(referral.state, "A")
     fields = {
         1: f"{status}^^HL70283",

@@ -82,6 +82,7 @@ def _organizations() -> Iterator[Organization]:
 def _staff(rng: Random, patients: int) -> dict[str, tuple[Practitioner, ...]]:
     clinicians = max(len(CLINICS), patients // _PATIENTS_PER_CLINICIAN)
     sizes = dict.fromkeys(CLINICS, 0)
+    # one by one over the clinics, so that even the smallest hospital has somebody in each
     for index in range(clinicians):
         sizes[list(CLINICS)[index % len(CLINICS)]] += 1
     sizes |= {ED: 3, **{code: 2 for code, *_ in WARDS}, "REF": 2 * len(_PRACTICES)}

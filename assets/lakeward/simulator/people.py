@@ -38,6 +38,7 @@ def populate(story: Story) -> None:
     """Plan the registration of everybody, one duplicate record and a few newcomers."""
     rng = story.rng
     people = [_draw(rng, number) for number in range(1, max(story.size, 2) + 1)]
+    # the last person drawn becomes the second record of the first
     people[-1] = _duplicate(people[0], people[-1])
     newcomers = int(story.size * _RESERVE)
     story.reserve = people[len(people) - 1 - newcomers : -1]
@@ -50,6 +51,7 @@ def populate(story: Story) -> None:
 
 def _plan_duplicate(story: Story, original: Person, duplicate: Person) -> None:
     """Plan a second registration, a booking on it, and the merge before that appointment."""
+    # on the second delivered day, so that the first shows two patients and the second one
     merge_day = working_day(story.start + timedelta(days=1))
     before = merge_day - timedelta(days=4)
     story.plan(story.clock.at(before, 620), _register_again, duplicate)
@@ -69,6 +71,7 @@ def _draw(rng: Random, number: int) -> Person:
         given=first,
         middle=rng.choice(given) if rng.random() < _MIDDLE else "",
         sex=sex,
+        # no 29th to 31st, so that every draw is a date
         birth_date=date(rng.randint(1931, 2023), rng.randint(1, 12), rng.randint(1, 28)),
         line=f"{rng.randint(1, 999)} {rng.choice(names.STREETS)}",
         city=city,
@@ -90,6 +93,7 @@ def _phone(rng: Random) -> str:
 
 def _duplicate(original: Person, spare: Person) -> Person:
     """Turn a spare person into a second record of the original, registered in a hurry."""
+    # same name, sex and birth date: what a matching by demographics would find
     spare.family, spare.given, spare.middle = original.family, original.given, ""
     spare.sex, spare.birth_date = original.sex, original.birth_date
     spare.phone_mobile, spare.email = original.phone_mobile or "+17165550142", ""

@@ -78,6 +78,7 @@ def simulate(
         folders = {
             source: _prepare(out / "landing" / source / day.isoformat()) for source in SOURCES
         }
+        # HL7 v2 is written event by event, FHIR once at the end of the day
         hl7.open_day(day, folders)
         truth.open_day(day)
         simulate_day(story, day)

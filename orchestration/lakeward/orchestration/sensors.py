@@ -55,6 +55,7 @@ def landing_sensor(
             name = f"{delivery.source}:{delivery.day.isoformat()}"
             stamp = _stamp(delivery)
             if seen.get(name) != stamp and len(fresh | {delivery.day: []}) <= RUNS_PER_TICK:
+                # a delivery over the limit is not entered, so the next tick finds it again
                 seen[name] = stamp
                 # a late file is loaded by the newest day: an older one is exported, never rebuilt
                 day = max(delivery.day, newest_released or delivery.day)
@@ -126,6 +127,7 @@ def _content(delivery: Delivery) -> str:
 
 
 def _request(day: date, names: list[str]) -> dg.RunRequest:
+    # the key holds the content: files whose times changed and nothing else start no second run
     return dg.RunRequest(
         run_key=";".join(sorted(names)),
         partition_key=day.isoformat(),

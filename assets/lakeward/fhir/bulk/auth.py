@@ -89,6 +89,7 @@ def _fetch(tokens: AccessTokens, client_id: str) -> AccessToken:
         "client_assertion_type": ASSERTION_TYPE,
         "client_assertion": assertion,
     }
+    # a form, as OAuth demands (RFC 6749 section 4.4), though everything else is JSON
     answer = tokens.transport.send(
         "POST",
         url,
@@ -100,6 +101,7 @@ def _fetch(tokens: AccessTokens, client_id: str) -> AccessToken:
 
 def _endpoint(tokens: AccessTokens) -> tuple[str, list[str] | None]:
     """Find the token endpoint, and the signing algorithms that it accepts if it lists them."""
+    # the assertion names the endpoint as its audience, so a setting is taken letter by letter
     if tokens.bulk.token_url:
         return tokens.bulk.token_url, None
     url = f"{tokens.bulk.base_url}/.well-known/smart-configuration"
@@ -144,6 +146,7 @@ def _token(answer: Answer, url: str, bulk: BulkExport, now: datetime) -> AccessT
             "have them granted to the client, or take the types out of sources.yaml",
         )
     lifetime = data.get("expires_in")
+    # a number, or a text from servers that quote it
     seconds = int(lifetime) if str(lifetime).isdigit() else TOKEN_SECONDS
     return AccessToken(text, now.timestamp() + seconds)
 

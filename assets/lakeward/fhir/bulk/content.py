@@ -121,11 +121,13 @@ def store(
         if len(rest) > checks.limit:
             raise LineTooLongError
     _count(rest, found, checks)
+    # without a line end there may be a cut; what is left decides, see `is_cut_off`
     found.tail = rest.removeprefix(BOM).strip()
     return found, digest.hexdigest()
 
 
 def _split(rest: bytes, piece: bytes) -> tuple[bytes, list[bytes]]:
+    # only line feeds end a line: `splitlines` would also split at U+2028 within a JSON text
     if b"\n" not in piece:
         return rest + piece, []
     *complete, rest = (rest + piece).split(b"\n")
@@ -133,6 +135,7 @@ def _split(rest: bytes, piece: bytes) -> tuple[bytes, list[bytes]]:
 
 
 def _count(line: bytes, found: ContentCounts, checks: ContentChecks) -> None:
+    # some servers begin each file with a byte order mark, which JSON does not allow
     if not found.lines:
         line = line.removeprefix(BOM)
     text = line.strip()

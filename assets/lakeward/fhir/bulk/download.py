@@ -124,6 +124,7 @@ def _kept(fetching: Fetching, entry: FileEntry, response: httpx.Response) -> Fet
     fetching.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = fetching.folder / f".{entry.name}.partial"
     pieces = unpacked(response.iter_raw(1 << 16), response.headers.get("content-encoding"))
+    # 0600 from the first byte on: a file that is made readable only later was readable before
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         found, digest = store(pieces, file, _checks(fetching, entry))
         file.flush()
@@ -132,6 +133,8 @@ def _kept(fetching: Fetching, entry: FileEntry, response: httpx.Response) -> Fet
     if problem:
         partial.unlink()
         return _problem(entry, Fate.again, problem)
+    # the name appears only now that the content is on disk; the folder is flushed because a rename
+    # is a change of the folder
     partial.replace(fetching.folder / entry.name)
     flush(fetching.folder)
     return Fetched(

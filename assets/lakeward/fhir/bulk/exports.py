@@ -72,6 +72,7 @@ def begin(context: ExportContext, request: ExportRequest) -> ExportRun:
                 f"let it end, or cancel it: `lakeward bulk cancel {held.source}`",
             )
         return held if held.state == "running" else _resumed(context, held)
+    # its jobs may still occupy the one slot that the server has for us
     if held and held.state == "failed":
         _abandon(context, held)
     mark = read_model(context.store.watermark, Watermark)
@@ -95,6 +96,7 @@ def complete(
     while export.state == "running":
         export = advance(context, export, report)
         pause = (due_at(export) - context.clock.now()).total_seconds()
+        # the state is kept before each pause, so Ctrl-C here loses nothing
         if export.state == "running" and pause > 0:
             context.clock.sleep(pause)
     return export
@@ -148,6 +150,7 @@ def _plan(context: ExportContext, request: ExportRequest, mark: Watermark | None
     since = None if full or mark is None else request.since or mark.since
     since = request.since or since
     main = Job(purpose=Purpose.full if full else Purpose.changes, since=since, until=request.until)
+    # who is in the group is asked first, also for a full export: the watermark keeps it
     members = (Job(purpose=Purpose.membership),) if bulk.follows_membership else ()
     for folder in context.store.folder.glob("exports/*"):
         forget_patients(folder)  # those of an export that was given up

@@ -69,6 +69,7 @@ def read_progress(folder: Path) -> Progress:
     done: dict[str, dict[str, Any]] = {}
     tries: Counter[str] = Counter()
     for record in read_lines(folder / "files.ndjson"):
+        # by key, so that a file with two lines counts once
         if record["fate"] == Fate.done:
             done[record["key"]] = record
         elif record["fate"] == "retry":
@@ -114,6 +115,8 @@ def download(context: ExportContext, export: ExportRun) -> ExportRun:
         context.bulk, context.transport, context.tokens, folder / "files", job.since
     )
     troubles: list[Fetched] = []
+    # the step ends with the first batch that has a problem: a server that throttles one file would
+    # throttle the next, and only the state machine may wait
     share = max(FILES_PER_STEP, job.files // STEPS)
     for batch in _batches(waiting[:share], context.bulk.concurrency):
         troubles += _fetch_batch(context, export, fetching, batch)
@@ -140,6 +143,7 @@ def _fetch_batch(
     about = [{"fileUrl": without_query(e.promised.url), "itemType": _item_type(e)} for e in batch]
     for each in about:
         journal.record("download_request", job.status_url, **each)
+    # threads only fetch; journal and log are written here, one line after the other
     with ThreadPoolExecutor(len(batch)) as pool:
         results = list(pool.map(partial(fetch, fetching), batch))
     for entry, each, result in zip(batch, about, results, strict=True):
@@ -176,11 +180,13 @@ def _decide(
     for lost in [*spent, *(t for t in troubles if t.fate is Fate.failed)]:
         why = f"file {lost.key} of the manifest: {lost.problem}"
         return export.but(state="failed", failure=why, is_resumable=True)
+    # new URLs come with new answers of the status request; that is the next step
     if Fate.expired in fates:
         if job.refreshes >= MAX_REFRESHES:
             why = "files have expired, and new URLs expired as well"
             return export.but(state="failed", failure=why)
         return export.with_job(job.but(is_stale=True))
+    # a server that throttles says for how long, so its answer decides the pause
     worst = fates.get(Fate.throttled) or troubles[0]
     pause = context.patience(export).wait(worst.answer or _NO_ANSWER, running=False)
     return export.but(

@@ -45,7 +45,7 @@ def compare_members(context: ExportContext, export: ExportRun) -> ExportRun:
     write_text(context.store.export_folder(export) / _JOINED, json.dumps(new))
     moved = export.with_job(export.job.but(members_compared=True))
     if export.jobs[-1].purpose is Purpose.full:
-        return moved
+        return moved  # everything about everybody comes anyway
     history = [
         Job(
             purpose=Purpose.new_members,
@@ -54,6 +54,7 @@ def compare_members(context: ExportContext, export: ExportRun) -> ExportRun:
         )
         for start in range(0, len(new), PATIENTS_PER_JOB)
     ]
+    # before the changes: the watermark is that of the last job, so history must be there by then
     at = moved.current + 1
     return moved.but(jobs=(*moved.jobs[:at], *history, *moved.jobs[at:]))
 
@@ -70,6 +71,7 @@ def finish(context: ExportContext, export: ExportRun) -> ExportRun:
 
     May be repeated: a watermark that this export has written is left as it is.
     """
+    # of all jobs: a membership job that lost members would make them look as if they had left
     losses = sum(job.losses for job in export.jobs)
     if not losses and export.advances:
         _advance(context, export)
@@ -107,6 +109,7 @@ def _advance(context: ExportContext, export: ExportRun) -> None:
     # what was asked for, not what is configured now: sources.yaml may have changed meanwhile
     mark = mark.but(request=export.request)
     if export.jobs[0].purpose is Purpose.membership:
+        # members are those at the time of the first job, not of the last
         began = _transaction_time(context, export, 0) or export.started_at
         mark = with_members(mark, _members(context, export, 0), began)
     write_text(context.store.watermark, mark.model_dump_json(indent=1))

@@ -52,6 +52,7 @@ def kick_off(bulk: BulkExport, job: Job, patients: Sequence[str] = ()) -> KickOf
     listed = parameters(bulk, job)
     named = [("patient", "valueReference", {"reference": f"Patient/{p}"}) for p in patients]
     url = _endpoint(bulk)
+    # a comma list joins the values of one parameter; the log shows them so for every way
     shown: dict[str, str] = {}
     for name, _, value in listed:
         shown[name] = f"{shown[name]},{_plain(value)}" if name in shown else _plain(value)
@@ -61,6 +62,7 @@ def kick_off(bulk: BulkExport, job: Job, patients: Sequence[str] = ()) -> KickOf
         headers["Content-Type"] = "application/fhir+json"
         return KickOff("POST", url, headers, _resource([*listed, *named]), shown)
     pairs = list(shown.items()) if bulk.kickoff == "get_comma" else _pairs(listed)
+    # commas, colons and slashes stay as they are, as in the guide's own examples
     query = urlencode(pairs, quote_via=quote, safe=",:/")
     return KickOff("GET", f"{url}?{query}", headers, None, shown)
 
@@ -83,6 +85,7 @@ def parameters(bulk: BulkExport, job: Job) -> list[Parameter]:
     found += [("_elements", "valueString", name) for name in bulk.elements]
     found += [("includeAssociatedData", "valueCode", code) for code in bulk.associated_data]
     found += [("_typeFilter", "valueString", text) for text in bulk.type_filters]
+    # sent only if it is true: servers before STU3 reject parameters that they do not know
     if bulk.partial_manifests:
         found.append(("allowPartialManifests", "valueBoolean", True))
     return found

@@ -71,6 +71,7 @@ def keep_page(folder: Path, number: int, page: Page, answer: Answer, refresh: in
         SpecError: The page is not a manifest.
     """
     parse_manifest(page.body, "bulk manifest")  # raises before anything is written
+    # the body to the letter and not as parsed: a dispute with the server's operator needs evidence
     headers = {name: value for name, value in answer.headers.items() if name in KEPT_HEADERS}
     text = answer.body.decode(json.detect_encoding(answer.body))
     record = {"url": page.url, "status": answer.status, "headers": headers, "body": text}
@@ -124,13 +125,16 @@ def merged_manifest(
     """
     names = {entry.key: entry.name for entry in entries}
     merged = {k: v for k, v in pages[0].body.items() if k not in ("link", "extension", *_ARRAY_OF)}
+    # the files are local now: nobody must think that a token is needed for them
     merged |= {"requiresAccessToken": False, "output": []}
+    # STU4 has no `request`, and the loading takes the group of an export from it
     if not merged.get("request") and request:
         merged["request"] = request
     for number, page in enumerate(pages, start=1):
         for array in _ARRAY_OF:
             for position, entry in enumerate(page.body.get(array) or []):
                 name = names[f"{number}/{array}/{position}"]
+                # `continuesInFile` names a URL of the server; extensions are in the evidence
                 kept = {k: v for k, v in entry.items() if k not in ("extension", "continuesInFile")}
                 merged.setdefault(array, []).append({**kept, "url": name})
     return merged

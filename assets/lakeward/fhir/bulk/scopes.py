@@ -16,6 +16,7 @@ _SCOPE = re.compile(r"system/(?P<type>\*|[A-Za-z]+)\.(?P<rights>read|\*|c?r?u?d?
 
 def needed_types(bulk: BulkExport) -> list[str]:
     """List the types that the token must cover, the group among them."""
+    # the membership job asks for Patient, whether or not the types have it
     members = ["Patient"] if bulk.follows_membership else []
     group = ["Group"] if bulk.level == "group" else []
     return sorted({*bulk.types, *members, *group})

@@ -177,8 +177,8 @@ class ExportRun(FrozenModel):
 def next_action(export: ExportRun, now: datetime) -> Action | None:
     """Return what to do now; None if the export has ended or has to wait.
 
-    Files are fetched before the next page is asked for only while the server needs time: with a
-    partial manifest (STU3) both go on side by side, and what is there first is done first.
+    With partial manifests (STU3) files are fetched while the export runs: the next page is asked
+    for when its time has come, and files are fetched in between.
     """
     if export.state != "running" or now < export.next_at:
         return None
@@ -187,6 +187,7 @@ def next_action(export: ExportRun, now: datetime) -> Action | None:
         return Action.kick_off if job.intended_at else Action.intend
     if job.is_stale:
         return Action.refresh
+    # polling goes before fetching: it is one request, and its time has come
     if not job.is_complete and (job.poll_at is None or job.poll_at <= now):
         return Action.poll
     if job.done < job.files:
@@ -197,6 +198,7 @@ def next_action(export: ExportRun, now: datetime) -> Action | None:
 def due_at(export: ExportRun) -> datetime:
     """Return when there is something to do next, in UTC; meaningful while the export runs."""
     job = export.job
+    # with files left to fetch there is always something to do, whenever the next poll is
     idle = not job.is_complete and job.done >= job.files and not job.is_stale
     waits = job.poll_at if idle and job.status_url else None
     return max(export.next_at, waits) if waits else export.next_at

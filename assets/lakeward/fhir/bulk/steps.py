@@ -91,6 +91,7 @@ def _intend(context: ExportContext, export: ExportRun) -> ExportRun:
 def _kick_off(context: ExportContext, export: ExportRun) -> ExportRun:
     job, log = export.job, context.journal(export)
     request = kick_off(context.bulk, job, patients_of(context, export))
+    # our time before the request, if the server sends no Date: the earlier one loses nothing
     sent_at = context.clock.now()
     answer = context.ask(request.method, request.url, dict(request.headers), request.content)
     found = interpret_kick_off(answer, context.patience(export))
@@ -109,6 +110,7 @@ def _kick_off(context: ExportContext, export: ExportRun) -> ExportRun:
         return _failed(export, f"kick-off rejected: {found.codes}", resumable=False)
     # the guide wants an absolute URL; some servers send a relative one
     url = urljoin(request.url, answer.headers["content-location"])
+    # asked at once, unless the server says when: small exports are ready with the first request
     wait = timedelta(seconds=context.patience(export).wait(answer, running=True))
     started = job.but(
         request_url=request.url,
@@ -129,11 +131,13 @@ def _poll(context: ExportContext, export: ExportRun) -> ExportRun:
         return _later(context, export, found.wait, "status rejected for now", found.codes)
     if found.meaning is Meaning.unauthorized:
         raise _unauthorized(url)
+    # `later` comes here only when a doubtful error was waited for too often
     if found.meaning in (Meaning.later, Meaning.failed, Meaning.gone):
         _keep_error(context, export, answer)
         return _failed(export, f"export failed at the server: {found.codes}", resumable=False)
     poll_at = context.clock.now() + timedelta(seconds=found.wait)
     job = job.but(polls=job.polls + 1, poll_at=poll_at, progress=found.progress or job.progress)
+    # partial answers may have no Expires: the last one that had counts
     if found.expires_at:
         job = job.but(expires_at=found.expires_at)
     if found.manifest is None:
@@ -157,6 +161,8 @@ def _page(
     """
     job, folder = export.job, context.store.job_folder(export)
     held, page = read_pages(folder, job.pages), Page(url, answer.json())
+    # Servers that do not follow the guide move or recount entries. The files that are fetched
+    # already would then be landed under another page's promises, so the export fails instead.
     again = bool(held) and held[-1].url == url
     if again and not is_continuation(held[-1], page):
         raise PermanentError(without_query(url), "changed a manifest page", "one that only grows")
@@ -171,6 +177,7 @@ def _page(
         pages=len(pages),
         files=sum(len(p.manifest.files) for p in pages),
         tail_url=following or url,
+        # with a next link there is more, whatever the status said
         is_complete=found.is_final and following is None,
         poll_at=context.clock.now() if following else job.poll_at,
     )
@@ -185,7 +192,7 @@ def _refresh(context: ExportContext, export: ExportRun) -> ExportRun:
     """
     job, folder = export.job, context.store.job_folder(export)
     number = job.refreshes + 1
-    url = job.status_url or ""
+    url = job.status_url or ""  # the first page is that of the status URL, the others are linked
     for position, held in enumerate(read_pages(folder, job.pages), start=1):
         answer = context.ask("GET", url, STATUS_HEADERS)
         found = interpret_status(answer, context.patience(export))

@@ -112,7 +112,9 @@ class Transport:
                 if response.status_code not in REDIRECTS or not (same or method == "GET"):
                     yield response
                     return
+            # once lost, the token stays lost, also if a third host redirects back
             token = token if same else None
+            # RFC 9110 section 15.4.4: 303 points to something to be read
             if response.status_code == httpx.codes.SEE_OTHER:
                 method, content = "GET", None
             url = target
@@ -151,6 +153,7 @@ def connect(bulk: BulkExport) -> Iterator[Transport]:
         if bulk.ca_file
         else httpx.create_ssl_context(trust_env=False)
     )
+    # the guide demands 1.2; a system's default may be older
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     with httpx.Client(
         verify=context,

@@ -23,6 +23,7 @@ def unpacked(pieces: Iterable[bytes], encoding: str | None) -> Iterator[bytes]:
     Raises:
         TruncatedError: The stream is declared and begins as gzip, and does not end as such.
     """
+    # the header is a list (RFC 9110 section 8.4)
     declared = {part.strip().lower() for part in (encoding or "").split(",")}
     return gunzipped(pieces) if declared & {"gzip", "x-gzip"} else iter(pieces)
 
@@ -49,6 +50,8 @@ def lines_of(path: Path) -> Iterator[bytes]:
 
 
 def _members(first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
+    # a gzip file may be several members in a row: whoever appends to one makes such a
+    # file. zlib stops after the first member, and the rest would be lost without an error.
     decoder = zlib.decompressobj(wbits=31)
     try:
         for piece in _chain(first, stream):
@@ -62,6 +65,7 @@ def _members(first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
                 rest = decoder.unused_data
     except zlib.error as error:
         raise TruncatedError(str(error)) from None
+    # the connection may end properly and the file not: only the trailer of gzip shows it
     if not decoder.eof:
         raise TruncatedError("ends before its end")
 

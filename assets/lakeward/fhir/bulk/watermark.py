@@ -75,6 +75,7 @@ def must_be_full(bulk: BulkExport, held: Watermark | None, now: datetime) -> boo
 
 def next_since(bulk: BulkExport, job: Job, transaction_time: datetime | None) -> datetime:
     """Return the instant from which the next export must ask, in UTC."""
+    # `_until` too: a window that ends early is stored up to its end only
     known = [t for t in (transaction_time, job.kicked_off_at, job.until) if t is not None]
     return min(known) - timedelta(minutes=bulk.overlap_minutes)
 

@@ -11,6 +11,7 @@ from lakeward.orchestration.nightly import Night, prepare_dagster_home, run_day
 from lakeward.simulator import simulate
 
 START, DAYS, SEED = date(2026, 1, 5), 3, 7
+"""The same hospital for everybody: the README and the quickstart show its numbers."""
 
 
 def run_demo(settings: Settings, patients: int) -> int:
@@ -36,6 +37,7 @@ def open_ui(settings: Settings, port: int) -> int:
     """Serve the Dagster UI on 127.0.0.1 until it is stopped; return its exit code."""
     prepare_dagster_home(settings)
     say(f"Dagster UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
+    # Dagster's processes read the settings from the environment
     with exported(settings):
         command = [
             *(sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)),

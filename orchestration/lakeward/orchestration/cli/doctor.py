@@ -75,6 +75,7 @@ def _project() -> Finding:
 
 
 def _writable(root: Path) -> Finding:
+    # the home need not exist yet; then the nearest folder above it decides
     existing = next(p for p in (root, *root.parents) if p.exists())
     try:
         with tempfile.TemporaryFile(dir=existing):
@@ -111,6 +112,7 @@ def _secret(settings: Settings) -> Finding:
 
 
 def _port() -> Finding:
+    # connects and does not bind: this command changes nothing
     with socket.socket() as probe:
         probe.settimeout(0.5)
         taken = probe.connect_ex(("127.0.0.1", UI_PORT)) == 0

@@ -57,6 +57,7 @@ def _print_table(records: Sequence[Record]) -> None:
     table = Table(*(records[0] if records else ["no rows"]))
     for record in records:
         table.add_row(*("" if v is None else str(_plain(v)) for v in record.values()))
+    # in a pipe no row may be wrapped: `grep` and `cut` work on lines
     wide = None if sys.stdout.isatty() else 10_000
     Console(width=wide, soft_wrap=not sys.stdout.isatty()).print(table)
 
