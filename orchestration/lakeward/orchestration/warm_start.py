@@ -2,6 +2,14 @@
 
 Only `nightly.run_day` uses them, since it runs a whole night in the process of a command. A Dagster
 daemon runs its steps without them. Each can be taken out by itself: the night is then only slower.
+
+Measured by two nights each of 50 patients, CPU seconds of the process on two cores that were busy
+with other work, so differences below one second mean nothing:
+
+    all three                    37.0, 38.4
+    without rare_collections     38.1, 39.8
+    without open_databases       35.2, 39.2
+    without import_ahead         35.1, 35.8     the import is paid either way; see there
 """
 
 import gc
@@ -25,7 +33,8 @@ def import_ahead() -> None:
 
     The import takes seconds, and the first rules are checked only after every table is built. A
     second import of the same module waits for the first one, so nobody sees half of it; the thread
-    is a daemon, so a night that fails early does not wait for it.
+    is a daemon, so a night that fails early does not wait for it. It pays only while a core is
+    idle: two threads that compute take turns, and the turns cost about two seconds of CPU.
     """
     Thread(target=great_expectations, daemon=True).start()
 
