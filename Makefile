@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test dev check bench lock
+.PHONY: help setup demo test golden dev check bench lock
 
 help: ## Show this list
 	@echo "Lakeward: operational worklists from FHIR exports and HL7 v2 batches"
@@ -22,6 +22,9 @@ demo: $(READY) ## Let a synthetic hospital deliver three days and run each night
 
 test: $(READY) ## Run the tests
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+golden: $(READY) ## Write all goldens again from what the code does now; read git diff then
+	@$(BIN)/python -m pytest --regenerate
 
 dev: $(READY) ## Open the Dagster UI on what has been run
 	@$(BIN)/lakeward dev

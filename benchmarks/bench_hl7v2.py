@@ -133,7 +133,7 @@ def _section(
 
 
 def _simulate(folder: Path) -> None:
-    from lakeward.simulator.run import simulate
+    from lakeward.simulator.simulation import simulate
 
     simulate(folder, patients=2000, days=3, start=DAY, seed=7)
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from bulk_server import BulkServer, Resource
 from lakeward.core.settings import Settings
-from lakeward.fhir.bulk.clock import Clock
-from lakeward.fhir.bulk.context import Context, open_context
-from lakeward.fhir.bulk.exports import Wish, begin, complete
+from lakeward.fhir.bulk.clock import ExportClock
+from lakeward.fhir.bulk.context import ExportContext, open_context
+from lakeward.fhir.bulk.exports import ExportRequest, begin, complete
 from lakeward.fhir.bulk.keys import generate_key, jwks, key_folder, read_keys
-from lakeward.fhir.bulk.state import Export
+from lakeward.fhir.bulk.state import ExportRun
 from lakeward.landing.bulk import BulkExport
 from lakeward.landing.sources import Source
 
@@ -23,7 +23,7 @@ DAY = date(2026, 1, 4)
 
 @dataclass
 class Time:
-    """A clock that stands still, and remembers how long it was slept."""
+    """A clock that only sleeping moves; it keeps the pauses in seconds."""
 
     instant: datetime = START
     slept: list[float] = field(default_factory=list)
@@ -62,8 +62,8 @@ class Hospital:
         )
 
     @property
-    def clock(self) -> Clock:
-        return Clock(now=self.time.now, sleep=self.time.sleep, chance=lambda: 0.5)
+    def clock(self) -> ExportClock:
+        return ExportClock(now=self.time.now, sleep=self.time.sleep, chance=lambda: 0.5)
 
     def write_inventory(self) -> None:
         """Put a `sources.yaml` with this source into the home."""
@@ -73,13 +73,13 @@ class Hospital:
         text = json.dumps({"facility": facility, "sources": [source]})  # JSON is YAML
         (self.settings.home.root / "sources.yaml").write_text(text)
 
-    def context(self) -> Context:
+    def context(self) -> ExportContext:
         return self.stack.enter_context(open_context(self.settings.home, self.source, self.clock))
 
-    def pull(self, day: date = DAY, **wish: Any) -> Export:
+    def pull(self, day: date = DAY, **request: Any) -> ExportRun:
         """Run an export to its end."""
         context = self.context()
-        return complete(context, begin(context, Wish(day, **wish)))
+        return complete(context, begin(context, ExportRequest(day, **request)))
 
     def landed(self, day: date = DAY) -> list[Path]:
         """The data files of a complete delivery."""

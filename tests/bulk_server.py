@@ -40,7 +40,7 @@ def outcome(code: str, severity: str = "error") -> Resource:
 
 @dataclass
 class Switches:
-    """What the server does otherwise than the guide says, and what it holds.
+    """How the server deviates from the guide, and what it holds.
 
     Attributes:
         version: Which manifest it writes: STU 1 to 4.
@@ -447,7 +447,7 @@ def _files(bulk: BulkServer, seen: Seen) -> Iterator[tuple[str, str, bytes, int]
     for name, value in seen.parameters:
         values = value.split(",") if isinstance(value, str) and name == "_type" else [value]
         asked.setdefault(name, []).extend(values)
-    found = [r for r in bulk.resources if _is_wanted(bulk, r, asked)]
+    found = [r for r in bulk.resources if _is_asked_for(bulk, r, asked)]
     if "_elements" in asked:
         keep = {"resourceType", "id", *asked["_elements"]}
         tag = {"tag": [{"code": "SUBSETTED"}]}
@@ -467,7 +467,7 @@ def _files(bulk: BulkServer, seen: Seen) -> Iterator[tuple[str, str, bytes, int]
         yield "outcome", f"{number + 2}.OperationOutcome.ndjson", ndjson(lines), len(lines)
 
 
-def _is_wanted(bulk: BulkServer, resource: Resource, asked: dict[str, list[Any]]) -> bool:
+def _is_asked_for(bulk: BulkServer, resource: Resource, asked: dict[str, list[Any]]) -> bool:
     subject = resource.get("subject", {}).get("reference", "").removeprefix("Patient/")
     patient = resource["id"] if resource["resourceType"] == "Patient" else subject
     members = bulk.switches.members

@@ -1,4 +1,9 @@
-"""Fixtures of all tests: a home of their own, a frozen zone that is not UTC, third-party data."""
+"""Fixtures of all tests: a home, a zone that is not UTC, goldens, third-party data.
+
+A golden is a file below `tests/golden`, `tests/repo` or `docs` that holds what the code makes of
+some input. A test compares with it through the fixture `golden`; `make golden` writes all of them
+again. Read `git diff` before the result is committed: a golden is only as good as its last reading.
+"""
 
 import os
 import time
@@ -14,6 +19,39 @@ from lakeward.core.settings import Settings, load_settings
 from lakeward.lake.tables import Lake
 
 ROOT = Path(__file__).resolve().parents[1]
+Golden = Callable[[Path, str | bytes], None]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--regenerate`."""
+    parser.addoption(
+        "--regenerate",
+        action="store_true",
+        help="run only the tests that have goldens, and write these instead of comparing",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep only the tests that write goldens, when goldens are to be written."""
+    if config.getoption("--regenerate"):
+        writers = [item for item in items if "golden" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=[item for item in items if item not in writers])
+        items[:] = writers
+
+
+@pytest.fixture
+def golden(pytestconfig: pytest.Config) -> Golden:
+    """Compare a text or bytes with a golden file, or write the file under `--regenerate`."""
+
+    def check(path: Path, actual: str | bytes) -> None:
+        if pytestconfig.getoption("--regenerate"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(actual.encode() if isinstance(actual, str) else actual)
+        assert path.is_file(), f"{path.relative_to(ROOT)} is missing; `make golden` writes it"
+        expected = path.read_bytes()
+        assert actual == (expected.decode() if isinstance(actual, str) else expected)
+
+    return check
 
 
 @pytest.fixture(autouse=True)

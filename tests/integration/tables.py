@@ -5,11 +5,11 @@ from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake, table_names
 
 RUN_HISTORY = {"release", "quality_result", "audit"}
-"""Tables that tell of runs; every other table tells of patients and must not know runs."""
+"""Tables about runs; every other table is about patients and must not depend on runs."""
 
 
 def fingerprints(settings: Settings) -> dict[str, tuple[int, str]]:
-    """Give row count and an order-free hash of the rows of every table but run history."""
+    """Return the row count and an order-free hash of the rows of every table but run history."""
     lake = Lake(settings.home.lake)
     found = {}
     with connect(lake) as connection:

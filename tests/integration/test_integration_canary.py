@@ -42,20 +42,20 @@ BROKEN = [
 ]
 PID = f"PID|1||{MRN}^^^LKWD^MR||{NAME}^Quuxella||19510203|F|||1 Canary St^^Boston^MA^02110||{PHONE}"
 GOOD = f"MSH|^~\\&|ADT|LKWD|X|Y|20260105101500||ADT^A04|CANARY1|P|2.5.1\r{PID}\rPV1|1|O|CARD^^^LKWD"
-BAD = f"MSH|^~\\&|ADT|LKWD|X|Y|20260105101600|||CANARY2|P|2.5.1\r{PID}\r"
+REJECTED = f"MSH|^~\\&|ADT|LKWD|X|Y|20260105101600|||CANARY2|P|2.5.1\r{PID}\r"
 
 
 def plant(settings: Settings, folder: Path, day: date) -> None:
     folder.mkdir()
     lines = [json.dumps(PATIENT), *BROKEN]
     (folder / "canary.ndjson").write_text("\n".join(lines))
-    (folder / "canary.hl7").write_text(f"{GOOD}\r{BAD}", newline="")
+    (folder / "canary.hl7").write_text(f"{GOOD}\r{REJECTED}", newline="")
     land(settings.home.landing, "ehr_fhir", [folder / "canary.ndjson"], day)
     land(settings.home.landing, "adt_hl7", [folder / "canary.hl7"], day)
 
 
 def searched(home: Path) -> Iterator[tuple[Path, bytes]]:
-    """Give every file that must not hold PHI; of Parquet files the footer."""
+    """Yield every file that must not hold PHI; of Parquet files the footer."""
     for path in sorted(p for p in home.rglob("*") if p.is_file()):
         top = path.relative_to(home).parts[0]
         if top in {"landing", "outbox", "truth"}:

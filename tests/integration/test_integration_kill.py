@@ -45,7 +45,7 @@ MOMENTS = [
     ("raw_hl7v2__message", "after", 2),
     ("fhir__appointment", "after", 1),  # some flat tables written, others not
     ("canonical__visit_event", "after", 1),  # some candidates written
-    ("release", "before", 1),  # judged, not released
+    ("release", "before", 1),  # checked, not released
     ("audit", "after", 1),  # audited, not yet ready
 ]
 

@@ -31,13 +31,15 @@ def test_all_contracts_are_evaluated_and_every_unit_is_released(finished: Path) 
     assert released is not None
     assert released.day == LAST
     with connect(lake) as connection:
-        judged = connection.execute('select count(distinct "table") from quality_result').fetchall()
+        checked = connection.execute(
+            'select count(distinct "table") from quality_result'
+        ).fetchall()
         empty = [
             table
             for table in released.pins
             if connection.execute(f'select count(*) from "{table}"').fetchall()[0][0] == 0
         ]
-    assert judged[0][0] >= len(released.pins)
+    assert checked[0][0] >= len(released.pins)
     assert set(empty) <= {"canonical__unmapped_code", "canonical__master_file"}
 
 
@@ -86,7 +88,7 @@ def test_an_older_day_is_issued_again_from_its_own_release(
 
 @pytest.fixture
 def broken_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the candidate of canonical__patient one key twice."""
+    """Put one key twice into the candidate of canonical__patient."""
 
     def store(lake: Lake, connection: Connection, table: str, sql: str) -> TableWrite | None:
         if table == "canonical__patient":

@@ -96,9 +96,9 @@ def test_records_of_both_formats_come_back(
     before, files = fingerprints(settings), sorted(settings.home.landing.rglob("*"))
     with pytest.raises(typer.Exit):
         quarantine_replay(reason="sender_not_accepted", preview=True, json=True)
-    told = json.loads(capfd.readouterr().out)
-    assert (told["replayed"], told["refused"]) == ([ids["sender_not_accepted"]], {})
-    changed = {(change["table"], change["change"]) for change in told["changes"]}
+    printed = json.loads(capfd.readouterr().out)
+    assert (printed["replayed"], printed["refused"]) == ([ids["sender_not_accepted"]], {})
+    changed = {(change["table"], change["change"]) for change in printed["changes"]}
     assert ("canonical__patient", "added") in changed
     assert ("canonical__visit", "added") in changed
     assert {kind for _, kind in changed} == {"added"}, "the rest of the store is as it was"

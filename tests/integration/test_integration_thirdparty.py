@@ -51,10 +51,10 @@ def test_both_formats_reach_the_canonical_store(night: tuple[Settings, Night], t
 
 def test_all_contracts_are_evaluated(night: tuple[Settings, Night]) -> None:
     settings, outcome = night
-    assert not outcome.failures or outcome.broken  # a verdict, never a crash
+    assert not outcome.failures or outcome.broken  # a result, never a crash
     with connect(Lake(settings.home.lake)) as connection:
-        judged = connection.execute('select distinct "table" from quality_result').fetchall()
+        checked = connection.execute('select distinct "table" from quality_result').fetchall()
     units = {release.unit for release in history(Lake(settings.home.lake))}
     assert "canonical" in units
-    assert len(judged) >= 14
+    assert len(checked) >= 14
     shutil.rmtree(settings.home.work, ignore_errors=True)

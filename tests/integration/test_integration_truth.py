@@ -14,7 +14,7 @@ import pytest
 
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import Lake
-from lakeward.simulator.truth import final_state
+from lakeward.simulator.ground_truth import final_state
 
 LAST_DAY = date(2026, 1, 6)
 DISPOSITIONS = {"01": "home", "03": "snf", "07": "aadvice", "20": "exp", "LWBS": "lwbs"}
@@ -80,7 +80,7 @@ def _ours(connection: Connection, query: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("table", QUERIES)
-def test_canonical_store_tells_the_truth(finished: Path, table: str) -> None:
+def test_canonical_store_agrees_with_the_truth(finished: Path, table: str) -> None:
     ours = _ours(connect(Lake(finished / "lake")), QUERIES[table])
     truth = final_state(finished / "truth", LAST_DAY)[table]
     assert set(ours) == set(truth)

@@ -1,12 +1,7 @@
-"""`docs/reference/triggers.md` says what the trigger table says.
-
-To write it anew:
-
-    .venv/bin/python tests/repo/test_repo_triggers.py
-"""
+"""`docs/reference/triggers.md` says what the trigger table says; `make golden` writes it again."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,16 +16,16 @@ FAMILIES = (
 HEAD = """# What each HL7 v2 trigger does
 
 Made from the tables `dbt_project/seeds/trigger_event.csv` and `event_type.csv`; change those,
-then run `.venv/bin/python tests/repo/test_repo_triggers.py`. Examples with their canonical rows
-stand in `tests/golden/hl7v2_triggers`. Every message is stored, whatever its trigger; a trigger
-that is not here has no effect and is counted in `canonical__unmapped_code`.
+then run `make golden`. Examples with their canonical rows are in `tests/golden/hl7v2_triggers`.
+Every message is stored, whatever its trigger; a trigger that is not here has no effect and is
+counted in `canonical__unmapped_code`.
 
 Effects: **append** writes an event, **cancel** writes an event that takes back another (and
 waits 72 hours for it when it is not there), **attributes** changes what is known and never a
 state, **infer** concludes an event (`confidence` inferred), **merge**, **link** and **unlink**
 say which records are one person, **visit_merge**, **visit_renumber** and **visit_move** say
 which numbers are one visit and whose it is, **person_add** and **person_delete** say whether a
-record is in use, **bed** tells a bed, **order** the order of ORC and OBR, **master** a master
+record is in use, **bed** states a bed, **order** the order of ORC and OBR, **master** a master
 file; **none** is stored and does nothing.
 
 The guide is the HL7 v2-to-FHIR guide. A row is of the *guide*, of the HL7 *standard*, or
@@ -39,7 +34,7 @@ The guide is the HL7 v2-to-FHIR guide. A row is of the *guide*, of the HL7 *stan
 
 
 def page() -> str:
-    """Give the page: one table a family of messages."""
+    """Return the page: one table a family of messages."""
     with (SEEDS / "trigger_event.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     with (SEEDS / "event_type.csv").open(encoding="utf-8", newline="") as file:
@@ -48,8 +43,8 @@ def page() -> str:
     others = {row["message_type"] for row in rows} - named
     parts = [HEAD]
     for title, kinds in (*FAMILIES, ("Orders, results and others", others)):
-        told = [row for row in rows if row["message_type"] in kinds]
-        parts.append("\n".join([f"## {title}", "", *_table(told, states)]) + "\n")
+        family = [row for row in rows if row["message_type"] in kinds]
+        parts.append("\n".join([f"## {title}", "", *_table(family, states)]) + "\n")
     return "\n".join(parts)
 
 
@@ -71,10 +66,5 @@ def _table(rows: Sequence[dict[str, str]], states: dict[str, str]) -> Iterator[s
         yield "| " + " | ".join(cells) + " |"
 
 
-def test_the_page_says_what_the_table_says() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run the command above"
-
-
-if __name__ == "__main__":
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page(), encoding="utf-8")
+def test_the_page_says_what_the_table_says(golden: Callable[[Path, str], None]) -> None:
+    golden(PAGE, page())

@@ -1,7 +1,9 @@
-"""Assets that tell what is known of FHIR data.
+"""Assets that report on the quality of FHIR data, each with one check.
 
-Where statements collide, which references name nothing, which exports came whole. They are
-relations over the lake and write nothing.
+Which statements collide, which references point to nothing, which exports came whole. They are
+relations over the lake (`fhir/relations`); the assets count their rows and write nothing. A check
+warns and never stops a night: these are faults of a source, and the rules of the contracts decide
+what may be released.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,11 +19,16 @@ from lakeward.lake.relations import RELATIONS
 
 
 @dataclass(frozen=True)
-class Told:
-    """A relation, what it says, counts of it by name, and what should not be there.
+class TruthReport:
+    """What an asset reports of a relation.
 
-    `wrong` counts what should not be there, `wrongs` names it after its number, `promise` says that
-    there is none.
+    Attributes:
+        relation: Name of the relation and of the asset.
+        says: The asset's description.
+        counts: Query with one row for each name: name, count. They become metadata.
+        wrong: Query that counts what should not be there.
+        wrongs: What the check says behind that number.
+        promise: The check's description: that there is none.
     """
 
     relation: str
@@ -32,26 +39,26 @@ class Told:
     promise: str
 
 
-TOLD = (
-    Told(
+REPORTS = (
+    TruthReport(
         "fhir_collision",
-        "Where statements about one FHIR resource meet, by what decided",
+        "Where statements about one FHIR resource collide, by what decided",
         "select kind, sum(ids) from fhir_collision group by kind order by kind",
         "select coalesce(sum(ids), 0) from fhir_collision"
         " where kind in ('output_and_deleted_in_one_export', 'deletion_not_applied')",
         "deletion(s) that contradict their export or name no resource",
         "No export holds and deletes a resource, and every deletion names one",
     ),
-    Told(
+    TruthReport(
         "unresolved_reference",
-        "References of current FHIR resources that name nothing current",
+        "References of current FHIR resources that point to no current resource",
         "select kind, sum(count) from unresolved_reference group by kind order by kind",
         "select coalesce(sum(count), 0) from unresolved_reference"
         " where kind in ('contained', 'malformed')",
-        "reference(s) that cannot be read, or name a contained resource that is not there",
-        "Every reference can be read, and what it says to be contained is",
+        "reference(s) that cannot be read, or point to a contained resource that is not there",
+        "Every reference can be read, and every contained resource that is named is there",
     ),
-    Told(
+    TruthReport(
         "load_completeness",
         "What each FHIR export promised and what came of it",
         "select case when is_complete then 'complete' when is_complete is null then 'unpromised'"
@@ -66,42 +73,43 @@ CHECK = "nothing_wrong"
 
 
 def truth_asset() -> dg.AssetsDefinition:
-    """Make the assets of these relations, with a warning where something is wrong."""
+    """Build the assets of these relations, with a check that warns if something is wrong."""
 
     @dg.multi_asset(
         name="fhir_truth",
         specs=[
             dg.AssetSpec(
-                told.relation,
+                report.relation,
                 group_name="fhir",
                 kinds={"duckdb", "view"},
                 owners=["team:data-platform"],
-                description=f"{told.says}.",
-                deps=sorted(RELATIONS[told.relation].tables()),
+                description=f"{report.says}.",
+                deps=sorted(RELATIONS[report.relation].tables()),
             )
-            for told in TOLD
+            for report in REPORTS
         ],
         check_specs=[
-            dg.AssetCheckSpec(CHECK, asset=told.relation, description=told.promise) for told in TOLD
+            dg.AssetCheckSpec(CHECK, asset=report.relation, description=report.promise)
+            for report in REPORTS
         ],
     )
     @told_safely
     def _truth(home: LakewardHome) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with connect(home.lake()) as connection:
-            for told in TOLD:
-                counts = _counts(connection, told.counts)
+            for report in REPORTS:
+                counts = _counts(connection, report.counts)
                 total = sum(counts.values())
                 yield dg.MaterializeResult(
-                    asset_key=told.relation,
+                    asset_key=report.relation,
                     metadata={"dagster/row_count": total, **counts},
                 )
-                wrong = int(connection.execute(told.wrong).fetchall()[0][0])
+                wrong = int(connection.execute(report.wrong).fetchall()[0][0])
                 yield dg.AssetCheckResult(
                     check_name=CHECK,
-                    asset_key=told.relation,
+                    asset_key=report.relation,
                     passed=wrong == 0,
                     severity=dg.AssetCheckSeverity.WARN,
-                    description=f"{wrong} {told.wrongs}" if wrong else None,
+                    description=f"{wrong} {report.wrongs}" if wrong else None,
                     metadata={"wrong": wrong},
                 )
 

@@ -1,6 +1,6 @@
-"""What an inventory says of a FHIR Bulk Data export: pure data, checked when it is read.
+"""The `bulk` section of a source in `sources.yaml`: pure data, checked when it is read.
 
-How an export is run belongs to `lakeward.fhir.bulk`. Secrets never stand here: keys are files.
+How an export is run belongs to `lakeward.fhir.bulk`. There is no secret here: keys are files.
 """
 
 from datetime import time
@@ -10,45 +10,52 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-"""Hosts that may be asked without TLS: nothing leaves the machine."""
+"""Hosts to which a request may be sent without TLS: nothing leaves the machine."""
 
+# a filter chooses resources; these would cut or reorder the result, and the guide forbids them
 _RESULT_CONTROL = ("_sort", "_include", "_revinclude", "_count", "_elements", "_summary", "_total")
 
 
 class BulkExport(BaseModel):
     """How a source's data is pulled from a FHIR server with the Bulk Data Access guide.
 
+    Every field is read in `lakeward.fhir.bulk`, but `start_at` (`orchestration.exports`). When to
+    set one that has a default is in docs/how-to/pull-a-bulk-export.md.
+
     Attributes:
         base_url: FHIR base, `https` (plain `http` only on this machine).
         level: What is exported; `group` needs `group`.
+        group: Id of the Group resource.
         types: Resource types to ask for; each needs its own scope.
-        kickoff: How parameters are sent: Oracle takes only comma lists, STU4 only POST.
-        scopes: `v2` is `system/Patient.rs`, `v1` is `system/Patient.read`.
+        kickoff: How parameters are sent: Oracle accepts only comma lists, STU4 only POST.
+        scopes: `v2` is `system/Patient.rs`, `v1` is `system/Patient.read` (SMART App Launch).
         client_id: As registered; without one the server is open and no token is asked for.
         key_dir: Folder of private keys, relative to the home; default `keys/<source>`.
         kid: Key that signs, for the days of a rotation; default the newest.
-        token_url: Where tokens come from, if discovery must not decide it.
-        allow_hosts: `host` or `host:port` that may see the token beside that of `base_url`.
-        proxy: Proxy for all requests; that of the environment is not looked at.
+        token_url: Token endpoint, if it must not be discovered.
+        allow_hosts: `host` or `host:port` that may see the token, beside that of `base_url`.
+        proxy: Proxy for all requests; that of the environment is not used.
         ca_file: Certificates to trust instead of the usual ones.
-        since_mode: `none` for servers that know no lastUpdated: every export is full.
-        overlap_minutes: Asked for twice, because a server's transactionTime may be late.
-        full_export_every_days: How often all is exported again, to mend what increments lost.
-        membership: Follow who joins and leaves the group; joiners come with full history.
-        start_at: Facility's time of day from which automation starts the export of a day.
-        max_age_hours: When an export is given up (Epic: 720).
+        since_mode: `none` for servers without lastUpdated (Epic): every export is full.
+        overlap_minutes: Minutes asked for twice, because a server's transactionTime may be late.
+        full_export_every_days: Days after which everything is asked for again, to get what
+            increments left out.
+        membership: Follow who joins and leaves the group; who joins comes with all history.
+        start_at: Time of day in the facility's zone from which automation starts an export.
+        max_age_hours: Hours after which an export is given up (Epic: 720).
         max_wait_seconds: Longest pause between two status requests, whatever the server asks.
         max_back_off_seconds: Longest pause after 429 and 503.
-        concurrency: Files fetched at once.
-        retries: Attempts for one file.
+        concurrency: Files fetched at the same time. More than a few bring 429 and 502: Oracle has
+            served exports of 20,000 files.
+        retries: Attempts at one file.
         max_line_bytes: A longer line fails its file.
-        lenient: Let the server ignore parameters it does not know; what came is then verified.
+        lenient: Let the server ignore parameters that it does not support; what came is counted.
         separate_export_status: Ask for `X-Export-Status` (STU3).
-        partial_manifests: Take files while the export still runs (STU3).
-        output_format: `_outputFormat`; some servers take only `ndjson`.
-        elements: Root elements to ask for; the resources come SUBSETTED.
-        associated_data: `includeAssociatedData` codes.
-        type_filters: FHIR searches, `Type?parameter=value`.
+        partial_manifests: Fetch files while the export still runs (STU3).
+        output_format: `_outputFormat`; some servers accept only `ndjson`.
+        elements: Root elements to ask for; the resources come with the tag SUBSETTED.
+        associated_data: Codes of `includeAssociatedData`.
+        type_filters: FHIR searches, `Type?parameter=value`; those of one type are alternatives.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,7 +94,7 @@ class BulkExport(BaseModel):
 
     @property
     def follows_membership(self) -> bool:
-        """Say whether the members of a group are compared from export to export."""
+        """Return whether the members of a group are compared from export to export."""
         return self.level == "group" and self.membership
 
     @field_validator("base_url", "token_url")
@@ -100,7 +107,7 @@ class BulkExport(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _without_slash(cls, value: str) -> str:
-        # not the token URL: it is signed as the audience, letter by letter
+        # only this URL: the token URL is signed as the audience, and must match letter by letter
         return value.rstrip("/")
 
     @field_validator("types")
@@ -127,7 +134,7 @@ class BulkExport(BaseModel):
 
 
 def is_protected(url: str) -> bool:
-    """Say whether a request to a URL cannot be read on its way."""
+    """Return whether a request to a URL cannot be read on its way: TLS, or this machine."""
     parts = urlsplit(url)
     return bool(parts.hostname) and (
         parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)

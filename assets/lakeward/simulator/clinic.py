@@ -1,21 +1,34 @@
-"""Outpatient care: booking, moving, cancelling, and the day of the appointment."""
+"""Outpatient care: slots, and an appointment from its booking to the morning of its day.
+
+What happens on the day is in `clinic_day`. A planned step may find that its appointment has moved
+or was cancelled meanwhile: each asks `as_planned` first, so nothing has to be unplanned.
+"""
 
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
-from lakeward.simulator.clinic_day import day_of, due, facts
-from lakeward.simulator.clock import is_working, next_working_day, working_day
-from lakeward.simulator.events import Kind
+from lakeward.simulator.booking_fold import SLOT_MINUTES
+from lakeward.simulator.clinic_day import appointment_keys, as_planned, day_of
+from lakeward.simulator.events import EventKind
+from lakeward.simulator.facility_clock import is_working, next_working_day, working_day
 from lakeward.simulator.hospital import CLINICS
-from lakeward.simulator.records import Appointment, Slot
-from lakeward.simulator.state_booking import SLOT_MINUTES
+from lakeward.simulator.hospital_records import Appointment, Slot
 from lakeward.simulator.story import Story
 from lakeward.simulator.world import slot_id
 
 HORIZON_DAYS = 16
+"""Days ahead for which slots are open."""
 BOOKINGS_PER_PERSON = 0.1
+"""A working day; far above a real rate, so that small hospitals have a list worth calling."""
 _SHARED_VISIT_NUMBERS = 0.7
+"""Share of bookings whose messages name a visit number, under which the visit then comes. Without
+it a reader must join the two by patient and time, as many real schedulers demand."""
 _EARLIER = 0.004
+"""Offers of an earlier date, for each person and working day: tomorrow's list changes overnight."""
+_FIRST_HOUR, _LAST_HOUR = 8, 17
+_HALF_HOURS = 18
+"""From 08:00 on; two of them are noon and never open."""
+# days between booking and appointment, with weights: many soon, most within two weeks
 _LEAD_DAYS = ((0, 3), (1, 14), (2, 14), (3, 10), (5, 14), (7, 20), (10, 12), (14, 13))
 _TYPES = {"ROUTINE": "Routine appointment", "FOLLOWUP": "Follow-up visit", "CHECKUP": "Check-up"}
 _REASONS = (
@@ -25,21 +38,23 @@ _REASONS = (
     ("NEWPT", "New patient"),
 )
 _CANCEL_REASONS = (("pat", 7), ("prov", 2), ("other", 1))
+_MOVED, _CANCELLED, _MODIFIED, _CONFIRMED, _KEPT = 10, 8, 5, 30, 47
+"""Of a hundred bookings, what happens to each between booking and start."""
 
 
 def open_slots(story: Story, at: datetime, day: date) -> None:
     """Open every clinician's half hours of `day`."""
     if is_working(day):
-        first = story.clock.at(day, 8 * 60)
+        first = story.clock.at(day, _FIRST_HOUR * 60)
         for clinic in CLINICS:
             for doctor in story.world.hospital.staff[clinic]:
-                story.emit(Kind.SLOTS_OPENED, at, code=doctor.id, when=first)
+                story.emit(EventKind.SLOTS_OPENED, at, code=doctor.id, when=first)
 
 
 def plan_bookings(story: Story, day: date) -> None:
     """Plan the bookings of one working day, and who is offered an earlier date."""
     for _ in range(story.count(story.size * BOOKINGS_PER_PERSON)):
-        story.plan(story.moment(day, 8, 17), _book_somebody)
+        story.plan(story.moment(day, _FIRST_HOUR, _LAST_HOUR), _book_somebody)
     for _ in range(max(1, story.count(story.size * _EARLIER))):
         story.plan(story.moment(day, 10, 16), _offer_earlier)
 
@@ -94,7 +109,11 @@ def book_on(
         referral=referral,
     )
     story.emit(
-        Kind.APPOINTMENT_BOOKED, at, **facts(appointment), referral=referral, created=appointment
+        EventKind.APPOINTMENT_BOOKED,
+        at,
+        **appointment_keys(appointment),
+        referral=referral,
+        created=appointment,
     )
     if not steady:
         _plan_fate(story, at, appointment)
@@ -115,7 +134,15 @@ def _free_slot(
 
 def _plan_fate(story: Story, at: datetime, appointment: Appointment) -> None:
     """Decide what may come between booking and start."""
-    fate = story.weighted(((_move, 10), (_cancel, 8), (_modify, 5), (_confirm, 30), (None, 47)))
+    fate = story.weighted(
+        (
+            (_move, _MOVED),
+            (_cancel, _CANCELLED),
+            (_modify, _MODIFIED),
+            (_confirm, _CONFIRMED),
+            (None, _KEPT),
+        )
+    )
     if fate is _confirm:
         moment = appointment.start - timedelta(hours=story.rng.uniform(5, 70))
     else:
@@ -135,25 +162,30 @@ def _office_hours(story: Story, moment: datetime) -> datetime:
     if not is_working(day):
         return story.moment(next_working_day(day), 8, 10)
     minutes = story.clock.minutes(moment)
-    return moment.replace(microsecond=0) if 480 <= minutes < 1020 else story.moment(day, 8, 17)
+    if _FIRST_HOUR * 60 <= minutes < _LAST_HOUR * 60:
+        return moment.replace(microsecond=0)
+    return story.moment(day, _FIRST_HOUR, _LAST_HOUR)
 
 
 def _move(story: Story, at: datetime, appointment: str, start: datetime) -> None:
-    found = due(story, appointment, start)
+    found = as_planned(story, appointment, start)
     if found is None:
         return
     day = working_day(story.clock.day(start) + timedelta(days=story.rng.randint(0, 5)))
+    # slots near the horizon are left for new bookings
     horizon = story.clock.day(at) + timedelta(days=HORIZON_DAYS - 3)
     slot = _slot_of(story, at, found.practitioner, min(day, working_day(horizon)))
     if slot is not None and slot.start != start:
-        story.emit(Kind.APPOINTMENT_RESCHEDULED, at, **facts(found), when=slot.start)
+        story.emit(
+            EventKind.APPOINTMENT_RESCHEDULED, at, **appointment_keys(found), when=slot.start
+        )
         _plan_fate(story, at, found)
         _plan_day_of(story, at, found)
 
 
 def _slot_of(story: Story, at: datetime, practitioner: str, day: date) -> Slot | None:
-    first = story.clock.at(day, 8 * 60)
-    for step in story.rng.sample(range(18), 18):
+    first = story.clock.at(day, _FIRST_HOUR * 60)
+    for step in story.rng.sample(range(_HALF_HOURS), _HALF_HOURS):
         start = first + timedelta(minutes=SLOT_MINUTES * step)
         slot = story.world.slots.get(slot_id(practitioner, start))
         if slot and slot.status == "free" and start > at + timedelta(hours=1):
@@ -162,24 +194,24 @@ def _slot_of(story: Story, at: datetime, practitioner: str, day: date) -> Slot |
 
 
 def _cancel(story: Story, at: datetime, appointment: str, start: datetime) -> None:
-    found = due(story, appointment, start)
+    found = as_planned(story, appointment, start)
     if found is not None:
         reason = story.weighted(_CANCEL_REASONS)
-        story.emit(Kind.APPOINTMENT_CANCELLED, at, **facts(found), code=reason)
+        story.emit(EventKind.APPOINTMENT_CANCELLED, at, **appointment_keys(found), code=reason)
 
 
 def _modify(story: Story, at: datetime, appointment: str, start: datetime) -> None:
-    found = due(story, appointment, start)
+    found = as_planned(story, appointment, start)
     if found is not None:
         code = "CHECKUP" if found.type[0] != "CHECKUP" else "FOLLOWUP"
         changes = ((code, _TYPES[code]),)
-        story.emit(Kind.APPOINTMENT_MODIFIED, at, **facts(found), changes=changes)
+        story.emit(EventKind.APPOINTMENT_MODIFIED, at, **appointment_keys(found), changes=changes)
 
 
 def _confirm(story: Story, at: datetime, appointment: str, start: datetime) -> None:
-    found = due(story, appointment, start)
+    found = as_planned(story, appointment, start)
     if found is not None:
-        story.emit(Kind.APPOINTMENT_CONFIRMED, at, **facts(found))
+        story.emit(EventKind.APPOINTMENT_CONFIRMED, at, **appointment_keys(found))
 
 
 def _offer_earlier(story: Story, at: datetime) -> None:
@@ -192,5 +224,7 @@ def _offer_earlier(story: Story, at: datetime) -> None:
     found = story.world.appointments[latest]
     slot = _slot_of(story, at, found.practitioner, tomorrow)
     if slot is not None and found.status == "booked":
-        story.emit(Kind.APPOINTMENT_RESCHEDULED, at, **facts(found), when=slot.start)
+        story.emit(
+            EventKind.APPOINTMENT_RESCHEDULED, at, **appointment_keys(found), when=slot.start
+        )
         _plan_day_of(story, at, found)

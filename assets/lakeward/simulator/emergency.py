@@ -3,22 +3,29 @@
 from datetime import date, datetime, timedelta
 
 from lakeward.simulator import ward
-from lakeward.simulator.events import Kind
+from lakeward.simulator.events import EventKind
 from lakeward.simulator.hospital import ED
+from lakeward.simulator.hospital_records import Visit
 from lakeward.simulator.orders import SNOMED, draw_order, order_test
-from lakeward.simulator.records import Visit
 from lakeward.simulator.story import Story
 
 BED_ORDER = (SNOMED, "305056002", "Admission procedure")
 _ARRIVALS = 0.03
+"""For each person and day; far above a real rate, so that small hospitals have a busy ED."""
 _ADMITTED = 0.35
+"""Share of those seen; real departments admit fewer, but boarding is what the metrics are about."""
 _WALKS_OUT = 0.03
+"""Share that leaves without being seen (LWBS)."""
+_TESTED = 0.7
+_RETRY_BAY, _RETRY_BED = timedelta(minutes=20), timedelta(minutes=45)
+"""Pauses until somebody looks again for a free bay or bed."""
 _REASONS = (
     ("R07.4", "Chest pain"),
     ("R10.9", "Abdominal pain"),
     ("S93.4", "Ankle sprain"),
     ("R51", "Headache"),
 )
+# begin of a third of a shift, with the weight of arrivals in its three hours
 _HOURS = ((0, 2), (6, 3), (9, 6), (12, 6), (15, 6), (18, 6), (21, 4))
 
 
@@ -43,12 +50,12 @@ def _arrive(story: Story, at: datetime) -> None:
         service=ED,
     )
     facts = {"patient": person.id, "visit": visit.id}
-    story.emit(Kind.ARRIVED, at, **facts, place=ED, code="EMER", created=visit)
+    story.emit(EventKind.ARRIVED, at, **facts, location=ED, code="EMER", created=visit)
     story.plan(story.later(at, 3, 25), _triage, visit.id)
 
 
 def _triage(story: Story, at: datetime, visit: str) -> None:
-    story.emit(Kind.TRIAGED, at, patient=story.world.visits[visit].patient, visit=visit)
+    story.emit(EventKind.TRIAGED, at, patient=story.world.visits[visit].patient, visit=visit)
     if story.chance(_WALKS_OUT):
         story.plan(story.later(at, 60, 180), _go, visit, "LWBS")
     else:
@@ -58,11 +65,11 @@ def _triage(story: Story, at: datetime, visit: str) -> None:
 def _room(story: Story, at: datetime, visit: str) -> None:
     bay = ward.free_bed(story, story.world.hospital.ed_bays)
     if not bay:
-        story.plan(at + timedelta(minutes=20), _room, visit)
+        story.plan(at + _RETRY_BAY, _room, visit)
         return
     patient = story.world.visits[visit].patient
-    story.emit(Kind.ROOMED, at, patient=patient, visit=visit, place=bay)
-    if story.chance(0.7):
+    story.emit(EventKind.ROOMED, at, patient=patient, visit=visit, location=bay)
+    if story.chance(_TESTED):
         story.plan(story.later(at, 10, 40), order_test, visit, 30, 110)
     if story.chance(_ADMITTED):
         story.plan(story.later(at, 60, 240), _decide_admission, visit)
@@ -73,7 +80,7 @@ def _room(story: Story, at: datetime, visit: str) -> None:
 def _decide_admission(story: Story, at: datetime, visit: str) -> None:
     order = draw_order(story, at, visit, "bed", BED_ORDER)
     facts = {"patient": order.patient, "visit": visit, "order": order.id}
-    story.emit(Kind.ADMIT_DECISION, at, **facts, created=order)
+    story.emit(EventKind.ADMIT_DECISION, at, **facts, created=order)
     story.plan(story.later(at, 30, 280), _find_bed, visit, order.id)
 
 
@@ -82,12 +89,12 @@ def _find_bed(story: Story, at: datetime, visit: str, order: str) -> None:
     if bed:
         ward.admit(story, at, story.world.visits[visit], bed, order=order)
     else:
-        story.plan(at + timedelta(minutes=45), _find_bed, visit, order)
+        story.plan(at + _RETRY_BED, _find_bed, visit, order)
 
 
 def _go(story: Story, at: datetime, visit: str, disposition: str) -> None:
     found = story.world.visits[visit]
-    left = found.place
-    story.emit(Kind.DEPARTED, at, patient=found.patient, visit=visit, code=disposition)
-    if story.world.place(left).bed:
+    left = found.location
+    story.emit(EventKind.DEPARTED, at, patient=found.patient, visit=visit, code=disposition)
+    if story.world.location(left).bed:
         ward.vacated(story, at, left)

@@ -1,18 +1,18 @@
 """The vocabulary of the story: every change in the hospital is one `Event`.
 
-An event says what happened, when and to what. How it changes the hospital is in `state`, why it
-happens in `clinic`, `ward`, `referrals` and `people`.
+An event says what happened, when and to what. How it changes the hospital is in `event_fold`, why
+it happens in `clinic`, `emergency`, `ward`, `referrals` and `people`.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from lakeward.simulator.records import Record
+from lakeward.simulator.hospital_records import Record
 
 
-class Kind(StrEnum):
-    """What can happen; names follow the canonical event vocabulary where it has one."""
+class EventKind(StrEnum):
+    """What can happen; names are those of `seeds/event_type.csv` where it has one."""
 
     PERSON_REGISTERED = "person_registered"
     PERSON_UPDATED = "person_updated"
@@ -63,7 +63,7 @@ class Event:
         patient: Id of the person, or of the surviving person of a merge.
         visit: Id of the visit.
         appointment: Id of the appointment.
-        place: Id of the place entered, or of the bed whose status changed.
+        location: Id of the location entered, or of the bed whose status changed.
         order: Id of the order.
         referral: Id of the referral.
         task: Id of the task.
@@ -75,11 +75,11 @@ class Event:
 
     number: int
     at: datetime
-    kind: Kind
+    kind: EventKind
     patient: str = ""
     visit: str = ""
     appointment: str = ""
-    place: str = ""
+    location: str = ""
     order: str = ""
     referral: str = ""
     task: str = ""

@@ -3,21 +3,23 @@
 from datetime import datetime
 
 from lakeward.simulator import fhir_terms as fhir
-from lakeward.simulator.clock import Clock
+from lakeward.simulator.facility_clock import FacilityClock
 from lakeward.simulator.fhir_terms import Resource
 from lakeward.simulator.hospital import CLINICS
-from lakeward.simulator.records import Order, Phase, Referral, Stay, Task, Visit
+from lakeward.simulator.hospital_records import Order, Phase, Referral, Stay, Task, Visit
 from lakeward.simulator.world import World
 
 
-def _period(clock: Clock, start: datetime, end: datetime | None) -> dict[str, str]:
+def _period(clock: FacilityClock, start: datetime, end: datetime | None) -> dict[str, str]:
     found = {"start": clock.fhir(start)}
     return found | {"end": clock.fhir(end)} if end else found
 
 
-def encounter(visit: Visit, world: World, clock: Clock) -> Resource:
-    """Give the Encounter with the history of its statuses, classes and places."""
+def encounter(visit: Visit, world: World, clock: FacilityClock) -> Resource:
+    """Return the Encounter with the history of its statuses, classes and locations."""
+    # a period must begin; a visit that was only admitted has no arrival
     started = visit.arrived_at or visit.admit_at or visit.state_since
+    # clinics book by reasons of their own, wards and the ED state diagnoses
     reason_system = "urn:lakeward:reason" if visit.appointment else fhir.ICD10
     body = fhir.resource("Encounter", visit) | {
         "identifier": [fhir.identifier("urn:lakeward:visit-number", visit.number, "VN")],
@@ -32,7 +34,7 @@ def encounter(visit: Visit, world: World, clock: Clock) -> Resource:
             for phase in visit.classes
         ],
         "serviceType": fhir.concept(
-            "urn:lakeward:service", visit.service, world.place(visit.service).name
+            "urn:lakeward:service", visit.service, world.location(visit.service).name
         ),
         "subject": fhir.reference("Patient", visit.patient),
         "participant": [
@@ -61,16 +63,16 @@ def _class(phase: Phase) -> dict[str, str]:
     return fhir.coding(fhir.V3 + "ActCode", phase.code, fhir.CLASSES[phase.code])
 
 
-def _stay(stay: Stay, clock: Clock) -> Resource:
+def _stay(stay: Stay, clock: FacilityClock) -> Resource:
     return {
-        "location": fhir.reference("Location", fhir.location_key(stay.place)),
+        "location": fhir.reference("Location", fhir.location_id(stay.location)),
         "status": "completed" if stay.end else "active",
         "period": _period(clock, stay.start, stay.end),
     }
 
 
-def order(found: Order, clock: Clock) -> Resource:
-    """Give the ServiceRequest of an order."""
+def order(found: Order, clock: FacilityClock) -> Resource:
+    """Return the ServiceRequest of an order."""
     identifiers = [fhir.identifier("urn:lakeward:order", found.placer, "PLAC")]
     if found.filler:
         identifiers.append(fhir.identifier("urn:lakeward:filler", found.filler, "FILL"))
@@ -88,8 +90,8 @@ def order(found: Order, clock: Clock) -> Resource:
     }
 
 
-def referral(found: Referral, clock: Clock) -> Resource:
-    """Give the ServiceRequest of a referral."""
+def referral(found: Referral, clock: FacilityClock) -> Resource:
+    """Return the ServiceRequest of a referral."""
     status = fhir.REFERRAL_STATES[found.state][3]
     return fhir.resource("ServiceRequest", found) | {
         "identifier": [
@@ -106,13 +108,13 @@ def referral(found: Referral, clock: Clock) -> Resource:
         "authoredOn": clock.fhir(found.received_at),
         "requester": fhir.reference("Practitioner", found.practitioner),
         "performerType": fhir.concept("urn:lakeward:service", found.clinic, CLINICS[found.clinic]),
-        "locationReference": [fhir.reference("Location", fhir.location_key(found.clinic))],
+        "locationReference": [fhir.reference("Location", fhir.location_id(found.clinic))],
         "reasonCode": [fhir.concept(fhir.ICD10, *found.reason)],
     }
 
 
-def referral_task(found: Referral, clock: Clock) -> Resource:
-    """Give the Task that carries where a referral stands."""
+def referral_task(found: Referral, clock: FacilityClock) -> Resource:
+    """Return the Task that states how far a referral is (BSeR business status)."""
     code, text, status, _ = fhir.REFERRAL_STATES[found.state]
     return fhir.resource("Task", found, f"task-{found.id}") | {
         "basedOn": [fhir.reference("ServiceRequest", found.id)],
@@ -130,8 +132,8 @@ def referral_task(found: Referral, clock: Clock) -> Resource:
     }
 
 
-def task(found: Task, clock: Clock) -> Resource:
-    """Give the Task of a service team: a bed to clean, a patient to move."""
+def task(found: Task, clock: FacilityClock) -> Resource:
+    """Return the Task of a service team: a bed to clean, a patient to move."""
     body = fhir.resource("Task", found) | {
         "status": found.status,
         "intent": "order",
@@ -143,7 +145,7 @@ def task(found: Task, clock: Clock) -> Resource:
         "restriction": {"period": {"end": clock.fhir(found.due_at)}},
     }
     if found.bed:
-        body["focus"] = fhir.reference("Location", fhir.location_key(found.bed))
+        body["focus"] = fhir.reference("Location", fhir.location_id(found.bed))
     if found.visit:
         body["for"] = fhir.reference("Patient", found.patient)
         body["encounter"] = fhir.reference("Encounter", found.visit)

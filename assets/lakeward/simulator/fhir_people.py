@@ -1,15 +1,21 @@
 """Patient, Consent, Practitioner, Organization and Location resources from records."""
 
 from lakeward.simulator import fhir_terms as fhir
-from lakeward.simulator.clock import Clock
+from lakeward.simulator.facility_clock import FacilityClock
 from lakeward.simulator.fhir_terms import Resource
-from lakeward.simulator.records import Consent, Organization, Person, Place, Practitioner
+from lakeward.simulator.hospital_records import (
+    Consent,
+    Location,
+    Organization,
+    Person,
+    Practitioner,
+)
 
 _SEXES = {"F": "female", "M": "male"}
 
 
-def patient(person: Person, clock: Clock) -> Resource:
-    """Give the Patient resource; merged records link to each other."""
+def patient(person: Person, clock: FacilityClock) -> Resource:
+    """Return the Patient resource; merged records link to each other."""
     code, name = person.language
     found = fhir.resource("Patient", person) | {
         "identifier": [{"use": "usual", **fhir.identifier(fhir.MRN_SYSTEM, person.mrn, "MR")}],
@@ -66,8 +72,8 @@ def _links(person: Person) -> list[Resource]:
     return links + [{"other": other, "type": "replaces"} for other in replaced]
 
 
-def consent(found: Consent, clock: Clock) -> Resource:
-    """Give the Consent resource: one channel permitted or denied for treatment."""
+def consent(found: Consent, clock: FacilityClock) -> Resource:
+    """Return the Consent resource: one channel permitted or denied for treatment."""
     channel = fhir.concept("http://hl7.org/fhir/contact-point-system", found.channel)
     return fhir.resource("Consent", found) | {
         "status": "active",
@@ -85,7 +91,7 @@ def consent(found: Consent, clock: Clock) -> Resource:
 
 
 def practitioner(found: Practitioner) -> Resource:
-    """Give the Practitioner resource."""
+    """Return the Practitioner resource."""
     return fhir.resource("Practitioner", found) | {
         "identifier": [fhir.identifier(fhir.NPI_SYSTEM, found.npi, "NPI")],
         "active": True,
@@ -101,7 +107,7 @@ def practitioner(found: Practitioner) -> Resource:
 
 
 def organization(found: Organization) -> Resource:
-    """Give the Organization resource."""
+    """Return the Organization resource."""
     kinds = {"prov": "prov", "team": "team", "practice": "prov"}
     body = fhir.resource("Organization", found) | {
         "active": True,
@@ -113,24 +119,24 @@ def organization(found: Organization) -> Resource:
     return body
 
 
-def location(place: Place) -> Resource:
-    """Give the Location resource; beds say their operational status (table 0116)."""
-    body = fhir.resource("Location", place, fhir.location_key(place.id)) | {
-        "identifier": [fhir.identifier("urn:lakeward:location", place.id)],
-        "status": "suspended" if place.status == "C" else "active",
-        "name": place.name,
+def location(found: Location) -> Resource:
+    """Return the Location resource; beds have an operational status (table 0116)."""
+    body = fhir.resource("Location", found, fhir.location_id(found.id)) | {
+        "identifier": [fhir.identifier("urn:lakeward:location", found.id)],
+        "status": "suspended" if found.status == "C" else "active",
+        "name": found.name,
         "mode": "instance",
-        "type": [fhir.concept(fhir.V3 + "RoleCode", place.role)],
+        "type": [fhir.concept(fhir.V3 + "RoleCode", found.role)],
         "physicalType": fhir.concept(
-            fhir.TERMS + "location-physical-type", place.physical, fhir.PHYSICAL[place.physical]
+            fhir.TERMS + "location-physical-type", found.physical, fhir.PHYSICAL[found.physical]
         ),
         "managingOrganization": fhir.reference("Organization", "org-lkwd"),
     }
-    if place.phone:
-        body["telecom"] = [{"system": "phone", "value": place.phone, "use": "work"}]
-    if place.status:
-        text = fhir.BED_STATUS[place.status]
-        body["operationalStatus"] = fhir.coding(fhir.V2 + "0116", place.status, text)
-    if place.parent:
-        body["partOf"] = fhir.reference("Location", fhir.location_key(place.parent))
+    if found.phone:
+        body["telecom"] = [{"system": "phone", "value": found.phone, "use": "work"}]
+    if found.status:
+        text = fhir.BED_STATUS[found.status]
+        body["operationalStatus"] = fhir.coding(fhir.V2 + "0116", found.status, text)
+    if found.parent:
+        body["partOf"] = fhir.reference("Location", fhir.location_id(found.parent))
     return body

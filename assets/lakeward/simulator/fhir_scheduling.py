@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 
 from lakeward.simulator import fhir_terms as fhir
-from lakeward.simulator.clock import Clock
+from lakeward.simulator.booking_fold import SLOT_MINUTES
+from lakeward.simulator.facility_clock import FacilityClock
 from lakeward.simulator.fhir_terms import Resource
 from lakeward.simulator.hospital import CLINICS
-from lakeward.simulator.records import Appointment, Practitioner, Slot
-from lakeward.simulator.state_booking import SLOT_MINUTES
+from lakeward.simulator.hospital_records import Appointment, Practitioner, Slot
 from lakeward.simulator.world import slot_id
 
 _SERVICE = "urn:lakeward:service"
@@ -15,13 +15,13 @@ _OPEN = ("booked", "arrived", "checked-in", "fulfilled")
 
 
 def schedule(doctor: Practitioner) -> Resource:
-    """Give the Schedule of a clinician at their clinic."""
+    """Return the Schedule of a clinician at their clinic."""
     return fhir.resource("Schedule", doctor, _schedule_key(doctor.id)) | {
         "active": True,
         "serviceType": [fhir.concept(_SERVICE, doctor.unit, CLINICS[doctor.unit])],
         "actor": [
             fhir.reference("Practitioner", doctor.id),
-            fhir.reference("Location", fhir.location_key(doctor.unit)),
+            fhir.reference("Location", fhir.location_id(doctor.unit)),
         ],
     }
 
@@ -30,8 +30,8 @@ def _schedule_key(practitioner: str) -> str:
     return f"sched-{practitioner.removeprefix('prac-')}"
 
 
-def slot(found: Slot, doctor: Practitioner, clock: Clock) -> Resource:
-    """Give the Slot of one half hour."""
+def slot(found: Slot, doctor: Practitioner, clock: FacilityClock) -> Resource:
+    """Return the Slot of one half hour."""
     return fhir.resource("Slot", found) | {
         "serviceType": [fhir.concept(_SERVICE, doctor.unit, CLINICS[doctor.unit])],
         "schedule": fhir.reference("Schedule", _schedule_key(found.practitioner)),
@@ -41,8 +41,8 @@ def slot(found: Slot, doctor: Practitioner, clock: Clock) -> Resource:
     }
 
 
-def appointment(found: Appointment, clock: Clock, slots_from: datetime) -> Resource:
-    """Give the Appointment; slots before `slots_from` were never exported and are not named."""
+def appointment(found: Appointment, clock: FacilityClock, slots_from: datetime) -> Resource:
+    """Return the Appointment; slots before `slots_from` were never exported and are not named."""
     code, name = found.type
     body = fhir.resource("Appointment", found) | {
         "identifier": [fhir.identifier("urn:lakeward:appointment", found.filler)],
@@ -71,6 +71,6 @@ def _participants(found: Appointment) -> list[Resource]:
     actors = (
         (fhir.reference("Patient", found.patient), "needs-action" if waiting else "accepted"),
         (fhir.reference("Practitioner", found.practitioner), "accepted"),
-        (fhir.reference("Location", fhir.location_key(found.clinic)), "accepted"),
+        (fhir.reference("Location", fhir.location_id(found.clinic)), "accepted"),
     )
     return [{"actor": actor, "required": "required", "status": status} for actor, status in actors]

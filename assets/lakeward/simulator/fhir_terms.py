@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from lakeward.simulator.clock import instant
-from lakeward.simulator.records import Record
+from lakeward.simulator.facility_clock import fhir_instant
+from lakeward.simulator.hospital_records import Record
 
 Resource = dict[str, Any]
 
@@ -53,33 +53,33 @@ REFERRAL_STATES = {
 
 
 def resource(kind: str, record: Record, key: str = "") -> Resource:
-    """Begin a resource: type, id, and the version that the record stands at."""
-    meta = {"versionId": str(record.version), "lastUpdated": instant(record.updated)}
+    """Return the beginning of a resource: type, id, and the version of the record."""
+    meta = {"versionId": str(record.version), "lastUpdated": fhir_instant(record.updated)}
     return {"resourceType": kind, "id": key or record.id, "meta": meta}
 
 
 def coding(system: str, code: str, display: str = "") -> dict[str, str]:
-    """Give a Coding."""
+    """Return a Coding."""
     found = {"system": system, "code": code}
     return found | {"display": display} if display else found
 
 
 def concept(system: str, code: str, display: str = "") -> Resource:
-    """Give a CodeableConcept with one coding."""
+    """Return a CodeableConcept with one coding."""
     return {"coding": [coding(system, code, display)]}
 
 
 def reference(kind: str, key: str) -> dict[str, str]:
-    """Give a relative reference."""
+    """Return a relative reference."""
     return {"reference": f"{kind}/{key}"}
 
 
 def identifier(system: str, value: str, kind: str = "") -> Resource:
-    """Give an Identifier, with a type of table 0203 when one is named."""
+    """Return an Identifier, with a type of table 0203 when one is named."""
     found: Resource = {"type": concept(V2 + "0203", kind)} if kind else {}
     return found | {"system": system, "value": value}
 
 
-def location_key(place: str) -> str:
-    """Give the Location id of a place."""
-    return f"loc-{place}"
+def location_id(location: str) -> str:
+    """Return the id of a Location resource."""
+    return f"loc-{location}"

@@ -1,6 +1,9 @@
 """FHIR bulk exports: one NDJSON file a type and day, with the manifest of the export.
 
-What stands in a resource is in `fhir_people`, `fhir_scheduling` and `fhir_care`.
+The first export has everything, the later ones what changed, in the state at midnight: a resource
+that changed twice in a day comes once, so FHIR knows less about that day than HL7 v2 does. The last
+patient of an export comes again in the next one, unchanged, as servers do around `_since`. What a
+resource holds is in `fhir_people`, `fhir_scheduling` and `fhir_care`.
 """
 
 import json
@@ -12,9 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lakeward.simulator import fhir_care, fhir_people, fhir_scheduling
-from lakeward.simulator.clock import Clock, instant
+from lakeward.simulator.facility_clock import FacilityClock, fhir_instant
 from lakeward.simulator.fhir_terms import Resource
-from lakeward.simulator.records import Appointment, Practitioner, Referral, Slot
+from lakeward.simulator.hospital_records import Appointment, Practitioner, Referral, Slot
 from lakeward.simulator.world import World
 
 SOURCE = "ehr_fhir"
@@ -33,7 +36,7 @@ class FhirWriter:
     """
 
     world: World
-    clock: Clock
+    clock: FacilityClock
     start: date
     written: Counter[str] = field(default_factory=Counter)
     _last_patient: str = ""
@@ -52,6 +55,7 @@ class FhirWriter:
             counts[kind] += 1
             if kind == "Patient":
                 self._last_patient = line
+        # counted in the manifest too: it is a duplicate for the reader, not an error of the file
         if repeated and "Patient" in files:
             files["Patient"].write(repeated.encode() + b"\n")
             counts["Patient"] += 1
@@ -89,7 +93,7 @@ def _referrals(found: Referral, writer: FhirWriter) -> Iterator[Resource]:
 
 _RENDERERS: dict[str, Callable[[Any, FhirWriter], Iterable[Resource]]] = {
     "Organization": lambda found, _: [fhir_people.organization(found)],
-    "Place": lambda found, _: [fhir_people.location(found)],
+    "Location": lambda found, _: [fhir_people.location(found)],
     "Practitioner": _schedules,
     "Person": lambda found, w: [fhir_people.patient(found, w.clock)],
     "Consent": lambda found, w: [fhir_people.consent(found, w.clock)],
@@ -107,11 +111,12 @@ def _line(resource: Resource) -> str:
 
 
 def _write_manifest(
-    folder: Path, day: date, start: date, clock: Clock, counts: Counter[str]
+    folder: Path, day: date, start: date, clock: FacilityClock, counts: Counter[str]
 ) -> None:
-    since = "" if day == start else f"?_since={instant(clock.at(day))}"
+    # STU2: the request's URL is part of the manifest, and shows whether it is a full one
+    since = "" if day == start else f"?_since={fhir_instant(clock.at(day))}"
     manifest = {
-        "transactionTime": instant(clock.at(day + timedelta(days=1))),
+        "transactionTime": fhir_instant(clock.at(day + timedelta(days=1))),
         "request": f"{_SERVER}/fhir/$export{since}",
         "requiresAccessToken": False,
         "output": [

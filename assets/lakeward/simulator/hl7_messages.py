@@ -1,16 +1,17 @@
-"""Which HL7 v2 messages an event gives, and the segments of each.
+"""Which HL7 v2 messages an event causes, and the segments of each.
 
-A message here is a body without MSH: the writer adds envelope, control id and terminators.
+Some events cause none (triage, a bed's cleaning begun), some two (an admission ends a bed order). A
+message here is a body without MSH: the writer adds envelope, control id and terminators.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lakeward.simulator import hl7_segments as seg
-from lakeward.simulator.clock import Clock
-from lakeward.simulator.events import Event, Kind
+from lakeward.simulator.events import Event, EventKind
+from lakeward.simulator.facility_clock import FacilityClock
 from lakeward.simulator.hospital import CLINICS
-from lakeward.simulator.records import Organization
+from lakeward.simulator.hospital_records import Organization
 from lakeward.simulator.world import World
 
 ADT, SIU, ORDERS = "adt_hl7", "scheduling_hl7", "orders_hl7"
@@ -25,6 +26,7 @@ class Message:
     segments: list[str]
 
 
+# message structures (MSH-9.3) that the standard gives to each trigger; several share one
 _STRUCTURES = {
     "A01": "ADT_A01",
     "A02": "ADT_A02",
@@ -35,25 +37,27 @@ _STRUCTURES = {
     "A16": "ADT_A16",
 }
 _VISIT_TRIGGERS = {
-    Kind.ARRIVED: "A04",
-    Kind.ROOMED: "A02",
-    Kind.ADMITTED: "A01",
-    Kind.ADMIT_CANCELLED: "A11",
-    Kind.TRANSFER: "A02",
-    Kind.VISIT_UPDATED: "A08",
-    Kind.DISCHARGE_ORDERED: "A16",
-    Kind.DEPARTED: "A03",
+    EventKind.ARRIVED: "A04",  # register an outpatient, or somebody in the ED
+    EventKind.ROOMED: "A02",  # transfer: from the waiting area into a room or bay
+    EventKind.ADMITTED: "A01",
+    EventKind.ADMIT_CANCELLED: "A11",
+    EventKind.TRANSFER: "A02",
+    EventKind.VISIT_UPDATED: "A08",
+    EventKind.DISCHARGE_ORDERED: "A16",  # pending discharge
+    EventKind.DEPARTED: "A03",  # discharge, or the end of an outpatient visit
 }
-_PERSON_TRIGGERS = {Kind.PERSON_REGISTERED: "A28", Kind.PERSON_UPDATED: "A31"}
+# A28 adds a person, A31 updates one; neither has a visit (PV1-2 is N, not applicable)
+_PERSON_TRIGGERS = {EventKind.PERSON_REGISTERED: "A28", EventKind.PERSON_UPDATED: "A31"}
+# trigger, action code for all segments of the booking (table 0206), filler status (table 0278)
 _BOOKINGS = {
-    Kind.APPOINTMENT_BOOKED: ("S12", "A", "Booked"),
-    Kind.APPOINTMENT_RESCHEDULED: ("S13", "U", "Booked"),
-    Kind.APPOINTMENT_MODIFIED: ("S14", "U", "Booked"),
-    Kind.APPOINTMENT_CONFIRMED: ("S14", "U", "Booked"),
-    Kind.CHECKED_IN: ("S14", "U", "Started"),
-    Kind.DEPARTED: ("S14", "U", "Complete"),
-    Kind.APPOINTMENT_CANCELLED: ("S15", "D", "Cancelled"),
-    Kind.APPOINTMENT_NO_SHOW: ("S26", "U", "Noshow"),
+    EventKind.APPOINTMENT_BOOKED: ("S12", "A", "Booked"),
+    EventKind.APPOINTMENT_RESCHEDULED: ("S13", "U", "Booked"),
+    EventKind.APPOINTMENT_MODIFIED: ("S14", "U", "Booked"),
+    EventKind.APPOINTMENT_CONFIRMED: ("S14", "U", "Booked"),
+    EventKind.CHECKED_IN: ("S14", "U", "Started"),
+    EventKind.DEPARTED: ("S14", "U", "Complete"),
+    EventKind.APPOINTMENT_CANCELLED: ("S15", "D", "Cancelled"),
+    EventKind.APPOINTMENT_NO_SHOW: ("S26", "U", "Noshow"),
 }
 _CANCEL_TEXTS = {
     "pat": "Patient",
@@ -61,23 +65,29 @@ _CANCEL_TEXTS = {
     "other": "Other",
     "pat-dec": "Patient: Deceased",
 }
-_ORDERS = {Kind.ORDER_PLACED: "NW", Kind.ORDER_CANCELLED: "OC", Kind.ORDER_RESULTED: "RE"}
-_BEGINS_ORDER = (Kind.ADMIT_DECISION, Kind.DISCHARGE_ORDERED)
-_ENDS_ORDER = (Kind.ADMITTED, Kind.DEPARTED)
-_REFERRALS = {
-    Kind.REFERRAL_CREATED: "I12",
-    Kind.REFERRAL_ACCEPTED: "I13",
-    Kind.REFERRAL_DECLINED: "I13",
+_ORDERS = {
+    EventKind.ORDER_PLACED: "NW",
+    EventKind.ORDER_CANCELLED: "OC",
+    EventKind.ORDER_RESULTED: "RE",
 }
-_BEDS = (Kind.BED_STATUS, Kind.BED_DIRTY, Kind.BED_CLEAN)
+# bed and discharge orders begin and end with what happens to the visit
+_BEGINS_ORDER = (EventKind.ADMIT_DECISION, EventKind.DISCHARGE_ORDERED)
+_ENDS_ORDER = (EventKind.ADMITTED, EventKind.DEPARTED)
+_REFERRALS = {
+    EventKind.REFERRAL_CREATED: "I12",
+    EventKind.REFERRAL_ACCEPTED: "I13",
+    EventKind.REFERRAL_DECLINED: "I13",
+}
+# A20, bed status update: the only trigger about a bed and not about a patient
+_BEDS = (EventKind.BED_STATUS, EventKind.BED_DIRTY, EventKind.BED_CLEAN)
 
 
-def messages(world: World, clock: Clock, event: Event) -> Iterator[Message]:
-    """Give the messages that announce `event`, the world being as it is right after it."""
+def messages(world: World, clock: FacilityClock, event: Event) -> Iterator[Message]:
+    """Yield the messages that announce `event`, with the world as it is right after it."""
     kind = event.kind
     if kind in _PERSON_TRIGGERS:
         yield _person(world, clock, event)
-    elif kind is Kind.IDENTITY_MERGE:
+    elif kind is EventKind.IDENTITY_MERGE:
         yield _merge(world, clock, event)
     elif kind in _BEDS:
         yield _bed(world, clock, event)
@@ -91,89 +101,92 @@ def messages(world: World, clock: Clock, event: Event) -> Iterator[Message]:
         yield _order(world, clock, event, _control(event))
 
 
-def _evn(clock: Clock, event: Event, trigger: str) -> str:
+def _evn(clock: FacilityClock, event: Event, trigger: str) -> str:
     return seg.segment("EVN", {1: trigger, 2: clock.hl7(event.at), 6: clock.hl7(event.at)})
 
 
-def _person(world: World, clock: Clock, event: Event) -> Message:
+def _person(world: World, clock: FacilityClock, event: Event) -> Message:
     trigger = _PERSON_TRIGGERS[event.kind]
+    # FHIR would simply lack the number; HL7 v2 must send `""`, else the receiver keeps the old one
     cleared = frozenset(attribute for attribute, value in event.changes if not value)
     pid = seg.pid(world.people[event.patient], clock, cleared)
     nobody = seg.segment("PV1", {1: "1", 2: "N"})
     return Message(ADT, f"ADT^{trigger}^ADT_A05", [_evn(clock, event, trigger), pid, nobody])
 
 
-def _merge(world: World, clock: Clock, event: Event) -> Message:
+def _merge(world: World, clock: FacilityClock, event: Event) -> Message:
     survivor, retired = world.people[event.patient], world.people[event.code]
     mrg = seg.segment("MRG", {1: seg.patient_id(retired), 7: seg.person_name(retired)})
     segments = [_evn(clock, event, "A40"), seg.pid(survivor, clock), mrg]
     return Message(ADT, "ADT^A40^ADT_A39", segments)
 
 
-def _bed(world: World, clock: Clock, event: Event) -> Message:
-    npu = seg.segment("NPU", {1: seg.location(world.place(event.place)), 2: event.code})
+def _bed(world: World, clock: FacilityClock, event: Event) -> Message:
+    npu = seg.segment("NPU", {1: seg.location(world.location(event.location)), 2: event.code})
     return Message(ADT, "ADT^A20^ADT_A20", [_evn(clock, event, "A20"), npu])
 
 
-def _visit(world: World, clock: Clock, event: Event) -> Message:
+def _visit(world: World, clock: FacilityClock, event: Event) -> Message:
     trigger = _VISIT_TRIGGERS[event.kind]
     visit = world.visits[event.visit]
     segments = [
         _evn(clock, event, trigger),
         seg.pid(world.person(visit.patient), clock),
-        seg.pv1(visit, world.hospital.places, world.practitioner(visit.practitioner), clock),
+        seg.pv1(visit, world.hospital.locations, world.practitioner(visit.practitioner), clock),
         seg.pv2(visit, clock),
     ]
     return Message(ADT, f"ADT^{trigger}^{_STRUCTURES[trigger]}", segments)
 
 
-def _booking(world: World, clock: Clock, event: Event) -> Message:
+def _booking(world: World, clock: FacilityClock, event: Event) -> Message:
     trigger, action, status = _BOOKINGS[event.kind]
     found = world.appointments[event.appointment]
-    place, doctor = world.place(found.clinic), world.practitioner(found.practitioner)
+    clinic, doctor = world.location(found.clinic), world.practitioner(found.practitioner)
     referral = world.referrals.get(found.referral)
     sch = seg.sch(found, clock, status, _why(event), referral)
     pid = seg.pid(world.person(found.patient), clock)
-    visit = [seg.pv1_planned(found, place, doctor)] if found.shares_visit_number else []
-    segments = [sch, pid, *visit, *seg.resources(found, place, doctor, clock, action)]
+    # without PV1 the booking has no visit number: a reader must find the visit in another way
+    visit = [seg.pv1_planned(found, clinic, doctor)] if found.shares_visit_number else []
+    segments = [sch, pid, *visit, *seg.resources(found, clinic, doctor, clock, action)]
     return Message(SIU, f"SIU^{trigger}^SIU_S12", segments)
 
 
 def _why(event: Event) -> str:
-    if event.kind is Kind.APPOINTMENT_CANCELLED:
+    if event.kind is EventKind.APPOINTMENT_CANCELLED:
         return f"{event.code}^{_CANCEL_TEXTS[event.code]}^LKWD"
-    if event.kind is Kind.APPOINTMENT_CONFIRMED:
+    if event.kind is EventKind.APPOINTMENT_CONFIRMED:
         return "CONFIRMED^Confirmed by patient^LKWD"
     return ""
 
 
 def _control(event: Event) -> str:
-    """Give ORC-1: a new order, a result, a cancellation, or only a change of status."""
+    """Return ORC-1 (table 0119): new order, result, cancellation, or only a change of status."""
     if event.kind in _BEGINS_ORDER:
         return "NW"
     return "SC" if event.kind in _ENDS_ORDER else _ORDERS[event.kind]
 
 
-def _order(world: World, clock: Clock, event: Event, control: str) -> Message:
+def _order(world: World, clock: FacilityClock, event: Event, control: str) -> Message:
     order = world.orders[event.order]
     doctor = world.practitioner(order.practitioner)
     visit = world.visits[order.visit]
     segments = [
         seg.pid(world.person(order.patient), clock),
-        seg.pv1(visit, world.hospital.places, doctor, clock),
+        seg.pv1(visit, world.hospital.locations, doctor, clock),
         seg.orc(order, doctor, event.at, clock, control),
         seg.obr(order, doctor, clock),
     ]
+    # a result comes as ORU with the observation, everything else about an order as ORM
     if control == "RE":
         return Message(ORDERS, "ORU^R01^ORU_R01", [*segments, seg.obx(order)])
     return Message(ORDERS, "ORM^O01^ORM_O01", segments)
 
 
-def _referral(world: World, clock: Clock, event: Event) -> Message:
+def _referral(world: World, clock: FacilityClock, event: Event) -> Message:
     trigger = _REFERRALS[event.kind]
     referral = world.referrals[event.referral]
     doctor = world.practitioner(referral.practitioner)
-    clinic = world.place(referral.clinic)
+    clinic = world.location(referral.clinic)
     to = Organization(id=clinic.id, name=CLINICS[clinic.id], code="clinic", phone=clinic.phone)
     segments = [
         seg.rf1(referral, clock),

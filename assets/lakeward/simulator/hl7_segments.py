@@ -1,31 +1,34 @@
-"""HL7 v2.5.1 segments from records: which fact stands in which field.
+"""HL7 v2.5.1 segments from records: which fact is in which field.
 
-Which messages an event gives is in `hl7_messages`; envelopes and files are in `hl7_writer`.
+Which messages an event causes is in `hl7_messages`; envelopes and files are in `hl7_writer`.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 
-from lakeward.simulator.clock import Clock
+from lakeward.simulator.facility_clock import FacilityClock
 from lakeward.simulator.hospital import CLINICS, FACILITY
-from lakeward.simulator.records import (
+from lakeward.simulator.hospital_records import (
     Appointment,
+    Location,
     Order,
     Organization,
     Person,
-    Place,
     Practitioner,
     Referral,
     Visit,
 )
 
 CLEAR = '""'
+"""The HL7 null: the field is deleted. An empty field says nothing about its value."""
+# FHIR class to PV1-2 (table 0004): outpatient, emergency, inpatient
 CLASSES = {"AMB": "O", "EMER": "E", "IMP": "I"}
+# chapter 2, use of escape sequences; the backslash itself is \E\
 _ESCAPES = str.maketrans({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"})
 _SYSTEMS = {"http://loinc.org": "LN", "http://snomed.info/sct": "SCT"}
 
 
-def text(value: str) -> str:
+def escaped(value: str) -> str:
     """Escape a value so that no character of it is read as a delimiter."""
     return value.translate(_ESCAPES)
 
@@ -40,35 +43,37 @@ def segment(name: str, fields: Mapping[int, str]) -> str:
 
 
 def patient_id(person: Person) -> str:
-    """Give the CX of a medical record number."""
+    """Return the CX of a medical record number."""
     return f"{person.mrn}^^^{FACILITY}^MR"
 
 
 def person_name(person: Person) -> str:
-    """Give the XPN of the legal name."""
-    return f"{text(person.family)}^{text(person.given)}^{text(person.middle)}^^^^L"
+    """Return the XPN of the legal name."""
+    return f"{escaped(person.family)}^{escaped(person.given)}^{escaped(person.middle)}^^^^L"
 
 
 def clinician(practitioner: Practitioner) -> str:
-    """Give the XCN of a clinician; the id is the NPI."""
-    name = f"{text(practitioner.family)}^{text(practitioner.given)}"
+    """Return the XCN of a clinician; the id is the NPI."""
+    name = f"{escaped(practitioner.family)}^{escaped(practitioner.given)}"
     return f"{practitioner.npi}^{name}^^^Dr^^^NPI^L^^^NPI"
 
 
-def location(place: Place) -> str:
-    """Give the PL of a place; whole units also say their name."""
-    room = place.room
-    named = f"^^^^^{text(place.name)}" if not room else ""
-    return f"{place.unit}^{room}^{place.bed}^{FACILITY}{named}"
+def location(found: Location) -> str:
+    """Return the PL of a location; whole units also have their name."""
+    room = found.room
+    named = f"^^^^^{escaped(found.name)}" if not room else ""
+    return f"{found.unit}^{room}^{found.bed}^{FACILITY}{named}"
 
 
-def pid(person: Person, clock: Clock, cleared: frozenset[str] = frozenset()) -> str:
-    """Give the PID segment; a `cleared` work phone is sent as the HL7 null."""
+def pid(person: Person, clock: FacilityClock, cleared: frozenset[str] = frozenset()) -> str:
+    """Return the PID segment; a `cleared` work phone is sent as the HL7 null."""
     home = [f"{person.phone_home}^PRN^PH"] if person.phone_home else []
     mobile = [f"{person.phone_mobile}^PRN^CP"] if person.phone_mobile else []
-    email = [f"^NET^Internet^{text(person.email)}"] if person.email else []
+    email = [f"^NET^Internet^{escaped(person.email)}"] if person.email else []
     work = f"{person.phone_work}^WPN^PH" if person.phone_work else ""
-    street = f"{text(person.line)}^^{text(person.city)}^{person.state}^{person.postal_code}^USA^H"
+    street = (
+        f"{escaped(person.line)}^^{escaped(person.city)}^{person.state}^{person.postal_code}^USA^H"
+    )
     code, name = person.language
     fields = {
         1: "1",
@@ -86,55 +91,62 @@ def pid(person: Person, clock: Clock, cleared: frozenset[str] = frozenset()) -> 
     return segment("PID", fields)
 
 
-def pv1(visit: Visit, places: Mapping[str, Place], doctor: Practitioner, clock: Clock) -> str:
-    """Give the PV1 segment of a visit as it stands."""
+def pv1(
+    visit: Visit, locations: Mapping[str, Location], doctor: Practitioner, clock: FacilityClock
+) -> str:
+    """Return the PV1 segment of a visit as it is now."""
     fields = {
         1: "1",
         2: CLASSES[visit.klass],
-        3: location(places[visit.place]),
+        3: location(locations[visit.location]),
         7: clinician(doctor),
         10: visit.service,
         19: visit_id(visit.number),
+        # the admission overwrites the arrival in the ED, as in most systems: only the A04 has it
         44: clock.hl7(visit.admit_at or visit.arrived_at),
     }
-    if visit.prior_place:
-        fields[6] = location(places[visit.prior_place])
+    if visit.prior_location:
+        fields[6] = location(locations[visit.prior_location])
     if visit.discharge_at:
         fields |= {36: visit.disposition, 45: clock.hl7(visit.discharge_at)}
     return segment("PV1", fields)
 
 
-def pv1_planned(appointment: Appointment, place: Place, doctor: Practitioner) -> str:
-    """Give the PV1 segment of a visit that is only booked."""
+def pv1_planned(appointment: Appointment, clinic: Location, doctor: Practitioner) -> str:
+    """Return the PV1 segment of a visit that is only booked."""
     number = visit_id(appointment.visit_number) if appointment.shares_visit_number else ""
-    fields = {1: "1", 2: "O", 3: location(place), 7: clinician(doctor), 10: appointment.clinic}
+    fields = {1: "1", 2: "O", 3: location(clinic), 7: clinician(doctor), 10: appointment.clinic}
     return segment("PV1", fields | ({19: number} if number else {}))
 
 
 def visit_id(number: str) -> str:
-    """Give the CX of a visit number."""
+    """Return the CX of a visit number."""
     return f"{number}^^^{FACILITY}^VN"
 
 
-def pv2(visit: Visit, clock: Clock) -> str:
-    """Give the PV2 segment: admit reason and expected discharge."""
+def pv2(visit: Visit, clock: FacilityClock) -> str:
+    """Return the PV2 segment: admit reason and expected discharge."""
     code, name = visit.reason
-    fields = {3: f"{code}^{text(name)}^I10"}
+    fields = {3: f"{code}^{escaped(name)}^I10"}
     if visit.expected_discharge_at:
         fields[9] = clock.hl7(visit.expected_discharge_at)
     return segment("PV2", fields)
 
 
 def sch(
-    appointment: Appointment, clock: Clock, status: str, event: str, referral: Referral | None
+    appointment: Appointment,
+    clock: FacilityClock,
+    status: str,
+    event: str,
+    referral: Referral | None,
 ) -> str:
-    """Give the SCH segment; `event` is SCH-6, why this message is sent."""
+    """Return the SCH segment; `event` is SCH-6, why this message is sent."""
     start = clock.hl7(appointment.start)
     fields = {
         2: f"{appointment.filler}^LKWDSCH",
         6: event,
-        7: f"{appointment.reason[0]}^{text(appointment.reason[1])}^LKWD",
-        8: f"{appointment.type[0]}^{text(appointment.type[1])}^HL70276",
+        7: f"{appointment.reason[0]}^{escaped(appointment.reason[1])}^LKWD",
+        8: f"{appointment.type[0]}^{escaped(appointment.type[1])}^HL70276",
         9: str(appointment.minutes),
         10: "min^minutes^ISO+",
         11: f"^^{appointment.minutes}^{start}^{_end(appointment, clock)}",
@@ -145,27 +157,34 @@ def sch(
     return segment("SCH", fields)
 
 
-def _end(appointment: Appointment, clock: Clock) -> str:
+def _end(appointment: Appointment, clock: FacilityClock) -> str:
     minutes = clock.minutes(appointment.start) + appointment.minutes
     return clock.hl7(clock.at(clock.day(appointment.start), minutes))
 
 
 def resources(
-    appointment: Appointment, place: Place, doctor: Practitioner, clock: Clock, action: str
+    appointment: Appointment,
+    clinic: Location,
+    doctor: Practitioner,
+    clock: FacilityClock,
+    action: str,
 ) -> list[str]:
-    """Give the RGS group of an appointment: service, place, clinician."""
+    """Return the RGS group of an appointment: service, location, clinician."""
     start, minutes = clock.hl7(appointment.start), str(appointment.minutes)
-    service = f"{appointment.clinic}^{text(CLINICS[appointment.clinic])}^LKWD"
+    service = f"{appointment.clinic}^{escaped(CLINICS[appointment.clinic])}^LKWD"
     return [
         segment("RGS", {1: "1", 2: action}),
         segment("AIS", {1: "1", 2: action, 3: service, 4: start, 7: minutes, 8: "min"}),
-        segment("AIL", {1: "1", 2: action, 3: location(place), 6: start, 9: minutes, 10: "min"}),
+        segment("AIL", {1: "1", 2: action, 3: location(clinic), 6: start, 9: minutes, 10: "min"}),
         segment("AIP", {1: "1", 2: action, 3: clinician(doctor), 6: start, 9: minutes, 10: "min"}),
     ]
 
 
-def orc(order: Order, doctor: Practitioner, at: datetime, clock: Clock, control: str) -> str:
-    """Give the ORC segment; `control` is ORC-1."""
+def orc(
+    order: Order, doctor: Practitioner, at: datetime, clock: FacilityClock, control: str
+) -> str:
+    """Return the ORC segment; `control` is ORC-1."""
+    # ORC-5 (table 0038): in process, completed, cancelled
     status = {"NW": "IP", "RE": "CM", "SC": "CM", "OC": "CA"}[control]
     fields = {
         1: control,
@@ -178,14 +197,14 @@ def orc(order: Order, doctor: Practitioner, at: datetime, clock: Clock, control:
     return segment("ORC", fields)
 
 
-def obr(order: Order, doctor: Practitioner, clock: Clock) -> str:
-    """Give the OBR segment of an order."""
+def obr(order: Order, doctor: Practitioner, clock: FacilityClock) -> str:
+    """Return the OBR segment of an order."""
     system, code, display = order.code
     fields = {
         1: "1",
         2: f"{order.placer}^LKWDEHR",
         3: f"{order.filler}^LKWDLAB" if order.filler else "",
-        4: f"{code}^{text(display)}^{_SYSTEMS[system]}",
+        4: f"{code}^{escaped(display)}^{_SYSTEMS[system]}",
         5: {"stat": "S", "asap": "A"}.get(order.priority, "R"),
         6: clock.hl7(order.ordered_at),
         16: clinician(doctor),
@@ -197,36 +216,39 @@ def obr(order: Order, doctor: Practitioner, clock: Clock) -> str:
 
 
 def obx(order: Order) -> str:
-    """Give the OBX segment of a result."""
+    """Return the OBX segment of a result."""
     if order.category == "lab":
         observed, kind, unit = "2823-3^Potassium^LN", "NM", "mmol/L"
     else:
         observed, kind, unit = "18782-3^Radiology study observation^LN", "TX", ""
-    return segment("OBX", {1: "1", 2: kind, 3: observed, 5: text(order.result), 6: unit, 11: "F"})
+    return segment(
+        "OBX", {1: "1", 2: kind, 3: observed, 5: escaped(order.result), 6: unit, 11: "F"}
+    )
 
 
-def rf1(referral: Referral, clock: Clock) -> str:
-    """Give the RF1 segment of a referral."""
+def rf1(referral: Referral, clock: FacilityClock) -> str:
+    """Return the RF1 segment of a referral."""
+    # RF1-1 (table 0283): pending, rejected, accepted; what comes after is not sent by this message
     status = {"created": "P", "declined": "R"}.get(referral.state, "A")
     fields = {
         1: f"{status}^^HL70283",
         2: {"urgent": "S", "asap": "A"}.get(referral.priority, "R") + "^^HL70280",
-        3: f"{referral.clinic}^{text(CLINICS[referral.clinic])}^LKWD",
+        3: f"{referral.clinic}^{escaped(CLINICS[referral.clinic])}^LKWD",
         6: f"{referral.number}^LKWDREF",
         7: clock.hl7(referral.received_at),
         8: clock.hl7(referral.expires_at),
         9: clock.hl7(referral.state_since),
-        10: f"{referral.reason[0]}^{text(referral.reason[1])}^I10",
+        10: f"{referral.reason[0]}^{escaped(referral.reason[1])}^I10",
         11: f"{referral.placer}^LKWDEHR",
     }
     return segment("RF1", fields)
 
 
 def prd(role: str, doctor: Practitioner | None, practice: Organization) -> str:
-    """Give the PRD segment of the referring (RP) or referred-to (RT) provider."""
-    fields = {1: f"{role}^^HL70286", 4: f"^^^^^^^^{text(practice.name)}"}
+    """Return the PRD segment of the referring (RP) or referred-to (RT) provider."""
+    fields = {1: f"{role}^^HL70286", 4: f"^^^^^^^^{escaped(practice.name)}"}
     if practice.phone:
         fields[5] = f"{practice.phone}^WPN^PH"
     if doctor is not None:
-        fields |= {2: f"{text(doctor.family)}^{text(doctor.given)}", 7: f"{doctor.npi}^NPI"}
+        fields |= {2: f"{escaped(doctor.family)}^{escaped(doctor.given)}", 7: f"{doctor.npi}^NPI"}
     return segment("PRD", fields)

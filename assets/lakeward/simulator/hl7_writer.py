@@ -1,7 +1,11 @@
-"""HL7 v2 batch files: envelopes, control ids, counts and the warts that real feeds have.
+"""HL7 v2 batch files: envelopes, control ids, counts, and a message that a feed sends twice.
 
-One `Feed` per source and day streams to its file; nothing is held back but the last message that
-a feed will send twice.
+    FHS | BHS | MSH ... | MSH ... | BTS count | FTS 1        segments end with a carriage return
+
+One `Feed` for each source and day streams to its file. Messages are in the order in which things
+happened, with times as they were; no message comes late or out of order here.
+
+Source: HL7 v2.5.1 chapter 2, batch protocol.
 """
 
 from collections import Counter
@@ -11,8 +15,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lakeward.simulator import hl7_segments as seg
-from lakeward.simulator.clock import Clock
 from lakeward.simulator.events import Event
+from lakeward.simulator.facility_clock import FacilityClock
 from lakeward.simulator.hl7_messages import ADT, ORDERS, SIU, Message, messages
 from lakeward.simulator.hospital import FACILITY
 from lakeward.simulator.world import World
@@ -20,6 +24,8 @@ from lakeward.simulator.world import World
 FILES = {ADT: "adt.hl7", SIU: "siu.hl7", ORDERS: "orders.hl7"}
 _SENDERS = {ADT: "LKWDADT", SIU: "LKWDSCH", ORDERS: "LKWDEHR"}
 _RESENT = {ADT: 5, SIU: 8}
+"""Number of the message in a day's batch that comes twice, with the same control id: senders repeat
+a message that was not acknowledged in time, and readers must not count it twice."""
 _CR = "\r"
 
 
@@ -58,7 +64,7 @@ class Hl7Writer:
     """
 
     world: World
-    clock: Clock
+    clock: FacilityClock
     sent: Counter[str] = field(default_factory=Counter)
     _feeds: dict[str, Feed] = field(default_factory=dict)
     _controls: Counter[str] = field(default_factory=Counter)
@@ -81,7 +87,7 @@ class Hl7Writer:
             feed.file.close()
         self._feeds = {}
 
-    def hear(self, event: Event) -> None:
+    def write_event(self, event: Event) -> None:
         """Write the messages of one event."""
         for message in messages(self.world, self.clock, event):
             feed = self._feeds[message.source]

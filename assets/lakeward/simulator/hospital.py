@@ -1,4 +1,10 @@
-"""The standing part of the hospital: places, clinicians, organizations; drawn once, from a seed."""
+"""The fixed part of the hospital: locations, clinicians, organizations; drawn once, from a seed.
+
+LKWD                      the facility
+  ED                      10 bays for each 400 patients
+  MED, SURG, TELE, ICU    wards: 40 beds for each 400 patients
+  CARD, ORTH, ...         clinics: one exam room for each clinician
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,12 +12,13 @@ from math import ceil
 from random import Random
 
 from lakeward.simulator import names
-from lakeward.simulator.records import Organization, Place, Practitioner
+from lakeward.simulator.hospital_records import Location, Organization, Practitioner
 
 FACILITY = "LKWD"
 ED = "ED"
 EVS = "org-evs"
 TRANSPORT = "org-transport"
+# code, name, rooms for each 400 patients, beds in a room
 WARDS = (
     ("MED", "Medicine", 6, 2),
     ("SURG", "Surgery", 6, 2),
@@ -33,9 +40,9 @@ _ED_BAYS = 10
 
 @dataclass(frozen=True)
 class Hospital:
-    """Places by id, clinicians by id, and the lists that the story draws from."""
+    """Locations and clinicians by id, and the lists that the story draws from."""
 
-    places: dict[str, Place]
+    locations: dict[str, Location]
     practitioners: dict[str, Practitioner]
     organizations: dict[str, Organization]
     staff: dict[str, tuple[Practitioner, ...]]
@@ -49,10 +56,10 @@ def build_hospital(rng: Random, patients: int) -> Hospital:
     organizations = {o.id: o for o in _organizations()}
     practices = tuple(i for i, o in organizations.items() if o.code == "practice")
     staff = _staff(rng, patients)
-    places = {p.id: p for p in _places(max(1, ceil(patients / _PATIENTS_PER_BLOCK)), staff)}
-    beds = [p for p in places.values() if p.bed]
+    locations = {p.id: p for p in _locations(max(1, ceil(patients / _PATIENTS_PER_BLOCK)), staff)}
+    beds = [p for p in locations.values() if p.bed]
     return Hospital(
-        places=places,
+        locations=locations,
         practitioners={p.id: p for team in staff.values() for p in team},
         organizations=organizations,
         staff=staff,
@@ -75,6 +82,7 @@ def _organizations() -> Iterator[Organization]:
 def _staff(rng: Random, patients: int) -> dict[str, tuple[Practitioner, ...]]:
     clinicians = max(len(CLINICS), patients // _PATIENTS_PER_CLINICIAN)
     sizes = dict.fromkeys(CLINICS, 0)
+    # one by one over the clinics, so that even the smallest hospital has somebody in each
     for index in range(clinicians):
         sizes[list(CLINICS)[index % len(CLINICS)]] += 1
     sizes |= {ED: 3, **{code: 2 for code, *_ in WARDS}, "REF": 2 * len(_PRACTICES)}
@@ -82,35 +90,35 @@ def _staff(rng: Random, patients: int) -> dict[str, tuple[Practitioner, ...]]:
     staff: dict[str, tuple[Practitioner, ...]] = {}
     for unit, size in sizes.items():
         team = []
-        for place in range(1, size + 1):
+        for position in range(1, size + 1):
             number += 1
-            team.append(_practitioner(rng, number, unit, place))
+            team.append(_practitioner(rng, number, unit, position))
         staff[unit] = tuple(team)
     return staff
 
 
-def _practitioner(rng: Random, number: int, unit: str, place: int) -> Practitioner:
+def _practitioner(rng: Random, number: int, unit: str, position: int) -> Practitioner:
     return Practitioner(
         id=f"prac-{number:03d}",
         npi=_npi(123456000 + number),
         family=rng.choice(names.FAMILY),
         given=rng.choice(names.GIVEN_FEMALE + names.GIVEN_MALE),
         unit=unit,
-        room=f"{unit}-E{place}" if unit in CLINICS else "",
+        room=f"{unit}-E{position}" if unit in CLINICS else "",
     )
 
 
 def _npi(stem: int) -> str:
     """Append the Luhn check digit that an NPI needs (prefix 80840)."""
-    total = 24
-    for place, digit in enumerate(reversed(str(stem))):
-        value = int(digit) * (2 if place % 2 == 0 else 1)
+    total = 24  # what the prefix 80840 adds to the Luhn sum
+    for index, digit in enumerate(reversed(str(stem))):
+        value = int(digit) * (2 if index % 2 == 0 else 1)
         total += value // 10 + value % 10
     return f"{stem}{-total % 10}"
 
 
-def _places(blocks: int, staff: dict[str, tuple[Practitioner, ...]]) -> Iterator[Place]:
-    yield Place(id=FACILITY, unit="", name="Lakeward Demo Hospital", physical="si", role="HOSP")
+def _locations(blocks: int, staff: dict[str, tuple[Practitioner, ...]]) -> Iterator[Location]:
+    yield Location(id=FACILITY, unit="", name="Lakeward Demo Hospital", physical="si", role="HOSP")
     yield from _unit(ED, "Emergency Department", "ER", "+17165550101")
     for bay in range(1, _ED_BAYS * blocks + 1):
         yield from _room(ED, f"T{bay:02d}", f"ED Bay {bay}", 1)
@@ -125,28 +133,28 @@ def _places(blocks: int, staff: dict[str, tuple[Practitioner, ...]]) -> Iterator
             yield _child(code, room, "", f"{name} Exam {room}")
 
 
-def _unit(code: str, name: str, role: str, phone: str) -> Iterator[Place]:
-    yield Place(
+def _unit(code: str, name: str, role: str, phone: str) -> Iterator[Location]:
+    yield Location(
         id=code, unit=code, name=name, physical="wa", role=role, parent=FACILITY, phone=phone
     )
 
 
-def _room(unit: str, room: str, name: str, beds: int) -> Iterator[Place]:
+def _room(unit: str, room: str, name: str, beds: int) -> Iterator[Location]:
     yield _child(unit, room, "", name)
     for letter in "ABCD"[:beds]:
         yield _child(unit, room, letter, f"{name} Bed {letter}")
 
 
-def _child(unit: str, room: str, bed: str, name: str) -> Place:
-    place = f"{unit}-{room}"
-    return Place(
-        id=f"{place}-{bed}" if bed else place,
+def _child(unit: str, room: str, bed: str, name: str) -> Location:
+    door = f"{unit}-{room}"
+    return Location(
+        id=f"{door}-{bed}" if bed else door,
         unit=unit,
         room=room,
         bed=bed,
         name=name,
         physical="bd" if bed else "ro",
         role="HU",
-        parent=place if bed else unit,
+        parent=door if bed else unit,
         status="U" if bed else "",
     )

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from lakeward.simulator.events import Kind
-from lakeward.simulator.records import Order
+from lakeward.simulator.events import EventKind
+from lakeward.simulator.hospital_records import Order
 from lakeward.simulator.story import Story
 
 LOINC = "http://loinc.org"
@@ -15,12 +15,15 @@ _TESTS = (
     (("imaging", (LOINC, "24725-4", "CT Head")), 1),
 )
 _CANCELLED = 0.05
+"""Share of tests that are cancelled instead of resulted."""
+_STAT = 0.5
+"""Share of orders of the emergency department that are urgent."""
 
 
 def draw_order(
     story: Story, at: datetime, visit: str, category: str, code: tuple[str, str, str]
 ) -> Order:
-    """Make an order for a visit; the caller says by which event it begins."""
+    """Build an order for a visit; the caller emits the event with which it begins."""
     found = story.world.visits[visit]
     number = story.serial("order", 500001)
     urgent = found.klass == "EMER"
@@ -32,7 +35,7 @@ def draw_order(
         practitioner=found.practitioner,
         category=category,
         code=code,
-        priority="stat" if urgent and story.chance(0.5) else "routine",
+        priority="stat" if urgent and story.chance(_STAT) else "routine",
         ordered_at=at,
     )
 
@@ -44,7 +47,7 @@ def order_test(story: Story, at: datetime, visit: str, low: float, high: float) 
     category, code = story.weighted(_TESTS)
     order = draw_order(story, at, visit, category, code)
     facts = {"patient": order.patient, "visit": visit, "order": order.id}
-    story.emit(Kind.ORDER_PLACED, at, **facts, created=order)
+    story.emit(EventKind.ORDER_PLACED, at, **facts, created=order)
     story.plan(story.later(at, low, high), _finish, order.id)
 
 
@@ -52,9 +55,9 @@ def _finish(story: Story, at: datetime, order: str) -> None:
     found = story.world.orders[order]
     facts = {"patient": found.patient, "visit": found.visit, "order": order}
     if story.chance(_CANCELLED):
-        story.emit(Kind.ORDER_CANCELLED, at, **facts)
+        story.emit(EventKind.ORDER_CANCELLED, at, **facts)
     else:
         changes = (("filler", f"FL{story.serial('filler', 900001)}"),)
         lab = found.category == "lab"
         value = f"{story.rng.uniform(3.2, 5.6):.1f}" if lab else "No acute finding"
-        story.emit(Kind.ORDER_RESULTED, at, **facts, code=value, changes=changes)
+        story.emit(EventKind.ORDER_RESULTED, at, **facts, code=value, changes=changes)

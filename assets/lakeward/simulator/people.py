@@ -4,15 +4,26 @@ from datetime import date, datetime, timedelta
 from random import Random
 
 from lakeward.simulator import clinic, names
-from lakeward.simulator.clock import next_working_day, working_day
-from lakeward.simulator.events import Kind
-from lakeward.simulator.records import Consent, Person
+from lakeward.simulator.events import EventKind
+from lakeward.simulator.facility_clock import next_working_day, working_day
+from lakeward.simulator.hospital_records import Consent, Person
 from lakeward.simulator.story import Story
 
 HISTORY_DAYS = 28
+"""Days of the story before the first delivered one."""
 _SURVIVOR = "pat-000001"
+"""The person who is registered twice; the other record is merged into this one."""
 _INACTIVE = 0.02
+"""Share of registrations that are deactivated within the hour."""
 _RESERVE = 0.03
+"""Share of people who register only while the days run."""
+_UPDATES = 0.01
+"""Changes of a phone number or address, for each person and working day."""
+_MIDDLE, _MOBILE, _HOME, _WORK, _EMAIL = 0.4, 0.85, 0.45, 0.2, 0.6
+"""Shares of people with a middle name, and with each way to reach them."""
+_PERMITS_AGAIN = 0.3
+"""Share of later decisions about text messages that permit them."""
+# what people decide when they register, with weights; a quarter is asked and decides nothing
 _CONSENTS: tuple[tuple[tuple[tuple[str, bool], ...], float], ...] = (
     ((("sms", True), ("phone", True)), 26),
     ((("sms", True),), 20),
@@ -27,18 +38,20 @@ def populate(story: Story) -> None:
     """Plan the registration of everybody, one duplicate record and a few newcomers."""
     rng = story.rng
     people = [_draw(rng, number) for number in range(1, max(story.size, 2) + 1)]
+    # the last person drawn becomes the second record of the first
     people[-1] = _duplicate(people[0], people[-1])
     newcomers = int(story.size * _RESERVE)
     story.reserve = people[len(people) - 1 - newcomers : -1]
     for person in people[: len(people) - 1 - newcomers]:
         ago = rng.randint(HISTORY_DAYS + 2, HISTORY_DAYS + 400)
-        story.plan(story.moment(story.start - timedelta(days=ago), 7, 19), register, person)
+        story.plan(story.moment(story.start - timedelta(days=ago), 7, 19), register_person, person)
     _plan_duplicate(story, people[0], people[-1])
     story.plan(story.clock.at(working_day(story.start), 790), _deactivate_booked)
 
 
 def _plan_duplicate(story: Story, original: Person, duplicate: Person) -> None:
     """Plan a second registration, a booking on it, and the merge before that appointment."""
+    # on the second delivered day, so that the first shows two patients and the second one
     merge_day = working_day(story.start + timedelta(days=1))
     before = merge_day - timedelta(days=4)
     story.plan(story.clock.at(before, 620), _register_again, duplicate)
@@ -56,8 +69,9 @@ def _draw(rng: Random, number: int) -> Person:
         mrn=str(400000 + number * 7),
         family=family,
         given=first,
-        middle=rng.choice(given) if rng.random() < 0.4 else "",
+        middle=rng.choice(given) if rng.random() < _MIDDLE else "",
         sex=sex,
+        # no 29th to 31st, so that every draw is a date
         birth_date=date(rng.randint(1931, 2023), rng.randint(1, 12), rng.randint(1, 28)),
         line=f"{rng.randint(1, 999)} {rng.choice(names.STREETS)}",
         city=city,
@@ -65,19 +79,21 @@ def _draw(rng: Random, number: int) -> Person:
         postal_code=postal_code,
         language=rng.choices(names.LANGUAGES, names.LANGUAGE_WEIGHTS)[0],
     )
-    person.phone_mobile = _phone(rng) if rng.random() < 0.85 else ""
-    person.phone_home = _phone(rng) if rng.random() < 0.45 else ""
-    person.phone_work = _phone(rng) if rng.random() < 0.2 else ""
-    person.email = f"patient{number}@mail.example" if rng.random() < 0.6 else ""
+    person.phone_mobile = _phone(rng) if rng.random() < _MOBILE else ""
+    person.phone_home = _phone(rng) if rng.random() < _HOME else ""
+    person.phone_work = _phone(rng) if rng.random() < _WORK else ""
+    person.email = f"patient{number}@mail.example" if rng.random() < _EMAIL else ""
     return person
 
 
 def _phone(rng: Random) -> str:
+    # 555-0100 to 555-0199 are reserved for fiction: no call can reach anybody
     return f"+1{rng.choice(names.AREA_CODES)}5550{rng.randint(100, 199)}"
 
 
 def _duplicate(original: Person, spare: Person) -> Person:
     """Turn a spare person into a second record of the original, registered in a hurry."""
+    # same name, sex and birth date: what a matching by demographics would find
     spare.family, spare.given, spare.middle = original.family, original.given, ""
     spare.sex, spare.birth_date = original.sex, original.birth_date
     spare.phone_mobile, spare.email = original.phone_mobile or "+17165550142", ""
@@ -85,12 +101,12 @@ def _duplicate(original: Person, spare: Person) -> Person:
 
 
 def _register_again(story: Story, at: datetime, person: Person) -> None:
-    story.emit(Kind.PERSON_REGISTERED, at, patient=person.id, created=person)
+    story.emit(EventKind.PERSON_REGISTERED, at, patient=person.id, created=person)
 
 
-def register(story: Story, at: datetime, person: Person) -> None:
+def register_person(story: Story, at: datetime, person: Person) -> None:
     """Register a person, who from now on may book and fall ill, and ask for consent."""
-    story.emit(Kind.PERSON_REGISTERED, at, patient=person.id, created=person)
+    story.emit(EventKind.PERSON_REGISTERED, at, patient=person.id, created=person)
     if story.chance(_INACTIVE) and person.id != _SURVIVOR:
         story.plan(at + timedelta(hours=1), _deactivate, person.id)
         return
@@ -100,7 +116,7 @@ def register(story: Story, at: datetime, person: Person) -> None:
 
 
 def _deactivate(story: Story, at: datetime, patient: str) -> None:
-    story.emit(Kind.PERSON_DEACTIVATED, at, patient=patient)
+    story.emit(EventKind.PERSON_DEACTIVATED, at, patient=patient)
 
 
 def _decide(story: Story, at: datetime, patient: str, channel: str, *, permit: bool) -> None:
@@ -111,12 +127,12 @@ def _decide(story: Story, at: datetime, patient: str, channel: str, *, permit: b
         permit=permit,
         decided_at=at,
     )
-    story.emit(Kind.CONSENT_DECIDED, at, patient=patient, code=consent.id, created=consent)
+    story.emit(EventKind.CONSENT_DECIDED, at, patient=patient, code=consent.id, created=consent)
 
 
 def plan_changes(story: Story, day: date) -> None:
     """Plan what happens to people on one working day."""
-    for _ in range(story.count(story.size * 0.01)):
+    for _ in range(story.count(story.size * _UPDATES)):
         story.plan(story.moment(day, 8, 17), _update)
     story.plan(story.moment(day, 9, 15), _revoke)
     if day >= story.start:
@@ -125,7 +141,7 @@ def plan_changes(story: Story, day: date) -> None:
 
 
 def _newcomer(story: Story, at: datetime, person: Person) -> None:
-    register(story, at, person)
+    register_person(story, at, person)
     story.plan(story.later(at, 3, 12), clinic.book_for, person.id)
 
 
@@ -142,21 +158,22 @@ def _update(story: Story, at: datetime) -> None:
         city, state, postal_code = story.rng.choice(names.TOWNS)
         line = f"{story.rng.randint(1, 999)} {story.rng.choice(names.STREETS)}"
         changes = (("line", line), ("city", city), ("state", state), ("postal_code", postal_code))
-    story.emit(Kind.PERSON_UPDATED, at, patient=person.id, changes=changes)
+    story.emit(EventKind.PERSON_UPDATED, at, patient=person.id, changes=changes)
 
 
 def _revoke(story: Story, at: datetime) -> None:
-    """Let somebody with a booking decide anew about text messages: a later decision wins."""
+    """Let somebody with a booking decide again about text messages: the later decision wins."""
     person = story.pick(lambda p: bool(p.bookings) and not p.merged_into)
     if person is not None:
-        _decide(story, at, person.id, "sms", permit=story.chance(0.3))
+        _decide(story, at, person.id, "sms", permit=story.chance(_PERMITS_AGAIN))
 
 
 def _deactivate_booked(story: Story, at: datetime) -> None:
+    # a reminder for tomorrow must not go to a record that is no longer in use
     tomorrow = next_working_day(story.clock.day(at))
     person = story.pick(lambda p: tomorrow in p.bookings.values() and not p.visit)
     if person is not None:
-        story.emit(Kind.PERSON_DEACTIVATED, at, patient=person.id)
+        story.emit(EventKind.PERSON_DEACTIVATED, at, patient=person.id)
 
 
 def _book_duplicate(story: Story, at: datetime, patient: str, merge_day: date) -> None:
@@ -164,4 +181,4 @@ def _book_duplicate(story: Story, at: datetime, patient: str, merge_day: date) -
 
 
 def _merge(story: Story, at: datetime, survivor: str, retired: str) -> None:
-    story.emit(Kind.IDENTITY_MERGE, at, patient=survivor, code=retired)
+    story.emit(EventKind.IDENTITY_MERGE, at, patient=survivor, code=retired)

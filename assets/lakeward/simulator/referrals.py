@@ -3,13 +3,19 @@
 from datetime import date, datetime, timedelta
 
 from lakeward.simulator import clinic
-from lakeward.simulator.clock import working_day
-from lakeward.simulator.events import Kind
+from lakeward.simulator.events import EventKind
+from lakeward.simulator.facility_clock import working_day
 from lakeward.simulator.hospital import CLINICS
-from lakeward.simulator.records import Referral
+from lakeward.simulator.hospital_records import Referral
 from lakeward.simulator.story import Story
 
 _RATE = 0.012
+"""Referrals for each person and working day."""
+_ACCEPTED, _DECLINED, _FORGOTTEN = 75, 8, 17
+"""Of a hundred referrals; those that nobody looks at are what the follow-up worklist finds."""
+_SCHEDULED = 0.75
+"""Share of the accepted ones that get an appointment."""
+_VALID_DAYS = 120
 _REASONS = (
     ("R06.0", "Dyspnea"),
     ("M25.5", "Joint pain"),
@@ -42,11 +48,11 @@ def _receive(story: Story, at: datetime) -> None:
         priority=story.weighted(_PRIORITIES),
         reason=story.rng.choice(_REASONS),
         received_at=at,
-        expires_at=at + timedelta(days=120),
+        expires_at=at + timedelta(days=_VALID_DAYS),
     )
     facts = {"patient": person.id, "referral": referral.id}
-    story.emit(Kind.REFERRAL_CREATED, at, **facts, created=referral)
-    next_step = story.weighted(((_accept, 75), (_decline, 8), (None, 17)))
+    story.emit(EventKind.REFERRAL_CREATED, at, **facts, created=referral)
+    next_step = story.weighted(((_accept, _ACCEPTED), (_decline, _DECLINED), (None, _FORGOTTEN)))
     if next_step:
         story.plan(_work_hours(story, at, 1, 5), next_step, referral.id)
 
@@ -58,14 +64,14 @@ def _work_hours(story: Story, at: datetime, low: int, high: int) -> datetime:
 
 def _accept(story: Story, at: datetime, referral: str) -> None:
     found = story.world.referrals[referral]
-    story.emit(Kind.REFERRAL_ACCEPTED, at, patient=found.patient, referral=referral)
-    if story.chance(0.75):
+    story.emit(EventKind.REFERRAL_ACCEPTED, at, patient=found.patient, referral=referral)
+    if story.chance(_SCHEDULED):
         story.plan(_work_hours(story, at, 0, 7), _schedule, referral)
 
 
 def _decline(story: Story, at: datetime, referral: str) -> None:
     found = story.world.referrals[referral]
-    story.emit(Kind.REFERRAL_DECLINED, at, patient=found.patient, referral=referral)
+    story.emit(EventKind.REFERRAL_DECLINED, at, patient=found.patient, referral=referral)
 
 
 def _schedule(story: Story, at: datetime, referral: str) -> None:

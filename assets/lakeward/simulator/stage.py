@@ -1,23 +1,28 @@
-"""Sets the stage: a new story with its history planned, and the daily plans."""
+"""The beginning of a story and the plan of each day.
+
+A story begins `people.HISTORY_DAYS` before the first delivered day, so that the first export has
+appointments, patients in beds and open referrals, as a real hospital's would.
+"""
 
 from datetime import date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
 from lakeward.simulator import clinic, emergency, people, referrals, ward
-from lakeward.simulator.clock import Clock, is_working
+from lakeward.simulator.facility_clock import FacilityClock, is_working
 from lakeward.simulator.hospital import build_hospital
 from lakeward.simulator.story import Story
 from lakeward.simulator.world import World
 
 
-def begin(patients: int, start: date, seed: int, zone: str) -> Story:
-    """Give a story whose people are registered and whose hospital opens before `start`."""
+def open_story(patients: int, start: date, seed: int, zone: str) -> Story:
+    """Return a story whose people are registered and whose hospital opens before `start`."""
     rng = Random(f"lakeward|{seed}|{patients}|{start}")
-    clock = Clock(ZoneInfo(zone))
+    clock = FacilityClock(ZoneInfo(zone))
     world = World(build_hospital(rng, patients))
     story = Story(world=world, clock=clock, rng=rng, start=start, size=patients)
     opening = start - timedelta(days=people.HISTORY_DAYS)
+    # beds and clinicians are older than the oldest registration (`populate`: 400 days before)
     _furnish(story, clock.at(opening - timedelta(days=500)))
     people.populate(story)
     dawn = clock.at(opening, 5)
@@ -29,15 +34,15 @@ def begin(patients: int, start: date, seed: int, zone: str) -> Story:
     return story
 
 
-def tell_day(story: Story, day: date) -> None:
-    """Tell the story to the end of `day`."""
+def simulate_day(story: Story, day: date) -> None:
+    """Run the story to the end of `day`."""
     story.plan(story.clock.at(day), _plan_day)
     story.run(story.clock.at(day + timedelta(days=1)))
 
 
 def _furnish(story: Story, at: datetime) -> None:
     hospital = story.world.hospital
-    for group in (hospital.organizations, hospital.places, hospital.practitioners):
+    for group in (hospital.organizations, hospital.locations, hospital.practitioners):
         for record in group.values():
             story.world.touch(record, at)
 

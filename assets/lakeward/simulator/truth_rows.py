@@ -1,13 +1,17 @@
-"""What is true of one record, as a flat row: keys and codes as the outside world knows them."""
+"""What is true of one record, as a flat row: keys and codes as the outside world knows them.
+
+Every row has `key` (visit: appointment id or visit number; bed: unit-room-bed; patient: MRN). A
+record that was merged appears as its survivor.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
-from lakeward.simulator.records import (
+from lakeward.simulator.hospital_records import (
     Appointment,
+    Location,
     Order,
     Person,
-    Place,
     Record,
     Referral,
     Task,
@@ -31,7 +35,7 @@ def _visit(world: World, record: Record) -> Row:
 
 def _started_visit(world: World, visit: Visit) -> Row:
     booking = world.appointments.get(visit.appointment)
-    place = world.place(visit.place)
+    location = world.location(visit.location)
     gone = visit.status in ("finished", "cancelled")
     times = (
         "arrived_at",
@@ -54,14 +58,17 @@ def _started_visit(world: World, visit: Visit) -> Row:
         "scheduled_start_at": booking.start if booking else None,
         **{name: getattr(visit, name) for name in times},
         "discharge_disposition": visit.disposition or None,
-        "location": place.id,
-        "bed": place.id if place.bed and not gone else None,
+        "location": location.id,
+        "bed": location.id if location.bed and not gone else None,
         "npi": world.practitioner(visit.practitioner).npi,
     }
 
 
 def _booked_visit(world: World, appointment: Appointment) -> Row:
-    """Give the visit that is only booked, or fell through; a started one has its own row."""
+    """Return the row of a visit that is only booked or did not take place.
+
+    A visit that has begun has a row of its own, under the same key.
+    """
     if appointment.visit:
         return _started_visit(world, world.visits[appointment.visit])
     confirmed = appointment.status == "booked" and appointment.confirmed_at
@@ -101,7 +108,7 @@ def _appointment(world: World, record: Record) -> Row:
 
 
 def _bed(world: World, record: Record) -> Row:
-    if not isinstance(record, Place) or not record.bed:
+    if not isinstance(record, Location) or not record.bed:
         return {}
     times = ("occupied_at", "vacated_at", "dirty_at", "cleaned_at")
     return {
@@ -197,7 +204,7 @@ OBJECTS: dict[str, tuple[tuple[str, ...], Callable[[World, Record], Row]]] = {
     "patients": (("Person",), _patient),
     "visits": (("Appointment", "Visit"), _visit),
     "appointments": (("Appointment",), _appointment),
-    "beds": (("Place",), _bed),
+    "beds": (("Location",), _bed),
     "referrals": (("Referral",), _referral),
     "orders": (("Order",), _order),
     "tasks": (("Task",), _task),

@@ -1,6 +1,6 @@
 """The hospital at one moment: all records by id, and which of them changed today.
 
-Lookups only; what an event does to the records is in `state`.
+Lookups only; what an event does to the records is in `event_fold`.
 """
 
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from lakeward.simulator.hospital import Hospital
-from lakeward.simulator.records import (
+from lakeward.simulator.hospital_records import (
     Appointment,
     Consent,
+    Location,
     Order,
     Person,
-    Place,
     Practitioner,
     Record,
     Referral,
@@ -28,9 +28,9 @@ class World:
     """Everything that the hospital knows.
 
     Attributes:
-        hospital: The standing part.
+        hospital: The part that never changes its members: locations, clinicians, organizations.
         changed: Records touched since the last `forget_changes`, by class name and id.
-        marked: Records that read differently now though they were not touched.
+        marked: Records about which the truth has changed, though they have no new version.
     """
 
     hospital: Hospital
@@ -45,16 +45,16 @@ class World:
     changed: dict[str, dict[str, Record]] = field(default_factory=dict)
     marked: dict[str, dict[str, Record]] = field(default_factory=dict)
 
-    def place(self, place: str) -> Place:
-        """Give the unit, room or bed with this id."""
-        return self.hospital.places[place]
+    def location(self, location: str) -> Location:
+        """Return the unit, room or bed with this id."""
+        return self.hospital.locations[location]
 
     def practitioner(self, practitioner: str) -> Practitioner:
-        """Give the clinician with this id."""
+        """Return the clinician with this id."""
         return self.hospital.practitioners[practitioner]
 
     def person(self, patient: str) -> Person:
-        """Give the person that this id stands for today: a retired record leads to its survivor."""
+        """Return the person of this id today: a record that was merged leads to its survivor."""
         person = self.people[patient]
         while person.merged_into:
             person = self.people[person.merged_into]
@@ -81,13 +81,13 @@ class World:
                 self.slots[record.id] = record
 
     def touch(self, record: Record, at: datetime) -> None:
-        """Note a change: one version up, and part of the next export."""
+        """Record a change: one version up, and part of the next export."""
         record.version += 1
         record.updated = at
         self.changed.setdefault(type(record).__name__, {})[record.id] = record
 
     def mark(self, record: Record) -> None:
-        """Note that a record reads differently (the truth about it), with no new version of it."""
+        """Record that the truth about a record has changed, with no new version of it."""
         self.marked.setdefault(type(record).__name__, {})[record.id] = record
 
     def forget_changes(self) -> None:
@@ -95,7 +95,7 @@ class World:
         self.changed, self.marked = {}, {}
 
     def changes(self, kind: str) -> Iterator[Record]:
-        """Give the records of one class that changed, in the order of their first change."""
+        """Yield the records of one class that changed, in the order of their first change."""
         yield from self.changed.get(kind, {}).values()
 
 

@@ -1,6 +1,6 @@
 """What Dagster loads: `build_defs()` assembles everything, `defs` is the result.
 
-No asset, job or sensor is written here. The one module in which something happens at import:
+No asset, job or sensor is written here. This is the one module that does something at import:
 Dagster asks for a module-level value.
 """
 
@@ -16,7 +16,7 @@ from lakeward.assets.raw import FORMATS, raw_assets
 from lakeward.assets.truth import truth_asset
 from lakeward.assets.units import unit_assets
 from lakeward.core.settings import Settings, load_settings
-from lakeward.fhir.bulk.clock import Clock
+from lakeward.fhir.bulk.clock import ExportClock
 from lakeward.landing.sources import load_inventory
 from lakeward.orchestration.exports import export_jobs, export_sensors
 from lakeward.orchestration.jobs import daily_partitions, jobs
@@ -53,9 +53,11 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
         sensors=[
             landing_sensor(settings, inventory, running=running),
             publish_after_failure_sensor(nightly, publish, running=running),
-            *export_sensors(settings, inventory, Clock(), running=running),
+            *export_sensors(settings, inventory, ExportClock(), running=running),
         ],
         resources={"home": LakewardHome(root=str(settings.home.root))},
+        # one process for all steps: they share DuckDB and the lock of the lake, and a process for
+        # each step would import Dagster and dbt again and again
         executor=dg.in_process_executor,
     )
 

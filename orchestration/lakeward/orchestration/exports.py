@@ -1,6 +1,7 @@
 """Job and sensor of bulk exports: the sensor asks servers, a run fetches and lands what is ready.
 
-Only there when a source is pulled. A tick makes at most one request a source and never waits.
+They exist only when a source is pulled. A tick sends at most one request for each source and never
+waits: Dagster ends a tick that takes longer than a minute.
 """
 
 from datetime import date, datetime, time, timedelta
@@ -12,27 +13,27 @@ import dagster as dg
 from lakeward.assets.bulk import EXPORT_TAG, export_key
 from lakeward.core.errors import LakewardError
 from lakeward.core.settings import Settings
-from lakeward.fhir.bulk.clock import Clock
-from lakeward.fhir.bulk.state import Action, Export, due_at, next_action
+from lakeward.fhir.bulk.clock import ExportClock
+from lakeward.fhir.bulk.state import Action, ExportRun, due_at, next_action
 from lakeward.fhir.bulk.store import store_of
 from lakeward.landing.sources import Facility, Inventory, Source
 
 if TYPE_CHECKING:
-    from lakeward.fhir.bulk.context import Context
+    from lakeward.fhir.bulk.context import ExportContext
 
 EXPORT = "bulk_export"
 LIGHT = (Action.intend, Action.kick_off, Action.poll)
-"""What a sensor may do itself: one request. The rest is a run's business."""
+"""Actions of a tick: at most one request. All others may take long, and belong to a run."""
 
 
 def exports_selection() -> dg.AssetSelection:
-    """Select the exports: they run by themselves, never within a night."""
+    """Select the assets of exports, which run by themselves and never within a night."""
     (name, value), *_ = EXPORT_TAG.items()
     return dg.AssetSelection.tag(name, value)
 
 
 def export_jobs(inventory: Inventory) -> list[Any]:
-    """Make the job that fetches exports, if a source is pulled."""
+    """Build the job that fetches exports, if a source is pulled."""
     if not any(s.bulk for s in inventory.sources):
         return []
     return [
@@ -45,9 +46,16 @@ def export_jobs(inventory: Inventory) -> list[Any]:
 
 
 def export_sensors(
-    settings: Settings, inventory: Inventory, clock: Clock, *, running: bool
+    settings: Settings, inventory: Inventory, clock: ExportClock, *, running: bool
 ) -> list[dg.SensorDefinition]:
-    """Make the sensor that begins and advances exports, if a source is pulled."""
+    """Build the sensor that begins and advances exports, if a source is pulled.
+
+    Args:
+        settings: Where the home is.
+        inventory: The sources.
+        clock: Time in UTC; tests have one that they move.
+        running: Whether the sensor is on when the deployment is loaded first.
+    """
     pulled = [s for s in inventory.sources if s.bulk]
     status = dg.DefaultSensorStatus
 
@@ -59,27 +67,34 @@ def export_sensors(
         description="Begins the export of each day, asks for its state, and has it fetched.",
     )
     def _advance() -> dg.SensorResult | dg.SkipReason:
-        requests, told = [], []
+        requests, lines = [], []
         for source in pulled:
             try:
                 export, word = _tick(settings, inventory.facility, source, clock)
             except LakewardError as error:
-                told.append(str(error))
+                # one server that is down must not keep the others from being asked
+                lines.append(str(error))
                 continue
-            told.append(f"{source.name}: {word}")
+            lines.append(f"{source.name}: {word}")
             if export:
                 requests.append(_request(source, export, clock.now()))
         if not requests:
-            return dg.SkipReason("; ".join(told))
+            return dg.SkipReason("; ".join(lines))
         return dg.SensorResult(run_requests=requests)
 
     return [_advance] if pulled else []
 
 
 def day_to_export(facility: Facility, source: Source, now: datetime) -> date:
-    """Give the day that an export begun now is for: the one that has ended, once it is time.
+    """Return the business day that an export begun now is for.
 
-    What is pulled every hour belongs to the day that is running.
+    The day that has ended, from the source's `start_at` on; before that, the day before. A source
+    that is pulled every hour delivers for the day that is running.
+
+    Args:
+        facility: Its zone decides when a day ends.
+        source: Its cadence and `start_at` are read.
+        now: The present, with a zone.
     """
     local = now.astimezone(ZoneInfo(facility.time_zone))
     if source.cadence == "hourly":
@@ -90,12 +105,12 @@ def day_to_export(facility: Facility, source: Source, now: datetime) -> date:
 
 
 def _tick(
-    settings: Settings, facility: Facility, source: Source, clock: Clock
-) -> tuple[Export | None, str]:
-    """Take one light step; give the export if a run has to go on, and a word for people."""
-    # HTTP and signing are loaded when they are needed: a night without exports does without
+    settings: Settings, facility: Facility, source: Source, clock: ExportClock
+) -> tuple[ExportRun | None, str]:
+    """Take one light step; return the export if a run has to go on, and a phrase for people."""
+    # HTTP and signing are imported when they are needed: a night without exports does without
     from lakeward.fhir.bulk.context import open_context
-    from lakeward.fhir.bulk.exports import Wish, begin, is_due
+    from lakeward.fhir.bulk.exports import ExportRequest, begin, is_due
 
     store, now = store_of(settings.home, source.name), clock.now()
     held = store.load()
@@ -105,14 +120,15 @@ def _tick(
         return None, f"{held.state if held else 'none'}, next day not due yet"
     if held and running and next_action(held, now) is None:
         return None, f"waits until {due_at(held):%Y-%m-%d %H:%M:%S} UTC"
-    # the lock also keeps a run from being asked for while one is at work
+    # while a run holds the lock, the sensor asks for no second one
     with open_context(settings.home, source, clock) as context, store.locked():
-        return _light_step(context, begin(context, Wish(day)))
+        return _light_step(context, begin(context, ExportRequest(day)))
 
 
-def _light_step(context: "Context", export: Export) -> tuple[Export | None, str]:
+def _light_step(context: "ExportContext", export: ExportRun) -> tuple[ExportRun | None, str]:
     from lakeward.fhir.bulk.steps import step
 
+    # `intend` writes one file and sends nothing, so the kick-off may follow in the same tick
     moved, taken = export, None
     while (action := next_action(moved, context.clock.now())) in LIGHT and taken is None:
         taken = None if action is Action.intend else action
@@ -123,11 +139,11 @@ def _light_step(context: "Context", export: Export) -> tuple[Export | None, str]
         return None, f"{taken.value} done, goes on {due_at(moved):%Y-%m-%d %H:%M:%S} UTC"
     if action is None:
         return None, f"waits until {due_at(moved):%Y-%m-%d %H:%M:%S} UTC"
-    return moved, f"{action.value} is a run's business"
+    return moved, f"{action.value} needs a run"
 
 
-def _request(source: Source, export: Export, now: datetime) -> dg.RunRequest:
-    # a key is remembered for ever: the hour lets a run that died without a trace be asked for again
+def _request(source: Source, export: ExportRun, now: datetime) -> dg.RunRequest:
+    # Dagster remembers a key for ever; with the hour in it, a run that was killed is started again
     day = export.day.isoformat()
     return dg.RunRequest(
         run_key=f"{source.name}:{export.export_id}:{export.revision}:{now:%Y%m%d%H}",

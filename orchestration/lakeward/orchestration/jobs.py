@@ -1,9 +1,9 @@
-"""The jobs and the days they run for.
+"""The jobs and the days they run for; what an asset does is in `lakeward.assets`.
 
-Two jobs: `nightly` is the whole way from landing to site; `publish` is its end alone (outbox and
-site). Blocking checks stop a nightly run where it stands, so what must happen all the same (a
-blocked list says so, the reports are renewed) is run again as `publish`, see `sensors`. The job of
-bulk exports is in `exports`.
+Two jobs. `nightly` is the whole way from landing to site, `publish` its end alone (outbox, site). A
+blocking check stops a nightly run where it is. What must happen all the same (a held list says that
+it is held, the reports are renewed) is run as `publish` after it, see `sensors`. The job of bulk
+exports is in `exports`.
 """
 
 from datetime import date
@@ -15,28 +15,33 @@ from lakeward.landing.sources import Facility
 from lakeward.orchestration.exports import exports_selection
 
 FIRST_DAY = date(2020, 1, 1)
+"""No hospital delivers older days; each day is a partition that Dagster has to list."""
 NIGHTLY = "nightly"
 PUBLISH = "publish"
 
 
 def daily_partitions(facility: Facility) -> dg.DailyPartitionsDefinition:
-    """Give the business days in the facility's zone, today included."""
+    """Return the business days in the facility's zone.
+
+    Today is included (`end_offset`): the hospital delivers during the day, and the sensor runs a
+    day as soon as a delivery for it is complete.
+    """
     return dg.DailyPartitionsDefinition(
         start_date=FIRST_DAY.isoformat(), timezone=facility.time_zone, end_offset=1
     )
 
 
 def jobs() -> list[Any]:
-    """Make both jobs; `Any` because Dagster does not publish the type of an asset job."""
+    """Build both jobs; `Any` because Dagster does not publish the type of an asset job."""
     return [
         dg.define_asset_job(
             NIGHTLY,
             selection=dg.AssetSelection.all() - exports_selection(),
-            description="Land, load, build, judge, release, export and report one business day.",
+            description="Land, load, build, check, release, export and report one business day.",
         ),
         dg.define_asset_job(
             PUBLISH,
             selection=dg.AssetSelection.groups("outbox", "site"),
-            description="Issue worklists and reports from what is released; blocked ones say so.",
+            description="Export worklists and reports from what is released; held ones say so.",
         ),
     ]

@@ -1,35 +1,40 @@
 """Running a business day in this process, with Dagster's own storage, as the schedule would.
 
-The steps are the assets' business; here a run is started, and `publish` after it when it failed.
+The night, in the order in which its steps depend on each other:
+
+    land -> raw -> flat -> canonical store -> worklists and metrics
+         -> rules checked -> release or hold -> outbox -> site
+
+Each step is an asset (`lakeward.assets`); which of them make up the jobs is in `jobs`. Here a run
+is started and its outcome is read from Dagster's events. How the process is made to start fast is
+in `warm_start`.
 """
 
-import gc
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib import resources
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from lakeward.core.errors import UsageError
 from lakeward.core.settings import Settings, exported
-from lakeward.expectations.suite import great_expectations
 from lakeward.lake.release import history
 from lakeward.lake.tables import Lake
 from lakeward.landing.sources import load_inventory
 from lakeward.orchestration.jobs import FIRST_DAY, NIGHTLY, PUBLISH
+from lakeward.orchestration.warm_start import import_ahead, open_databases, rare_collections
 
 if TYPE_CHECKING:
     import dagster as dg
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""The command line prints its own summary; Dagster's log of every event would bury it."""
 
 
 @dataclass(frozen=True)
 class StepFailure:
-    """One failed step and its cause, as the asset told it (never a value of a record)."""
+    """One failed step and its cause in the words of the asset, never a value of a record."""
 
     step: str
     cause: str
@@ -37,7 +42,16 @@ class StepFailure:
 
 @dataclass(frozen=True)
 class Night:
-    """What a run of a day came to; `warnings` are checks that failed and stopped nothing."""
+    """The outcome of a run of a day.
+
+    Attributes:
+        day: Business day in the facility's zone.
+        job: `nightly`, or `publish` for a day that was released before.
+        run_id: Dagster's id of the run.
+        failures: Steps that failed.
+        broken: Blocking checks that failed: rules of severity error, which hold a release unit.
+        warnings: Checks that failed and stopped nothing.
+    """
 
     day: date
     job: str
@@ -48,45 +62,46 @@ class Night:
 
     @property
     def passed(self) -> bool:
-        """Say whether every step ran and no contract was broken."""
+        """Return whether every step ran and no contract was broken."""
         return not self.failures and not self.broken
 
 
 def run_day(settings: Settings, day: date) -> Night:
     """Run `nightly` for a day, and `publish` after it when it failed.
 
-    A day older than the newest released one is issued again from its own release: rebuilding it now
-    would tell what is known today, not what was released then.
+    A day older than the newest released one is exported again from its own release. A rebuild would
+    bring in what has arrived since, so the files would differ from those that were acted on.
 
     Raises:
         UsageError: The day is in the future, before the first day, or was never released.
     """
     check_day(settings, day)
-    # its import takes seconds, and the first steps wait for disk and DuckDB most of the time
-    Thread(target=great_expectations, daemon=True).start()
-    with exported(settings), _rare_collections(), _instance(settings) as instance:
+    import_ahead()
+    with exported(settings), rare_collections(), _instance(settings) as instance:
         if _is_past(settings, day):
             return _execute(settings, instance, PUBLISH, day)
         night = _execute(settings, instance, NIGHTLY, day)
         if night.failures:
+            # a failed step stops all steps behind it, the files for the wards and the site among
+            # them: held lists must say today that they are held, so that nobody acts on old ones
             _execute(settings, instance, PUBLISH, day)
         return night
 
 
 def today(settings: Settings) -> date:
-    """Give the facility's date of this moment."""
+    """Return the date of this moment in the facility's zone."""
     return load_inventory(settings.home).facility.today(datetime.now(UTC))
 
 
 def prepare_dagster_home(settings: Settings) -> None:
-    """Make `DAGSTER_HOME` with the project's `dagster.yaml`."""
+    """Write the project's `dagster.yaml` into `DAGSTER_HOME`, which is made if it is not there."""
     settings.home.dagster.mkdir(parents=True, exist_ok=True)
     config = resources.files("lakeward.orchestration").joinpath("dagster.yaml").read_text()
     (settings.home.dagster / "dagster.yaml").write_text(config, encoding="utf-8")
 
 
 def check_day(settings: Settings, day: date) -> None:
-    """Refuse a day that no run can be of.
+    """Raise for a day that cannot be run.
 
     Raises:
         UsageError: It is in the future, or before the first day.
@@ -99,6 +114,7 @@ def check_day(settings: Settings, day: date) -> None:
 
 
 def _is_past(settings: Settings, day: date) -> bool:
+    """Return whether a newer day than this one is released."""
     released = [r for r in history(Lake(settings.home.lake), "canonical") if r.state == "released"]
     if not released or day >= max(r.day for r in released):
         return False
@@ -113,44 +129,16 @@ def _is_past(settings: Settings, day: date) -> bool:
 
 
 @contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Look for garbage less often: parsing and imports make much that stays, and nearly no cycles.
-
-    Saves a sixth of the start; rows are in DuckDB and Arrow, which this does not touch.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
-@contextmanager
 def _instance(settings: Settings) -> "Iterator[dg.DagsterInstance]":
-    import dagster as dg
+    import dagster as dg  # a second of import: `lakeward --help` does without
 
     prepare_dagster_home(settings)
-    with dg.DagsterInstance.get() as instance, _held_open(settings):
+    with dg.DagsterInstance.get() as instance, open_databases(settings.home.dagster):
         yield instance
 
 
-@contextmanager
-def _held_open(settings: Settings) -> Iterator[None]:
-    """Hold a connection to Dagster's own databases, which it opens and closes for each event.
-
-    When the last one closes, SQLite tidies up on disk: that made two thirds of an event's cost.
-    """
-    databases = ("history/runs.db", "history/runs/index.db")
-    with ExitStack() as stack:
-        for path in (settings.home.dagster / name for name in databases):
-            if path.exists():
-                held = stack.enter_context(closing(sqlite3.connect(path)))
-                held.execute("select count(*) from sqlite_master").fetchall()
-        yield
-
-
 def _execute(settings: Settings, instance: "dg.DagsterInstance", job: str, day: date) -> Night:
+    """Run a job for a day and read from its events what failed."""
     from lakeward.orchestration.definitions import build_defs
 
     definition = build_defs(settings).resolve_job_def(job)
@@ -167,23 +155,27 @@ def _execute(settings: Settings, instance: "dg.DagsterInstance", job: str, day: 
         if event.is_step_failure
     )
     if not result.success and not failures:
+        # the run failed before or between its steps, as when another run holds the lake
         failures = (StepFailure(job, _run_cause(result.all_events)),)
     failed = [e for e in result.get_asset_check_evaluations() if not e.passed]
     broken, warnings = (
-        tuple(_told(check) for check in failed if bool(check.blocking) is blocking)
+        tuple(_sentence(check) for check in failed if bool(check.blocking) is blocking)
         for blocking in (True, False)
     )
     warnings = (*still_open(result.all_events), *warnings)
     return Night(day, job, result.run_id, failures, broken, warnings)
 
 
-def _told(check: "dg.AssetCheckEvaluation") -> str:
+def _sentence(check: "dg.AssetCheckEvaluation") -> str:
     wrong = check.description or f"check {check.check_name} failed"
     return f"{check.asset_key.to_user_string()}: {wrong}"
 
 
 def still_open(events: "Sequence[dg.DagsterEvent]") -> tuple[str, ...]:
-    """Say how many rejected records wait for somebody, if any; asset `quarantine` counts them."""
+    """Return a line that counts the rejected records which are open, none if there is none.
+
+    Asset `quarantine` counts them and puts the number into the metadata of its materialization.
+    """
     counts = [
         event.step_materialization_data.materialization.metadata["open"].value
         for event in events
@@ -197,10 +189,14 @@ def still_open(events: "Sequence[dg.DagsterEvent]") -> tuple[str, ...]:
 
 
 def _run_cause(events: "Sequence[dg.DagsterEvent]") -> str:
-    """Tell why a run failed outside its steps, as when another run holds the lake."""
+    """Return why a run failed outside its steps, as when another run holds the lake.
+
+    Dagster keeps the error as a traceback in text. The one line that people need is ours, known by
+    the grammar of `core.errors`: it has `; expected ` in it.
+    """
     errors = [getattr(event.event_specific_data, "error", None) for event in events]
-    told = [error.to_string() for error in errors if error is not None]
-    ours = [line for text in told for line in text.splitlines() if "; expected " in line]
+    texts = [error.to_string() for error in errors if error is not None]
+    ours = [line for text in texts for line in text.splitlines() if "; expected " in line]
     return ours[0].split("dagster.Failure: ")[-1] if ours else "failed; see the run in the UI"
 
 

@@ -9,10 +9,17 @@ from lakeward.landing.sources import Facility
 from lakeward.orchestration.jobs import NIGHTLY
 
 NIGHTLY_CRON = "30 2 * * *"
+"""02:30, when the deliveries of a day have come. In spring that time does not exist for one night:
+Dagster then runs at the next one that does."""
 
 
 def nightly_schedule(facility: Facility, *, running: bool) -> dg.ScheduleDefinition:
-    """Run the day that ended at midnight, at 02:30 of the facility's clock."""
+    """Build the schedule that runs the day which ended at midnight, by the facility's clock.
+
+    Args:
+        facility: Its zone is that of the cron expression.
+        running: Whether the schedule is on when the deployment is loaded first.
+    """
     status = dg.DefaultScheduleStatus
 
     @dg.schedule(

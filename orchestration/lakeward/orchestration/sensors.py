@@ -1,6 +1,7 @@
 """What starts runs besides the clock: a complete delivery, and the end of a failed night.
 
-Sensors look at names, sizes and markers, and at files only to tell one delivery from another.
+Sensors look at names, sizes and markers. They read files only to decide whether a delivery whose
+times changed is a new one.
 """
 
 import json
@@ -20,14 +21,23 @@ from lakeward.landing.sources import Inventory
 from lakeward.orchestration.jobs import NIGHTLY
 
 RUNS_PER_TICK = 10
+"""Days that one tick asks for at most: a folder of old deliveries must not fill the run queue."""
 REMEMBERED_DAYS = 60
-"""Days of deliveries that the cursor remembers; older ones are loaded by the nightly run anyway."""
+"""Newest deliveries of each source that are looked at; the nightly run loads older ones anyway."""
+REMEMBERED_DELIVERIES = 1000
+"""Deliveries that the cursor holds, newest first: Dagster keeps it as one text."""
 
 
 def landing_sensor(
     settings: Settings, inventory: Inventory, *, running: bool
 ) -> dg.SensorDefinition:
-    """Run a day again when a delivery for it is complete and was not seen with this content."""
+    """Build the sensor that runs a day when a delivery for it is complete and new.
+
+    Args:
+        settings: Where landing and lake are.
+        inventory: The sources whose folders are looked at.
+        running: Whether the sensor is on when the deployment is loaded first.
+    """
     landing = settings.home.landing
 
     @dg.sensor(
@@ -45,18 +55,19 @@ def landing_sensor(
             name = f"{delivery.source}:{delivery.day.isoformat()}"
             stamp = _stamp(delivery)
             if seen.get(name) != stamp and len(fresh | {delivery.day: []}) <= RUNS_PER_TICK:
+                # a delivery over the limit is not entered, so the next tick finds it again
                 seen[name] = stamp
-                # a late file is loaded by the newest day: an older one is issued, never rebuilt
+                # a late file is loaded by the newest day: an older one is exported, never rebuilt
                 day = max(delivery.day, newest_released or delivery.day)
                 fresh.setdefault(day, []).append(f"{name}:{_content(delivery)}")
         if not fresh:
             waiting = sum(len(incomplete(landing, s.name)) for s in inventory.sources)
             return dg.SkipReason(
-                f"No new complete delivery among {len(seen)} known; {waiting} without marker yet."
+                f"No new complete delivery among {len(seen)} seen; {waiting} without marker yet."
             )
         return dg.SensorResult(
             run_requests=[_request(day, names) for day, names in sorted(fresh.items())],
-            cursor=json.dumps(dict(sorted(seen.items(), key=lambda kv: kv[0][-10:])[-1000:])),
+            cursor=json.dumps(_newest(seen)),
         )
 
     return _landing
@@ -65,7 +76,13 @@ def landing_sensor(
 def publish_after_failure_sensor(
     nightly: Any, publish: Any, *, running: bool
 ) -> dg.SensorDefinition:
-    """Issue lists and reports after a nightly run that failed, whatever failed in it."""
+    """Build the sensor that runs `publish` after a nightly run that failed, whatever failed in it.
+
+    Args:
+        nightly: The job that is watched.
+        publish: The job that is run.
+        running: Whether the sensor is on when the deployment is loaded first.
+    """
 
     @dg.run_status_sensor(
         name="publish_after_failed_night",
@@ -73,7 +90,7 @@ def publish_after_failure_sensor(
         monitored_jobs=[nightly],
         request_job=publish,
         default_status=_sensor_status(running),
-        description="Runs `publish` after a failed night: blocked lists say so, reports are new.",
+        description="Runs `publish` after a failed night: held lists say so, reports are new.",
     )
     def _publish(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
         day = context.dagster_run.tags.get(PARTITION_TAG)
@@ -88,23 +105,29 @@ def publish_after_failure_sensor(
     return _publish
 
 
+def _newest(seen: dict[str, str]) -> dict[str, str]:
+    by_day = sorted(seen.items(), key=lambda entry: entry[0][-len("YYYY-MM-DD") :])
+    return dict(by_day[-REMEMBERED_DELIVERIES:])
+
+
 def _recent(settings: Settings, inventory: Inventory) -> Iterator[Delivery]:
     for source in inventory.sources:
         yield from deliveries(settings.home.landing, source.name, date.max)[-REMEMBERED_DAYS:]
 
 
 def _stamp(delivery: Delivery) -> str:
-    """Tell whether a folder changed without reading its files."""
+    """Return a stamp that changes when a folder's files change, without reading them."""
     stats = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in delivery.files]
     return sha256(json.dumps(stats).encode()).hexdigest()[:12]
 
 
 def _content(delivery: Delivery) -> str:
-    """Tell what a folder holds: the same files sent again do not start a second run."""
+    """Return a hash of a folder's content: the same files sent again start no second run."""
     return sha256("".join(sorted(map(hash_file, delivery.files))).encode()).hexdigest()[:12]
 
 
 def _request(day: date, names: list[str]) -> dg.RunRequest:
+    # the key holds the content: files whose times changed and nothing else start no second run
     return dg.RunRequest(
         run_key=";".join(sorted(names)),
         partition_key=day.isoformat(),

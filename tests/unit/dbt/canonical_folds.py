@@ -1,5 +1,7 @@
 """Builds canonical tables from the small deliveries of `tests/golden/canonical_folds`."""
 
+import csv
+import io
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -23,6 +25,13 @@ THROUGH = date(2026, 1, 6)
 FORMATS = {"fhir": fhir, "hl7v2": hl7v2}
 VARIABLES = {"day": DAYS[-1], "as_of": "2026-01-07T05:00:00Z", "time_zone": "America/New_York"}
 SELECT = ("resource_type:seed", "+path:models/canonical")
+
+
+def csv_text(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as the text of a golden CSV file, lines ended by a line feed."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
 
 
 def deliver(home: Path, days: Sequence[str]) -> Connection:

@@ -1,18 +1,17 @@
 """What each HL7 v2 trigger does to the canonical store: `tests/golden/hl7v2_triggers`.
 
 A case is a file of messages, `input/<case>.hl7` (or several, `<case>.1.hl7` and on); the canonical
-rows that come of it stand in `expected/<case>.csv`. All go through one build. Written anew by:
-
-    PYTHONPATH=tests/unit/dbt .venv/bin/python tests/unit/dbt/test_dbt_triggers.py
+rows that come of it are in `expected/<case>.csv`. All go through one build; `make golden` writes
+the rows again.
 """
 
 import csv
-import tempfile
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import pytest
-from canonical_folds import build_canonical, load_landed
+from canonical_folds import build_canonical, csv_text, load_landed
 
 from lakeward.core.paths import project_path
 from lakeward.core.settings import load_settings
@@ -221,9 +220,10 @@ def backwards(tmp_path_factory: pytest.TempPathFactory) -> Connection:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_trigger_has_the_golden_effect(cases: Connection, case: str) -> None:
-    with (GOLDEN / "expected" / f"{case}.csv").open(encoding="utf-8", newline="") as file:
-        assert effects(cases, case) == list(csv.reader(file))
+def test_trigger_has_the_golden_effect(
+    cases: Connection, case: str, golden: Callable[[Path, str], None]
+) -> None:
+    golden(GOLDEN / "expected" / f"{case}.csv", csv_text(effects(cases, case)))
 
 
 def test_order_of_arrival_changes_no_effect(cases: Connection, backwards: Connection) -> None:
@@ -253,13 +253,3 @@ def test_every_trigger_that_does_something_has_a_case() -> None:
     }
     assert acting <= shown, sorted(acting - shown)
     assert {"ORM^O01", "OMG^O19", "OML^O21", "ORU^R01", "ORR^O02"} <= shown
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        built = build_cases(Path(folder) / "home")
-        built.execute("set TimeZone = 'America/New_York'")
-        (GOLDEN / "expected").mkdir(exist_ok=True)
-        for name in CASES:
-            with (GOLDEN / "expected" / f"{name}.csv").open("w", encoding="utf-8") as out:
-                csv.writer(out, lineterminator="\n").writerows(effects(built, name))

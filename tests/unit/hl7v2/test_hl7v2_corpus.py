@@ -1,10 +1,9 @@
 """The hostile corpus: each file comes to what its manifest says, inspected and loaded.
 
-`LAKEWARD_REGENERATE=1` writes `expected/` anew; read the difference before it is committed.
+`make golden` writes `expected/` again; read the difference before it is committed.
 """
 
 import json
-import os
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -54,16 +53,13 @@ def test_the_manifest_names_every_file():
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["file"])
-def test_inspected(plain, case):
+def test_inspected(plain, case, golden):
     found = inspect_file(FILES / case["file"], rules(case, plain))
     counts = {k: case[k] for k in ("found", "stored", "duplicate", "quarantined")}
     assert found["counts"] == counts
     assert Counter(m["reason"] for m in found["messages"] if m["reason"]) == case["reasons"]
     expected = CORPUS / "expected" / f"{case['file']}.json"
-    if os.environ.get("LAKEWARD_REGENERATE"):
-        expected.parent.mkdir(exist_ok=True)
-        expected.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    assert found == json.loads(expected.read_text("utf-8"))
+    golden(expected, json.dumps(found, indent=1) + "\n")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["file"])

@@ -1,10 +1,9 @@
 """Golden batches: what each message becomes in the flat tables, valued columns only.
 
-`LAKEWARD_REGENERATE=1` writes the expectations anew; read the difference before it is committed.
+`make golden` writes the expectations again; read the difference before it is committed.
 """
 
 import json
-import os
 from datetime import date
 from pathlib import Path
 
@@ -21,17 +20,14 @@ HIDDEN = ("source", "received", "file", "day")
 
 
 @pytest.mark.parametrize("case", sorted(p.parent.name for p in GOLDEN.glob("*/input.hl7")))
-def test_flat_rows(lake, tmp_path, case):
+def test_flat_rows(lake, tmp_path, case, golden):
     folder = GOLDEN / case
     size = (folder / "input.hl7").stat().st_size
     file = LedgerFile("adt_hl7", 1, date(2024, 3, 11), "input.hl7", "", size, None)
     (count,) = load(lake, folder, load_inventory(Home(tmp_path)).source("adt_hl7"), [file])
     flatten(lake)
     found = {"found": count.found, "stored": count.stored} | flat_rows(lake)
-    expected = folder / "expected.json"
-    if os.environ.get("LAKEWARD_REGENERATE"):
-        expected.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    assert found == json.loads(expected.read_text("utf-8"))
+    golden(folder / "expected.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 
 
 def flat_rows(lake) -> dict[str, list[dict]]:

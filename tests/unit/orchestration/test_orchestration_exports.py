@@ -38,17 +38,17 @@ def run(hospital: Any, day: str) -> dg.ExecuteInProcessResult:
 def test_the_sensor_asks_and_a_run_fetches(hospital: Make) -> None:
     one = hospital(auth=True, busy=2, retry_after="120")
     one.write_inventory()
-    told = []
+    skipped_because = []
     for _ in range(8):
         result = tick(one)
         if isinstance(result, dg.SensorResult):
             break
-        told.append(str(result.skip_message))
+        skipped_because.append(str(result.skip_message))
         one.time.sleep(60)
-    assert isinstance(result, dg.SensorResult), told
-    assert "kick_off done" in told[0]
-    assert "poll done" in told[1]
-    assert "waits until 2026-01-05 06:03:00 UTC" in told[2]
+    assert isinstance(result, dg.SensorResult), skipped_because
+    assert "kick_off done" in skipped_because[0]
+    assert "poll done" in skipped_because[1]
+    assert "waits until 2026-01-05 06:03:00 UTC" in skipped_because[2]
     assert len(one.server.of("kickoff")) == 1
     assert not one.server.of("file")
     (request,) = result.run_requests or []
@@ -80,10 +80,10 @@ def test_a_failed_export_fails_the_run_in_one_line(hospital: Make) -> None:
     done = run(one, "2026-01-04")
     assert not done.success
     (failure,) = [e for e in done.all_events if e.is_step_failure]
-    told = failure.step_failure_data.user_failure_data
-    assert told is not None
-    assert "export failed at the server: 500 processing" in str(told.description)
-    assert "SECRETNAME" not in str(told.description)
+    data = failure.step_failure_data.user_failure_data
+    assert data is not None
+    assert "export failed at the server: 500 processing" in str(data.description)
+    assert "SECRETNAME" not in str(data.description)
 
 
 def test_wrong_rights_are_told_by_the_sensor(hospital: Make) -> None:

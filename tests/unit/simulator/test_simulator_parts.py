@@ -9,20 +9,20 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from lakeward.simulator import simulate
-from lakeward.simulator.clock import Clock, next_working_day, working_day
 from lakeward.simulator.events import Event
-from lakeward.simulator.hl7_segments import segment, text
+from lakeward.simulator.facility_clock import FacilityClock, next_working_day, working_day
+from lakeward.simulator.hl7_segments import escaped, segment
 from lakeward.simulator.hospital import build_hospital
-from lakeward.simulator.stage import begin, tell_day
+from lakeward.simulator.stage import open_story, simulate_day
 
-NEW_YORK = Clock(ZoneInfo("America/New_York"))
+NEW_YORK = FacilityClock(ZoneInfo("America/New_York"))
 
 
 def test_clock_moves_out_of_the_repeated_hour() -> None:
     first = datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
     second = first + timedelta(hours=1)
-    assert NEW_YORK.settled(first) == first
-    assert NEW_YORK.hl7(NEW_YORK.settled(second)) == "20261101020000"
+    assert NEW_YORK.unambiguous(first) == first
+    assert NEW_YORK.hl7(NEW_YORK.unambiguous(second)) == "20261101020000"
 
 
 def test_clock_formats_local_time() -> None:
@@ -40,7 +40,7 @@ def test_working_days() -> None:
 
 
 def test_escapes() -> None:
-    assert text("a|b^c&d~e\\f") == "a\\F\\b\\S\\c\\T\\d\\R\\e\\E\\f"
+    assert escaped("a|b^c&d~e\\f") == "a\\F\\b\\S\\c\\T\\d\\R\\e\\E\\f"
     assert segment("ZZZ", {3: "x", 1: "y"}) == "ZZZ|y||x"
 
 
@@ -58,21 +58,21 @@ def test_hospital_grows_with_its_patients() -> None:
 
 
 def test_one_in_says_yes_once_a_block() -> None:
-    story = begin(1, date(2026, 1, 5), 1, "UTC")
-    said = [story.one_in("x", 10) for _ in range(100)]
-    assert [sum(said[n : n + 10]) for n in range(0, 100, 10)] == [1] * 10
+    story = open_story(1, date(2026, 1, 5), 1, "UTC")
+    answers = [story.one_in("x", 10) for _ in range(100)]
+    assert [sum(answers[n : n + 10]) for n in range(0, 100, 10)] == [1] * 10
 
 
 def test_events_are_numbered_in_order_of_time_across_a_clock_change() -> None:
     start = date(2026, 10, 31)
-    story = begin(60, start, 2, "America/New_York")
-    heard: list[Event] = []
-    story.listeners.append(heard.append)
+    story = open_story(60, start, 2, "America/New_York")
+    events: list[Event] = []
+    story.listeners.append(events.append)
     for offset in range(3):
-        tell_day(story, start + timedelta(days=offset))
-    assert [e.number for e in heard] == list(range(1, len(heard) + 1))
-    assert [e.at for e in heard] == sorted(e.at for e in heard)
-    assert len({e.kind for e in heard}) == len(type(heard[0].kind))
+        simulate_day(story, start + timedelta(days=offset))
+    assert [e.number for e in events] == list(range(1, len(events) + 1))
+    assert [e.at for e in events] == sorted(e.at for e in events)
+    assert len({e.kind for e in events}) == len(type(events[0].kind))
 
 
 def test_twenty_patients_are_quick(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The two formats and the truth tell one story, and it holds what worklists need."""
+"""Both formats and the truth agree, and there is something for every worklist."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from lakeward.simulator import simulate
-from lakeward.simulator.truth import final_state
+from lakeward.simulator.ground_truth import final_state
 
 START = date(2026, 1, 5)
 DAYS = tuple(START + timedelta(days=n) for n in range(3))
@@ -34,8 +34,8 @@ def current(out: Path, kind: str, day: date) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for delivered in DAYS[: DAYS.index(day) + 1]:
         for resource in resources(out, delivered, kind):
-            known = found.get(resource["id"], resource)
-            if int(resource["meta"]["versionId"]) >= int(known["meta"]["versionId"]):
+            stored = found.get(resource["id"], resource)
+            if int(resource["meta"]["versionId"]) >= int(stored["meta"]["versionId"]):
                 found[resource["id"]] = resource
     return found
 
@@ -130,7 +130,7 @@ def test_encounters_agree(out: Path, day: date) -> None:
         assert (encounter["status"] == "finished") == bool(row["discharge_at"])
 
 
-def test_adt_agrees_on_place_and_times(out: Path) -> None:
+def test_adt_agrees_on_location_and_times(out: Path) -> None:
     last: dict[str, dict[str, list[str]]] = {}
     for day in DAYS:
         for message in messages(out, "adt_hl7", day):
@@ -140,8 +140,8 @@ def test_adt_agrees_on_place_and_times(out: Path) -> None:
         if "bed" not in row:
             continue
         pv1 = last[row["visit_number"]]["PV1"]
-        place = "-".join(part for part in pv1[3].split("^")[:3] if part)
-        assert place == row["location"]
+        location = "-".join(part for part in pv1[3].split("^")[:3] if part)
+        assert location == row["location"]
         if row["discharge_at"]:
             assert instant(pv1[45]) == at(row["discharge_at"])
             assert pv1[36] == row["discharge_disposition"]
@@ -246,7 +246,7 @@ def test_no_show_share(out: Path) -> None:
     assert 0.08 <= missed / (missed + kept) <= 0.13
 
 
-def test_warts(out: Path) -> None:
+def test_repeats_and_a_cleared_field(out: Path) -> None:
     before = (out / "landing/ehr_fhir/2026-01-05/Patient.ndjson").read_bytes().split(b"\n")[-2]
     after = (out / "landing/ehr_fhir/2026-01-06/Patient.ndjson").read_bytes().split(b"\n")
     assert before in after

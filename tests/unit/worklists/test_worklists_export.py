@@ -27,12 +27,13 @@ def _names(found: dict[str, bytes]) -> list[str]:
     return [name for name in found if not name.startswith(".")]
 
 
-def test_golden_folder(hospital: Any) -> None:
+def test_golden_folder(hospital: Any, golden: Any) -> None:
     hospital.release(REMINDERS, ROWS)
     hospital.deliver(REMINDERS)
     found = hospital.outbox(REMINDERS)
-    expected = {p.name: p.read_bytes() for p in (GOLDEN / "expected").iterdir()}
-    assert {name: found[name] for name in _names(found)} == expected
+    for name in _names(found):
+        golden(GOLDEN / "expected" / name, found[name])
+    assert sorted(_names(found)) == sorted(p.name for p in (GOLDEN / "expected").iterdir())
 
 
 def test_only_columns_on_the_allow_list_leave(hospital: Any) -> None:

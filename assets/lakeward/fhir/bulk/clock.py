@@ -12,8 +12,8 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True)
-class Clock:
-    """What an export asks for time, pauses and a number of [0, 1)."""
+class ExportClock:
+    """Time in UTC, pauses in seconds, and random numbers of [0, 1) that spread requests."""
 
     now: Callable[[], datetime] = _now
     sleep: Callable[[float], None] = sleep

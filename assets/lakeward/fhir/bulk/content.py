@@ -1,7 +1,7 @@
-"""What can be told of an NDJSON file while it streams by: lines, bytes, hash, and how it ends.
+"""What is counted in an NDJSON file while it is written: lines, bytes, hash, and how it ends.
 
-Only what the transfer can have broken is looked at; whether a line is a good resource belongs to
-the loading, which keeps the bad ones in quarantine.
+Only what the transfer can have broken is looked at. Whether a line is a valid resource is checked
+by the loading, which quarantines those that are not.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ _UPDATED = re.compile(rb'"lastUpdated"\s*:\s*"([^"]{1,40})"')
 
 
 @dataclass
-class Findings:
-    """What was counted.
+class ContentCounts:
+    """What was counted in one file.
 
     Attributes:
         lines: Lines that are not blank.
@@ -29,7 +29,7 @@ class Findings:
         size: Bytes, unpacked.
         stored_size: Bytes as written.
         first: First byte that is not blank.
-        tail: What stands after the last line end.
+        tail: What comes after the last line end.
     """
 
     lines: int = 0
@@ -43,7 +43,10 @@ class Findings:
 
     @property
     def is_cut_off(self) -> bool:
-        """Say whether the file ends in the middle of a resource: no line end, no whole JSON."""
+        """Return whether the file ends within a resource: no line end, and no whole JSON object.
+
+        A last line without its line end is legal NDJSON, so only the JSON decides.
+        """
         try:
             return bool(self.tail) and not isinstance(json.loads(self.tail), dict)
         except ValueError:
@@ -51,19 +54,22 @@ class Findings:
 
     @property
     def is_ndjson(self) -> bool:
-        """Say whether the file begins as a JSON object, or is empty."""
+        """Return whether the file begins as a JSON object, or is empty.
+
+        A sign-in page or an XML error sent with status 200 begins otherwise.
+        """
         return self.first in (b"", b"{")
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What else is to be counted.
+class ContentChecks:
+    """What is counted and limited beside lines and bytes.
 
     Attributes:
         limit: Longest line in bytes.
         count_entries: Count the entries of Bundles too.
         since: Count the lines whose lastUpdated is older.
-        is_unwanted: Says of a line whether it matches no filter; these are counted.
+        is_unwanted: Returns whether a line matches no type filter; such lines are counted.
     """
 
     limit: int
@@ -76,17 +82,27 @@ class LineTooLongError(ValueError):
     """A line is longer than allowed."""
 
 
-def store(pieces: Iterable[bytes], target: BinaryIO, wanted: Wanted) -> tuple[Findings, str]:
-    """Write a file as it comes and count what is in it, unpacked if it is gzip itself.
+def store(
+    pieces: Iterable[bytes], target: BinaryIO, checks: ContentChecks
+) -> tuple[ContentCounts, str]:
+    """Write the bytes of a file as they come and count what is in them.
+
+    A file that is gzip itself is written as it is, and its content is counted. Nothing is held in
+    memory but one line, so a file may be larger than memory.
+
+    Args:
+        pieces: The bytes of the file, in pieces of any size.
+        target: Where they are written.
+        checks: Limits, and what else is counted.
 
     Returns:
-        The counts, and the SHA-256 of the bytes written.
+        The counts, and the SHA-256 of the bytes written, in hexadecimal.
 
     Raises:
         LineTooLongError: A line passes the limit.
         TruncatedError: A gzip file ends before its end.
     """
-    found, digest = Findings(), hashlib.sha256()
+    found, digest = ContentCounts(), hashlib.sha256()
 
     def written() -> Iterator[bytes]:
         for piece in pieces:
@@ -100,36 +116,40 @@ def store(pieces: Iterable[bytes], target: BinaryIO, wanted: Wanted) -> tuple[Fi
         found.size += len(piece)
         rest, complete = _split(rest, piece)
         for line in complete:
-            _count(line, found, wanted)
-        if len(rest) > wanted.limit:
+            _count(line, found, checks)
+        # before the line has ended: a body without line ends would fill the memory
+        if len(rest) > checks.limit:
             raise LineTooLongError
-    _count(rest, found, wanted)
+    _count(rest, found, checks)
+    # without a line end there may be a cut; what is left decides, see `is_cut_off`
     found.tail = rest.removeprefix(BOM).strip()
     return found, digest.hexdigest()
 
 
 def _split(rest: bytes, piece: bytes) -> tuple[bytes, list[bytes]]:
+    # only line feeds end a line: `splitlines` would also split at U+2028 within a JSON text
     if b"\n" not in piece:
         return rest + piece, []
     *complete, rest = (rest + piece).split(b"\n")
     return rest, complete
 
 
-def _count(line: bytes, found: Findings, wanted: Wanted) -> None:
+def _count(line: bytes, found: ContentCounts, checks: ContentChecks) -> None:
+    # some servers begin each file with a byte order mark, which JSON does not allow
     if not found.lines:
         line = line.removeprefix(BOM)
     text = line.strip()
     if not text:
         return
-    if len(line) > wanted.limit:
+    if len(line) > checks.limit:
         raise LineTooLongError
     found.first = found.first or text[:1]
     found.lines += 1
-    if wanted.count_entries:
+    if checks.count_entries:
         found.entries += _entries(text)
-    if wanted.since and _is_older(text, wanted.since):
+    if checks.since and _is_older(text, checks.since):
         found.older += 1
-    if wanted.is_unwanted and wanted.is_unwanted(text):
+    if checks.is_unwanted and checks.is_unwanted(text):
         found.unwanted += 1
 
 
@@ -141,9 +161,11 @@ def _entries(text: bytes) -> int:
 
 
 def _is_older(text: bytes, since: datetime) -> bool:
-    told = _UPDATED.search(text)
+    # the first match, without parsing the line: `meta` is near the start of a resource, and the
+    # number is a warning, not a filter
+    found = _UPDATED.search(text)
     try:
-        updated = datetime.fromisoformat(told[1].decode()) if told else None
+        updated = datetime.fromisoformat(found[1].decode()) if found else None
     except ValueError:
         return False
     return updated is not None and updated.tzinfo is not None and updated < since

@@ -1,7 +1,12 @@
 """A finished export becomes one delivery in landing: its files, its manifests, the marker last.
 
-Each job has a folder of its own below the day, so that every manifest speaks of its own files and
-a day can hold several exports. Doing it again after a kill ends in the same delivery.
+    landing/<source>/<day>/
+        <export_id>-1-new_members/   manifest.json, 1.Patient.ndjson, ...
+        <export_id>-2-changes/       manifest.json, 1.Patient.ndjson, ...
+        _COMPLETE
+
+Each job has a folder of its own, so that every manifest names the files beside it, and a day can
+hold several exports whose files have the same names.
 """
 
 import json
@@ -16,8 +21,15 @@ from lakeward.landing.deliveries import MANIFEST, MARKER
 
 
 @dataclass(frozen=True)
-class Part:
-    """What one job delivers: the name of its folder, where its files lie, and its manifest."""
+class JobFiles:
+    """What one job delivers.
+
+    Attributes:
+        name: Name of its folder in the delivery.
+        folder: Where its files are until they are moved.
+        files: Names of the files.
+        manifest: The manifest to write beside them.
+    """
 
     name: str
     folder: Path
@@ -25,22 +37,26 @@ class Part:
     manifest: dict[str, Any]
 
 
-def land_parts(day_folder: Path, parts: Sequence[Part]) -> int:
-    """Move the parts into a day's folder and complete the delivery; give the number of files.
+def land_jobs(day_folder: Path, jobs: Sequence[JobFiles]) -> int:
+    """Move the files of jobs into a day's folder and complete the delivery.
 
-    The marker is away while files come, so nobody takes half an export for a whole one.
+    May be repeated: files that an earlier call moved are left where they are, so a kill within it
+    ends in the same delivery. The marker is absent meanwhile, so nobody loads half an export.
+
+    Returns:
+        The number of files in the delivery.
     """
     day_folder.mkdir(parents=True, exist_ok=True)
     (day_folder / MARKER).unlink(missing_ok=True)
-    for part in parts:
-        target = day_folder / part.name
+    for job in jobs:
+        target = day_folder / job.name
         target.mkdir(exist_ok=True)
-        for name in part.files:
-            _move(part.folder / name, target / name)
-        write_atomically(target / MANIFEST, json.dumps(part.manifest, indent=1).encode())
+        for name in job.files:
+            _move(job.folder / name, target / name)
+        write_atomically(target / MANIFEST, json.dumps(job.manifest, indent=1).encode())
     flush(day_folder)
     write_atomically(day_folder / MARKER, b"")
-    return sum(len(part.files) for part in parts)
+    return sum(len(job.files) for job in jobs)
 
 
 def _move(source: Path, target: Path) -> None:
@@ -51,7 +67,8 @@ def _move(source: Path, target: Path) -> None:
     except OSError:
         if not source.exists():
             raise
-        partial = target.with_name(f".{target.name}.partial")  # another disk
+        # landing is on another disk, where a rename is not possible and a copy is not atomic
+        partial = target.with_name(f".{target.name}.partial")
         shutil.copyfile(source, partial)
         flush(partial)
         partial.replace(target)

@@ -1,6 +1,9 @@
-"""Fetching one file of an export: the right headers, whole or not at all, checked, on disk.
+"""Fetching one file of an export: whole or not at all, checked against the manifest, on disk.
 
-How often it is tried and what its failure means for the export is decided in `steps`.
+How often it is tried, and what its failure means for the export, is decided in `fetching`.
+
+Source: Bulk Data Access STU3, export, "Bulk Data Output File Request": `Accept`, gzip, and that the
+token is sent only if the manifest says `requiresAccessToken`.
 """
 
 import os
@@ -13,8 +16,8 @@ import httpx
 
 from lakeward.core.errors import PermanentError, RetryableError, UsageError
 from lakeward.core.files import flush
-from lakeward.fhir.bulk.auth import Tokens
-from lakeward.fhir.bulk.content import Findings, LineTooLongError, Wanted, store
+from lakeward.fhir.bulk.auth import AccessTokens
+from lakeward.fhir.bulk.content import ContentChecks, ContentCounts, LineTooLongError, store
 from lakeward.fhir.bulk.filters import verifier
 from lakeward.fhir.bulk.outcome import is_transient, issue_codes
 from lakeward.fhir.bulk.pages import FileEntry
@@ -22,12 +25,16 @@ from lakeward.fhir.bulk.transport import Answer, Transport
 from lakeward.fhir.bulk.unpacking import TruncatedError, unpacked
 from lakeward.landing.bulk import BulkExport
 
-MAX_REFUSAL = 1 << 16
-"""Bytes of an error that are read; packed, they are a thousand times as many at most."""
+MAX_ERROR_BYTES = 1 << 16
+"""Bytes of an error that are read, before they are unpacked: gzip grows a thousandfold at most."""
 
 
 class Fate(StrEnum):
-    """What became of a file: only `done` is durable."""
+    """The outcome of one attempt at a file; only `done` is durable.
+
+    `again` may be better at the next attempt, `expired` needs a new URL from the manifest,
+    `throttled` needs a pause, `failed` stays as it is.
+    """
 
     done = "done"
     expired = "expired"
@@ -38,7 +45,21 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Fetched:
-    """The result of one attempt; `problem` is a kind of error, never a text of the server."""
+    """The result of one attempt at a file.
+
+    Attributes:
+        key: Position of the file in the manifest, see `pages`.
+        name: Its name in the delivery.
+        fate: The outcome.
+        problem: Kind of error in our words and codes, never a text of the server.
+        status: HTTP status; 0 when there was no answer.
+        answer: The answer, if it was an error: its headers say how long to wait.
+        lines: Lines that are not blank.
+        bytes: Bytes on disk.
+        sha256: Hash of these bytes, in hexadecimal.
+        older: Lines older than `_since`.
+        unwanted: Lines that match no type filter.
+    """
 
     key: str
     name: str
@@ -59,21 +80,23 @@ class Fetching:
 
     bulk: BulkExport
     transport: Transport
-    tokens: Tokens
+    tokens: AccessTokens
     folder: Path
     since: datetime | None = None
 
 
 def fetch(fetching: Fetching, entry: FileEntry) -> Fetched:
-    """Fetch a file; a 401 is answered once with a new token.
+    """Fetch a file, once more with a new token after a 401.
+
+    May be repeated: the file is written beside its name first and renamed when it is whole.
 
     Raises:
-        UsageError: The file's host may not see the token, or no token can be had.
+        UsageError: The file's host may not see the token, or no token is granted.
     """
     token = fetching.tokens.current() if entry.with_token else None
     fetched = _attempt(fetching, entry, token)
     if fetched.status == httpx.codes.UNAUTHORIZED and token:
-        fetched = _attempt(fetching, entry, fetching.tokens.current(refused=token))
+        fetched = _attempt(fetching, entry, fetching.tokens.current(rejected=token))
     return fetched
 
 
@@ -83,7 +106,7 @@ def _attempt(fetching: Fetching, entry: FileEntry, token: str | None) -> Fetched
     try:
         with fetching.transport.open("GET", url, headers=headers, token=token) as response:
             if response.status_code != httpx.codes.OK:
-                return _refused(entry, response)
+                return _error_of(entry, response)
             return _kept(fetching, entry, response)
     except RetryableError:
         return _problem(entry, Fate.again, "connection")
@@ -92,7 +115,7 @@ def _attempt(fetching: Fetching, entry: FileEntry, token: str | None) -> Fetched
     except LineTooLongError:
         return _problem(entry, Fate.failed, "line_too_long")
     except UsageError:
-        raise  # sources.yaml is to be mended, the file is not to blame
+        raise  # sources.yaml must be corrected; the file is not at fault
     except PermanentError as error:
         return _problem(entry, Fate.failed, error.what)
 
@@ -101,14 +124,17 @@ def _kept(fetching: Fetching, entry: FileEntry, response: httpx.Response) -> Fet
     fetching.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = fetching.folder / f".{entry.name}.partial"
     pieces = unpacked(response.iter_raw(1 << 16), response.headers.get("content-encoding"))
+    # 0600 from the first byte on: a file that is made readable only later was readable before
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        found, digest = store(pieces, file, _wanted(fetching, entry))
+        found, digest = store(pieces, file, _checks(fetching, entry))
         file.flush()
         os.fsync(file.fileno())
     problem = _mismatch(entry, found, response.num_bytes_downloaded)
     if problem:
         partial.unlink()
         return _problem(entry, Fate.again, problem)
+    # the name appears only now that the content is on disk; the folder is flushed because a rename
+    # is a change of the folder
     partial.replace(fetching.folder / entry.name)
     flush(fetching.folder)
     return Fetched(
@@ -124,22 +150,26 @@ def _kept(fetching: Fetching, entry: FileEntry, response: httpx.Response) -> Fet
     )
 
 
-def _wanted(fetching: Fetching, entry: FileEntry) -> Wanted:
+def _checks(fetching: Fetching, entry: FileEntry) -> ContentChecks:
+    # deletions are Bundles and outcomes are messages: `_since` and filters are not about them
     kind = entry.promised.kind
-    judge = verifier(entry.promised.type, fetching.bulk.type_filters) if kind == "output" else None
-    return Wanted(
+    filters = fetching.bulk.type_filters
+    filter_check = verifier(entry.promised.type, filters) if kind == "output" else None
+    return ContentChecks(
         limit=fetching.bulk.max_line_bytes,
         count_entries=kind == "deleted",
         since=fetching.since if kind == "output" else None,
-        is_unwanted=judge.is_unwanted if judge else None,
+        is_unwanted=filter_check.is_unwanted if filter_check else None,
     )
 
 
-def _mismatch(entry: FileEntry, found: Findings, sent: int) -> str:
-    """Say what a file lacks of what was promised.
+def _mismatch(entry: FileEntry, found: ContentCounts, sent: int) -> str:
+    """Return what a file lacks of what the manifest promised, nothing if it is whole.
 
-    The guide does not say whether `fileSize` is that of the file or of its transfer, nor whether a
-    `count` of deletions is one of Bundles: either will do. Messages that were lost lose no data.
+    The guide (STU4 ballot, manifest) does not say whether `fileSize` is that of the file or of its
+    transfer, nor whether a `count` of deletions counts Bundles or their entries: either is
+    accepted. The count of an outcome file is not checked: messages that were lost lose no data.
+    In a file organized by patient (`outputOrganizedBy`) header lines make the count ambiguous.
     """
     promised = entry.promised
     if not found.is_ndjson:
@@ -150,22 +180,25 @@ def _mismatch(entry: FileEntry, found: Findings, sent: int) -> str:
         return "count_mismatch"
     if promised.size is not None and promised.size not in {found.stored_size, found.size, sent}:
         return "size_mismatch"
+    # with a count that is right, what follows the last line is not a resource
     return "truncated" if found.is_cut_off and not counted else ""
 
 
-def _refused(entry: FileEntry, response: httpx.Response) -> Fetched:
+def _error_of(entry: FileEntry, response: httpx.Response) -> Fetched:
     encoding = response.headers.get("content-encoding")
-    body = next(unpacked(response.iter_raw(MAX_REFUSAL), encoding), b"")
+    body = next(unpacked(response.iter_raw(MAX_ERROR_BYTES), encoding), b"")
     headers = {name.lower(): value for name, value in response.headers.items()}
     answer = Answer(response.status_code, headers, body)
-    status, told = answer.status, answer.json()
-    codes = " ".join([str(status), *issue_codes(told)])
+    status, body_json = answer.status, answer.json()
+    codes = " ".join([str(status), *issue_codes(body_json)])
+    # files live 60 minutes at the SMART reference server, 2 hours at HAPI, 30 days at Oracle; the
+    # status request gives new URLs as long as the job is known (STU3: "refreshing expired URLs")
     if status in (404, 410):
         fate = Fate.expired
     elif status in (429, 503):
         fate = Fate.throttled
     else:
-        fate = Fate.again if status >= 500 or is_transient(told) else Fate.failed
+        fate = Fate.again if status >= 500 or is_transient(body_json) else Fate.failed
     return Fetched(entry.key, entry.name, fate, codes, status, answer)
 
 

@@ -1,6 +1,7 @@
-"""Pulling a source: resume the export at hand or plan a new one, and advance it.
+"""Pulling a source: resume the current export or plan a new one, and advance it.
 
-The way in for the command line and for Dagster. Who waits between steps is their business.
+The way in for the command line and for Dagster. Nothing here waits but `complete`, which the
+command line uses; the sensor comes back instead.
 """
 
 from collections.abc import Callable
@@ -8,26 +9,28 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from lakeward.core.errors import LakewardError, UsageError
-from lakeward.fhir.bulk.context import Context
+from lakeward.fhir.bulk.context import ExportContext
 from lakeward.fhir.bulk.fetching import forget_failures
 from lakeward.fhir.bulk.finishing import forget_patients
-from lakeward.fhir.bulk.state import Export, Job, Purpose, due_at
+from lakeward.fhir.bulk.state import ExportRun, Job, Purpose, due_at
 from lakeward.fhir.bulk.steps import STATUS_HEADERS, step
 from lakeward.fhir.bulk.store import Store, read_model
 from lakeward.fhir.bulk.watermark import Watermark, must_be_full, request_hash
 from lakeward.landing.bulk import BulkExport
 
-Told = Callable[[Export], None]
+Report = Callable[[ExportRun], None]
+"""Called after each step, to show how far the export is."""
+
 CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What somebody wants to be exported.
+class ExportRequest:
+    """What somebody asks to be exported.
 
     Attributes:
-        day: Day of the delivery.
-        full: All, whatever is held already.
+        day: Business day of the delivery, in the facility's zone.
+        full: Everything, whatever is stored already.
         since: Only what changed after this instant; default: after the watermark.
         until: Only what changed up to this instant.
     """
@@ -39,19 +42,20 @@ class Wish:
 
     @property
     def is_special(self) -> bool:
-        """Say whether it asks for anything but the next regular export."""
+        """Return whether it asks for anything but the next regular export."""
         return self.full or self.since is not None or self.until is not None
 
 
-def begin(context: Context, wish: Wish) -> Export:
-    """Give the export at hand, to go on with; if there is none, plan one and keep the plan.
+def begin(context: ExportContext, request: ExportRequest) -> ExportRun:
+    """Return the current export if it can go on, else plan a new one and keep the plan.
 
-    One that failed and can be resumed is at hand too: what it has fetched is kept.
+    An export that failed in a way that trying again may cure goes on too: what it has fetched is
+    kept.
 
     Raises:
-        UsageError: An export is at hand and something else is wanted, or the wish is none.
+        UsageError: The current export must end first, or the request contradicts itself.
     """
-    if wish.full and wish.since:
+    if request.full and request.since:
         raise UsageError(
             f"export of {context.source.name}",
             "`full` and `since` contradict each other",
@@ -59,8 +63,8 @@ def begin(context: Context, wish: Wish) -> Export:
             "leave one out: an export of a window is not a full one",
         )
     held = context.store.load()
-    if held and held.is_at_hand:
-        if wish.is_special:
+    if held and held.can_continue:
+        if request.is_special:
             raise UsageError(
                 f"export of {held.source}",
                 f"export {held.export_id} is not at its end",
@@ -68,32 +72,42 @@ def begin(context: Context, wish: Wish) -> Export:
                 f"let it end, or cancel it: `lakeward bulk cancel {held.source}`",
             )
         return held if held.state == "running" else _resumed(context, held)
+    # its jobs may still occupy the one slot that the server has for us
     if held and held.state == "failed":
         _abandon(context, held)
     mark = read_model(context.store.watermark, Watermark)
-    return context.store.save(_plan(context, wish, mark))
+    return context.store.save(_plan(context, request, mark))
 
 
-def advance(context: Context, export: Export, told: Told = lambda _: None) -> Export:
+def advance(
+    context: ExportContext, export: ExportRun, report: Report = lambda _: None
+) -> ExportRun:
     """Take steps until the export ends or has to wait."""
     while export.state == "running" and due_at(export) <= context.clock.now():
         export = step(context, export)
-        told(export)
+        report(export)
     return export
 
 
-def complete(context: Context, export: Export, told: Told = lambda _: None) -> Export:
+def complete(
+    context: ExportContext, export: ExportRun, report: Report = lambda _: None
+) -> ExportRun:
     """Take steps until the export ends, sleeping while it has to wait."""
     while export.state == "running":
-        export = advance(context, export, told)
+        export = advance(context, export, report)
         pause = (due_at(export) - context.clock.now()).total_seconds()
+        # the state is kept before each pause, so Ctrl-C here loses nothing
         if export.state == "running" and pause > 0:
             context.clock.sleep(pause)
     return export
 
 
-def cancel(context: Context) -> Export | None:
-    """Give up the export at hand: the server is told and what was fetched is removed."""
+def cancel(context: ExportContext) -> ExportRun | None:
+    """Cancel the current export: release its jobs at the server, remove what was fetched.
+
+    Returns:
+        The export that was given up, None if there was none.
+    """
     held = context.store.load()
     if held is None or held.state in ("complete", "partial") or held.failure == CANCELLED:
         return None
@@ -102,8 +116,15 @@ def cancel(context: Context) -> Export | None:
     return context.store.save(held.but(state="failed", failure=CANCELLED, is_resumable=False))
 
 
-def is_due(bulk_cadence: str, held: Export | None, day: date, now: datetime) -> bool:
-    """Say whether automation should begin the export of a day."""
+def is_due(bulk_cadence: str, held: ExportRun | None, day: date, now: datetime) -> bool:
+    """Return whether automation should begin the export of a day.
+
+    Args:
+        bulk_cadence: The source's `cadence`: hourly, daily or weekly.
+        held: The last export, if there was one.
+        day: The day that an export begun now is for.
+        now: The present, in UTC.
+    """
     if held is None:
         return True
     if held.state == "failed":
@@ -113,29 +134,30 @@ def is_due(bulk_cadence: str, held: Export | None, day: date, now: datetime) -> 
     return day - held.day >= timedelta(days=7 if bulk_cadence == "weekly" else 1)
 
 
-def _abandon(context: Context, held: Export) -> None:
-    """Tell the server that nobody waits for a job: some run one export at a time for a client."""
+def _abandon(context: ExportContext, held: ExportRun) -> None:
+    """Release the jobs of an export at the server: some (Epic) run one at a time for a client."""
     for job in held.jobs:
         if job.status_url and not job.is_released:
             try:
                 context.ask("DELETE", job.status_url, STATUS_HEADERS)
             except LakewardError:
-                continue  # it forgets by itself in time; a URL that must not be asked stops nothing
+                continue  # servers forget jobs by themselves; this must not stop the next export
 
 
-def _plan(context: Context, wish: Wish, mark: Watermark | None) -> Export:
+def _plan(context: ExportContext, request: ExportRequest, mark: Watermark | None) -> ExportRun:
     bulk, now = context.bulk, context.clock.now()
-    full = wish.full or (wish.since is None and must_be_full(bulk, mark, now))
-    since = None if full or mark is None else wish.since or mark.since
-    since = wish.since or since
-    main = Job(purpose=Purpose.full if full else Purpose.changes, since=since, until=wish.until)
+    full = request.full or (request.since is None and must_be_full(bulk, mark, now))
+    since = None if full or mark is None else request.since or mark.since
+    since = request.since or since
+    main = Job(purpose=Purpose.full if full else Purpose.changes, since=since, until=request.until)
+    # who is in the group is asked first, also for a full export: the watermark keeps it
     members = (Job(purpose=Purpose.membership),) if bulk.follows_membership else ()
     for folder in context.store.folder.glob("exports/*"):
-        forget_patients(folder)  # of one that was given up
-    return Export(
+        forget_patients(folder)  # those of an export that was given up
+    return ExportRun(
         source=context.source.name,
         export_id=_export_id(context.store, now),
-        day=wish.day,
+        day=request.day,
         started_at=now,
         request=request_hash(bulk),
         advances=_closes_gap(bulk, mark, full=full, since=since),
@@ -147,14 +169,18 @@ def _plan(context: Context, wish: Wish, mark: Watermark | None) -> Export:
 def _closes_gap(
     bulk: BulkExport, mark: Watermark | None, *, full: bool, since: datetime | None
 ) -> bool:
-    """Say whether an export leaves nothing out between what is held and itself."""
+    """Return whether an export leaves no gap between what is stored and itself.
+
+    Only then may it advance the watermark. A window asked for by `since` may begin later, and what
+    changed in between would never be asked for again.
+    """
     if full:
         return True
     same = mark is not None and mark.request == request_hash(bulk)
     return same and mark is not None and since is not None and since <= mark.since
 
 
-def _resumed(context: Context, held: Export) -> Export:
+def _resumed(context: ExportContext, held: ExportRun) -> ExportRun:
     forget_failures(context.store.job_folder(held))
     now = context.clock.now()
     again = held.but(state="running", failure=None, is_resumable=False, attempts=0, next_at=now)
@@ -163,7 +189,7 @@ def _resumed(context: Context, held: Export) -> Export:
 
 def _export_id(store: Store, now: datetime) -> str:
     name = f"{now:%Y%m%dT%H%M%SZ}"
-    number = 1
+    number = 1  # several in one second: tests, and a person who is quick
     while (store.folder / "exports" / (name if number == 1 else f"{name}-{number}")).exists():
         number += 1
     return name if number == 1 else f"{name}-{number}"

@@ -1,7 +1,9 @@
-"""Fetching the files of a job: a few at once, each noted as soon as it is durable.
+"""Fetching the files of a job: a few at once, each entered in the file journal once it is durable.
 
 What a failure means is decided here: wait, ask for new URLs, try again, or give up so that nothing
-half is landed. The file journal (`files.ndjson`) is what a resumed export goes by.
+half is landed. A resumed export reads from the file journal (`files.ndjson`) what it has already.
+
+Source: Bulk Data Access STU3, export, "Bulk Data Output File Request".
 """
 
 from collections import Counter
@@ -13,26 +15,41 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lakeward.fhir.bulk.context import Context
+from lakeward.fhir.bulk.context import ExportContext
 from lakeward.fhir.bulk.download import Fate, Fetched, Fetching, fetch
-from lakeward.fhir.bulk.outcome import count_bad
+from lakeward.fhir.bulk.outcome import count_losses
 from lakeward.fhir.bulk.pages import FileEntry, file_entries, read_pages
-from lakeward.fhir.bulk.state import Export
+from lakeward.fhir.bulk.state import ExportRun
 from lakeward.fhir.bulk.store import append_line, read_lines
-from lakeward.fhir.bulk.transport import Answer, place
+from lakeward.fhir.bulk.transport import Answer, without_query
 from lakeward.fhir.bulk.unpacking import lines_of
 
 FILES_PER_STEP = 100
 STEPS = 20
-"""A step reads the whole list again: with 20,000 files, small steps would do little else."""
+"""A step fetches at least 100 files and at least a twentieth of all. Each step reads the manifest
+and the journal again, and Oracle has sent exports of 20,000 small files: with small steps, reading
+would take longer than fetching."""
 
 MAX_REFRESHES = 3
-_NOTHING = Answer(503, {}, b"")
+"""New URLs that expire at once are a fault of the server; asking more often is no cure."""
+
+_NO_ANSWER = Answer(503, {}, b"")
+"""In place of the answer of a connection that broke: the pause is that of an overloaded server."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What the file journal of a job adds up to; `tries` are failed ones since the last `retry`."""
+    """What the file journal of a job adds up to.
+
+    Attributes:
+        done: Keys of the files that are durable.
+        tries: Failed attempts by key, since the last `retry`.
+        losses: Lines of outcome files that report a loss.
+        lines: Lines of all files that are done.
+        bytes: Bytes of these files on disk.
+        older: Resources older than `_since`.
+        unwanted: Resources that match no type filter.
+    """
 
     done: frozenset[str]
     tries: Counter[str]
@@ -44,10 +61,15 @@ class Progress:
 
 
 def read_progress(folder: Path) -> Progress:
-    """Fold the file journal; `retry` forgets failures: somebody wants them tried again."""
+    """Fold the file journal of a job's folder.
+
+    A file may be in it several times, since a kill may come between the rename of a file and its
+    line: the last line counts. A line `retry` clears the failed attempts.
+    """
     done: dict[str, dict[str, Any]] = {}
     tries: Counter[str] = Counter()
     for record in read_lines(folder / "files.ndjson"):
+        # by key, so that a file with two lines counts once
         if record["fate"] == Fate.done:
             done[record["key"]] = record
         elif record["fate"] == "retry":
@@ -60,12 +82,20 @@ def read_progress(folder: Path) -> Progress:
 
 
 def forget_failures(folder: Path) -> None:
-    """Let every file be tried anew."""
+    """Clear the failed attempts, so that a resumed export tries every file again."""
     append_line(folder / "files.ndjson", {"key": "", "fate": "retry"})
 
 
-def entries_of(context: Context, export: Export, position: int | None = None) -> list[FileEntry]:
-    """List the files that a job's manifest names, with their URLs of the day."""
+def entries_of(
+    context: ExportContext, export: ExportRun, position: int | None = None
+) -> list[FileEntry]:
+    """List the files that a job's manifest names, with the newest URLs that the server gave.
+
+    Args:
+        context: What the steps share.
+        export: The export.
+        position: Position of the job, from 0; default: the current one.
+    """
     job = export.job if position is None else export.jobs[position]
     folder = context.store.job_folder(export, position)
     first = read_pages(folder, job.pages)
@@ -73,8 +103,11 @@ def entries_of(context: Context, export: Export, position: int | None = None) ->
     return file_entries(first, [*fresh, *first[len(fresh) :]])
 
 
-def download(context: Context, export: Export) -> Export:
-    """Fetch the next files of the job at hand: a share of all, `FILES_PER_STEP` at least."""
+def download(context: ExportContext, export: ExportRun) -> ExportRun:
+    """Fetch the next files of the current job: a share of all, `FILES_PER_STEP` at least.
+
+    May be repeated: files that the journal names as done are left out.
+    """
     job, folder = export.job, context.store.job_folder(export)
     before = read_progress(folder)
     waiting = [e for e in entries_of(context, export) if e.key not in before.done]
@@ -82,9 +115,11 @@ def download(context: Context, export: Export) -> Export:
         context.bulk, context.transport, context.tokens, folder / "files", job.since
     )
     troubles: list[Fetched] = []
+    # the step ends with the first batch that has a problem: a server that throttles one file would
+    # throttle the next, and only the state machine may wait
     share = max(FILES_PER_STEP, job.files // STEPS)
-    for wave in _waves(waiting[:share], context.bulk.concurrency):
-        troubles += _fetch_wave(context, export, fetching, wave)
+    for batch in _batches(waiting[:share], context.bulk.concurrency):
+        troubles += _fetch_batch(context, export, fetching, batch)
         if troubles:
             break
     after = read_progress(folder)
@@ -96,31 +131,32 @@ def download(context: Context, export: Export) -> Export:
             unwanted=after.unwanted,
         )
     )
-    return _judge(context, moved, after, troubles)
+    return _decide(context, moved, after, troubles)
 
 
-def _fetch_wave(
-    context: Context, export: Export, fetching: Fetching, wave: Sequence[FileEntry]
+def _fetch_batch(
+    context: ExportContext, export: ExportRun, fetching: Fetching, batch: Sequence[FileEntry]
 ) -> list[Fetched]:
-    """Fetch files at once and note each; give those that are not durable."""
+    """Fetch files side by side, enter each in the journal, return those that are not durable."""
     journal, job = context.journal(export), export.job
     folder = context.store.job_folder(export)
-    about = [{"fileUrl": place(e.promised.url), "itemType": _item_type(e)} for e in wave]
+    about = [{"fileUrl": without_query(e.promised.url), "itemType": _item_type(e)} for e in batch]
     for each in about:
-        journal.tell("download_request", job.status_url, **each)
-    with ThreadPoolExecutor(len(wave)) as pool:
-        results = list(pool.map(partial(fetch, fetching), wave))
-    for entry, each, result in zip(wave, about, results, strict=True):
+        journal.record("download_request", job.status_url, **each)
+    # threads only fetch; journal and log are written here, one line after the other
+    with ThreadPoolExecutor(len(batch)) as pool:
+        results = list(pool.map(partial(fetch, fetching), batch))
+    for entry, each, result in zip(batch, about, results, strict=True):
         append_line(folder / "files.ndjson", _record(entry, result, folder))
         if result.fate is Fate.done:
-            told = {"resourceCount": result.lines, "fileSize": result.bytes}
-            journal.tell("download_complete", job.status_url, **each, **told)
+            counts = {"resourceCount": result.lines, "fileSize": result.bytes}
+            journal.record("download_complete", job.status_url, **each, **counts)
             if result.older:
-                journal.tell("since_ignored", job.status_url, **each, count=result.older)
+                journal.record("since_ignored", job.status_url, **each, count=result.older)
             if result.unwanted:
-                journal.tell("filter_ignored", job.status_url, **each, count=result.unwanted)
+                journal.record("filter_ignored", job.status_url, **each, count=result.unwanted)
         else:
-            journal.tell(
+            journal.record(
                 "download_error",
                 job.status_url,
                 **each,
@@ -130,25 +166,29 @@ def _fetch_wave(
     return [result for result in results if result.fate is not Fate.done]
 
 
-def _judge(
-    context: Context, export: Export, progress: Progress, troubles: Sequence[Fetched]
-) -> Export:
+def _decide(
+    context: ExportContext, export: ExportRun, progress: Progress, troubles: Sequence[Fetched]
+) -> ExportRun:
     """Decide what the files that are not durable mean for the export."""
     job, retries = export.job, context.bulk.retries
     fates = {trouble.fate: trouble for trouble in troubles}
     if not troubles:
         return export.but(attempts=0, failure=None)
+    # a file that stays wrong fails the export: landing the others would be a delivery that looks
+    # complete, and the watermark would move past what is missing
     spent = [t for t in troubles if t.fate is Fate.again and progress.tries[t.key] >= retries]
     for lost in [*spent, *(t for t in troubles if t.fate is Fate.failed)]:
         why = f"file {lost.key} of the manifest: {lost.problem}"
         return export.but(state="failed", failure=why, is_resumable=True)
+    # new URLs come with new answers of the status request; that is the next step
     if Fate.expired in fates:
         if job.refreshes >= MAX_REFRESHES:
-            why = "files have expired, and asking for the manifest again did not help"
+            why = "files have expired, and new URLs expired as well"
             return export.but(state="failed", failure=why)
         return export.with_job(job.but(is_stale=True))
+    # a server that throttles says for how long, so its answer decides the pause
     worst = fates.get(Fate.throttled) or troubles[0]
-    pause = context.patience(export).wait(worst.answer or _NOTHING, running=False)
+    pause = context.patience(export).wait(worst.answer or _NO_ANSWER, running=False)
     return export.but(
         next_at=context.clock.now() + timedelta(seconds=pause),
         attempts=export.attempts + 1,
@@ -159,8 +199,9 @@ def _judge(
 def _record(entry: FileEntry, result: Fetched, folder: Path) -> dict[str, Any]:
     if result.fate is not Fate.done:
         return {"key": result.key, "fate": result.fate, "problem": result.problem}
+    # read now: when the export ends, its files are in landing and the job decides by this number
     outcome = folder / "files" / result.name if entry.promised.kind == "outcome" else None
-    losses = count_bad(lines_of(outcome)) if outcome else 0
+    losses = count_losses(lines_of(outcome)) if outcome else 0
     return {
         "key": result.key,
         "fate": result.fate,
@@ -178,6 +219,6 @@ def _item_type(entry: FileEntry) -> str:
     return "error" if entry.promised.kind == "outcome" else entry.promised.kind
 
 
-def _waves(entries: Sequence[FileEntry], size: int) -> Iterator[Sequence[FileEntry]]:
+def _batches(entries: Sequence[FileEntry], size: int) -> Iterator[Sequence[FileEntry]]:
     for start in range(0, len(entries), size):
         yield entries[start : start + size]

@@ -1,8 +1,11 @@
-"""Whether a resource matches the type filters that were sent: servers ignore them in silence.
+"""Whether a resource matches the type filters that were sent: some servers ignore them.
 
-Only searches that are plain to judge are judged (tokens and dates on elements listed here, no
-modifiers); of all others it is said that they are unknown. Nothing is left out of a delivery: what
-matches no filter is counted and told. Source: FHIR R4 search, token and date parameters.
+The guide asks clients to be robust to that (STU3, export, `_typeFilter`); HAPI ignores filters in
+exports of a group. Only plain searches are evaluated: tokens and dates on the elements listed here,
+without modifiers. For all others there is no answer. Nothing is left out of a delivery: what
+matches no filter is counted and reported.
+
+Source: FHIR R4 search, token and date parameters.
 """
 
 import json
@@ -34,19 +37,23 @@ DATES: Mapping[str, Mapping[str, str]] = {
     "start": {"Slot": "start"},
     "birthdate": {"Patient": "birthDate"},
 }
+# an interval that is open on one side reaches to the first or last instant there is
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Verifier:
-    """Tells of a line of one type whether some filter of that type lets it through."""
+    """Checks lines of one type against the filters of that type; one that matches is enough."""
 
     type: str
     tests: tuple[Test, ...]
 
     def is_unwanted(self, line: bytes) -> bool:
-        """Say whether a line is of the type and matches none of the filters."""
+        """Return whether a line is of the type and matches none of the filters.
+
+        A line that cannot be read is not counted here: the loading rejects it.
+        """
         try:
             resource = json.loads(line)
         except ValueError:
@@ -57,7 +64,11 @@ class Verifier:
 
 
 def verifier(kind: str | None, filters: Sequence[str]) -> Verifier | None:
-    """Make the verifier of a type; None if it has no filter, or one that cannot be judged."""
+    """Build the verifier of a type; None if it has no filter, or one that cannot be evaluated.
+
+    Filters of one type are alternatives (STU3, export, `_typeFilter`), so a single one that is not
+    understood could let everything through.
+    """
     own = [text for text in filters if text.partition("?")[0] == kind]
     tests = [_query(kind or "", text.partition("?")[2]) for text in own]
     known = tuple(test for test in tests if test is not None)
@@ -65,7 +76,7 @@ def verifier(kind: str | None, filters: Sequence[str]) -> Verifier | None:
 
 
 def _query(kind: str, query: str) -> Test | None:
-    """Make the test of one search: all of its parameters."""
+    """Build the test of one search: all of its parameters must match."""
     tests = [_parameter(kind, name, value) for name, value in parse_qsl(query)]
     known = [test for test in tests if test is not None]
     return (lambda r: all(test(r) for test in known)) if known and known == tests else None
@@ -73,9 +84,9 @@ def _query(kind: str, query: str) -> Test | None:
 
 def _parameter(kind: str, name: str, value: str) -> Test | None:
     if name in TOKENS:
-        wanted = [_token(part) for part in value.split(",")]
+        accepted = [_token(part) for part in value.split(",")]
         path = TOKENS[name]
-        return lambda r: any(_has(found, w) for found in _at(r, path) for w in wanted)
+        return lambda r: any(_has(found, w) for found in _at(r, path) for w in accepted)
     paths = DATES.get(name, {})
     where = paths.get(kind, paths.get("*"))
     bound = _bound(value)
@@ -89,20 +100,28 @@ def _token(text: str) -> tuple[str | None, str]:
     return (system if bar else None), code
 
 
-def _has(found: Any, wanted: tuple[str | None, str]) -> bool:
-    """Say whether a code, Coding, CodeableConcept or Identifier is the wanted one."""
+def _has(found: Any, token: tuple[str | None, str]) -> bool:
+    """Return whether a code, Coding, CodeableConcept or Identifier matches a token.
+
+    Args:
+        found: The element's value.
+        token: System (None: any; empty: none) and code (empty: any).
+    """
     if isinstance(found, Mapping):
         if isinstance(found.get("coding"), list):
-            return any(_has(coding, wanted) for coding in found["coding"])
+            return any(_has(coding, token) for coding in found["coding"])
         code = found.get("code", found.get("value"))
         system = found.get("system", "")
-        return wanted[0] in (None, system) and wanted[1] in ("", code)
+        return token[0] in (None, system) and token[1] in ("", code)
     text = str(found).lower() if isinstance(found, bool) else found
-    return bool(text == wanted[1])
+    return bool(text == token[1])
 
 
 def _bound(text: str) -> Callable[[datetime, datetime], bool] | None:
-    """Read `ge2026-01-01` and its like; other prefixes are not judged."""
+    """Read a date with the prefix ge, gt, le or lt, as `ge2026-01-01`; None for others.
+
+    A Period matches as FHIR says: `ge` if some instant of it is not before the date, and so on.
+    """
     first, last = _interval(text[2:])
     if first is None or last is None:
         return None
@@ -123,7 +142,11 @@ def _span(found: Any) -> tuple[datetime, datetime]:
 
 
 def _interval(text: Any) -> tuple[datetime | None, datetime | None]:
-    """Give first and last instant of a date or time; a day without a zone spans all zones."""
+    """Return the first and last instant of a date or time.
+
+    A day without a zone spans all zones there are (+14:00 to -12:00), so that no resource is
+    counted as unwanted for the sake of a zone that we do not know.
+    """
     if not isinstance(text, str):
         return None, None
     try:

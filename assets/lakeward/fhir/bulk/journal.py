@@ -1,7 +1,9 @@
-"""The export log: the events of the Bulk Data Access implementers' log, one JSON object a line.
+"""The export log: one JSON object a line, in the events of the implementers' log format.
 
-No token, no patient, no text of a server: errors are codes, and URLs stand without their query but
-for the status URL, which names the export and whose query may be its only name.
+No token, no patient, no text of a server: errors are codes, and URLs come without their query. The
+one exception is the status URL, which identifies the export; some servers put its id in the query.
+
+Source: the log format of smart-on-fhir/bulk-data-client, which other tools read too.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,8 +24,14 @@ class Journal:
     path: Path
     now: Callable[[], datetime]
 
-    def tell(self, event: str, export_id: str | None, **detail: Any) -> None:
-        """Append an event; `export_id` is the status URL, none before there is one."""
+    def record(self, event: str, export_id: str | None, **detail: Any) -> None:
+        """Append an event with the present time in UTC.
+
+        Args:
+            event: Name of the event, as `status_progress`.
+            export_id: The status URL; None before there is one.
+            detail: Fields of the event; those that are None are left out.
+        """
         instant = self.now().astimezone(UTC).isoformat(timespec="milliseconds")
         append_line(
             self.path,
@@ -36,17 +44,17 @@ class Journal:
         )
 
 
-def tell_page(journal: Journal, job: Job, pages: Sequence[Page], *, is_new: bool) -> None:
-    """Tell of a manifest page, and of the whole manifest when it was the last."""
+def record_page(journal: Journal, job: Job, pages: Sequence[Page], *, is_new: bool) -> None:
+    """Append the events of a manifest page, and those of the whole manifest after its last page."""
     if not is_new:
         return
     when = {"transactionTime": pages[-1].body.get("transactionTime")}
     counts = _counts([pages[-1]])
-    journal.tell("status_page_complete", job.status_url, **when, **counts)
+    journal.record("status_page_complete", job.status_url, **when, **counts)
     if job.is_complete:
         total = {f"total{name[0].upper()}{name[1:]}": n for name, n in _counts(pages).items()}
-        journal.tell("status_complete", job.status_url, **when)
-        journal.tell(
+        journal.record("status_complete", job.status_url, **when)
+        journal.record(
             "manifest_complete", job.status_url, **when, **total, totalManifests=len(pages)
         )
 

@@ -25,14 +25,14 @@ RSA_BITS = 3072
 
 @dataclass(frozen=True)
 class Key:
-    """A private key with the name and algorithm under which it signs."""
+    """A private key with its id and the algorithm with which it signs."""
 
     kid: str
     algorithm: Algorithm
     private: RSAKey | ECKey = field(repr=False)
 
     def public(self) -> dict[str, Any]:
-        """Give the public part, as it stands in a JWKS."""
+        """Return the public part, as it is in a JWKS."""
         return {
             **self.private.as_dict(private=False),
             "kid": self.kid,
@@ -43,13 +43,18 @@ class Key:
 
 
 def key_folder(home: Home, source: Source) -> Path:
-    """Give the folder of a source's keys."""
+    """Return the folder of a source's keys."""
     own = source.bulk.key_dir if source.bulk else None
     return home.root / (own or f"keys/{source.name}")
 
 
 def generate_key(folder: Path, algorithm: Algorithm, now: datetime) -> Path:
-    """Make a key and write it to a file that only its owner may read.
+    """Generate a key and write it to a file that only its owner may read.
+
+    Args:
+        folder: The folder; made if it is not there.
+        algorithm: RS384 or ES384, the two that the standard demands.
+        now: The present; part of the key's id, in UTC.
 
     Returns:
         The file; its name begins with the time, so the newest sorts last.
@@ -85,7 +90,7 @@ def read_keys(folder: Path) -> list[Key]:
 
 
 def jwks(keys: list[Key]) -> dict[str, Any]:
-    """Give the JSON Web Key Set to publish: the public parts of all keys."""
+    """Return the JSON Web Key Set to publish: the public parts of all keys."""
     return {"keys": [key.public() for key in keys]}
 
 
@@ -118,7 +123,7 @@ def _read(path: Path) -> Key:
         private = _key_of(data) if data else _pem(text)
         algorithm = _algorithm(private, data.get("alg"))
     except (ValueError, TypeError, AttributeError, KeyError, JoseError):
-        # what is wrong with it could quote it
+        # without its cause: the library's message could quote the key
         raise UsageError(
             str(path),
             "is no private key",
@@ -132,10 +137,10 @@ def _key_of(data: dict[str, Any]) -> RSAKey | ECKey:
     return (RSAKey if data["kty"] == "RSA" else ECKey).import_key(data)
 
 
-def _algorithm(private: RSAKey | ECKey, told: str | None) -> Algorithm:
+def _algorithm(private: RSAKey | ECKey, stated: str | None) -> Algorithm:
     found: Algorithm = "RS384" if isinstance(private, RSAKey) else "ES384"
     fits = isinstance(private, RSAKey) or private.curve_name == "P-384"
-    if not private.is_private or not fits or told not in (None, found):
+    if not private.is_private or not fits or stated not in (None, found):
         raise ValueError
     return found
 

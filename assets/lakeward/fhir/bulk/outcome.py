@@ -1,6 +1,7 @@
 """What an OperationOutcome says, in codes only: its texts may quote a record.
 
 Source: FHIR R4 OperationOutcome; transient codes are those below `transient` in issue-type.
+Bulk Data Access STU2, export, status request: a transient error is about the request, not the job.
 """
 
 import json
@@ -13,7 +14,9 @@ from lakeward.fhir.bulk.unpacking import BOM
 TRANSIENT = frozenset(
     {"transient", "lock-error", "no-store", "exception", "timeout", "incomplete", "throttled"}
 )
-BAD = frozenset({"fatal", "error"})
+LOST = frozenset({"fatal", "error"})
+"""Severities of an issue that mean a loss: something asked for was not exported."""
+
 _CODE = re.compile(r"[a-z][a-z-]{0,40}")
 
 
@@ -23,20 +26,21 @@ def issue_codes(body: Any) -> tuple[str, ...]:
 
 
 def is_transient(body: Any) -> bool:
-    """Say whether every issue may pass by itself."""
+    """Return whether every issue may pass by itself; false without any issue."""
     codes = issue_codes(body)
     return bool(codes) and set(codes) <= TRANSIENT
 
 
-def count_bad(lines: Iterable[bytes]) -> int:
-    """Count the lines of an outcome file that tell of a loss, and those that cannot be read.
+def count_losses(lines: Iterable[bytes]) -> int:
+    """Count the lines of an outcome file that report a loss, and those that cannot be read.
 
-    A line is bad if an issue is of severity error or fatal; warnings and information are not.
+    A line reports a loss if an issue is of severity error or fatal. Warnings and information do
+    not: servers write a line about every parameter that they ignored.
     """
-    return sum(1 for line in lines if _is_bad(line))
+    return sum(1 for line in lines if _is_loss(line))
 
 
-def _is_bad(line: bytes) -> bool:
+def _is_loss(line: bytes) -> bool:
     text = line.removeprefix(BOM).strip()
     if not text:
         return False
@@ -44,7 +48,7 @@ def _is_bad(line: bytes) -> bool:
         issues = list(_issues(json.loads(text)))
     except ValueError:
         return True
-    return not issues or any(issue.get("severity") in BAD for issue in issues)
+    return not issues or any(issue.get("severity") in LOST for issue in issues)
 
 
 def _issues(body: Any) -> Iterable[Mapping[str, Any]]:

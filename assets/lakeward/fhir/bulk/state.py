@@ -1,7 +1,13 @@
 """The state of an export as it is kept between steps, and what comes next; pure, no clock, no disk.
 
-An export is one or more jobs (kick-offs) in a row: who is in the group, the history of those who
-joined, then what changed, or everything at once. Each value is frozen; a step makes a new one.
+An export is one or more jobs (kick-offs) in a row:
+
+    full         everything
+    changes      what changed since the watermark
+    of a group   membership -> new_members (none, one or several) -> changes
+
+Each value is frozen; a step makes a new one. `next_action` is a function of the state alone, so a
+process that was killed goes on where the last kept state says.
 """
 
 from datetime import date, datetime
@@ -11,7 +17,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 MAX_RESUMES = 3
-"""A file that stays wrong is not asked for for ever: after that a new export may do better."""
+"""So often a failed export is resumed; a file that stays wrong may be right in a new export."""
 
 
 class Purpose(StrEnum):
@@ -24,7 +30,7 @@ class Purpose(StrEnum):
 
 
 class Action(StrEnum):
-    """What a step does; in the order in which a job meets them."""
+    """What a step does, in the order in which a job goes through them."""
 
     intend = "intend"
     kick_off = "kick_off"
@@ -37,43 +43,46 @@ class Action(StrEnum):
     finish = "finish"
 
 
-class _Frozen(BaseModel):
+class FrozenModel(BaseModel):
+    """A value that is kept as JSON and never changes; a field of another version is an error."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def but(self, **changes: object) -> Self:
-        """Give a copy with some fields changed."""
+        """Return a copy with some fields changed."""
         return self.model_copy(update=changes)
 
 
-class Job(_Frozen):
-    """One kick-off and what came of it.
+class Job(FrozenModel):
+    """One kick-off and what came of it; all times are in UTC.
 
     Attributes:
-        since: Only what changed after this instant.
-        until: Only what changed up to this instant.
-        first_patient: First of the new members that are asked for, counted from 0.
-        patients: How many of them; 0 means that no patient is named.
-        intended_at: Set before the kick-off is sent: a kill may have lost its answer.
-        kicked_off_at: The server's time of its answer.
+        purpose: What it is for.
+        since: Only what changed after this instant (`_since`).
+        until: Only what changed up to this instant (`_until`).
+        first_patient: First of the new members that it names, counted from 0.
+        patients: How many of them; 0 means that it names none.
+        intended_at: Set before the kick-off is sent, since a kill may lose its answer.
+        kicked_off_at: Time of the answer, by the server's clock.
         request_url: The kick-off URL.
-        status_url: Where the job's status is asked; none before the kick-off was answered.
-        polls: How often the status was asked.
-        poll_at: Not asked again before.
-        progress: The server's own words, under 100 characters.
-        pages: Manifest pages held.
-        tail_url: The page to ask next; it may still grow.
+        status_url: `Content-Location` of the answer; None before there is one.
+        polls: Status requests so far.
+        poll_at: Earliest time of the next one.
+        progress: `X-Progress`, the server's own words.
+        pages: Manifest pages that are kept.
+        tail_url: The page to ask for next; it may still grow.
         is_complete: No more pages come.
-        expires_at: Until when the server keeps the files.
-        refreshes: How often expired URLs were asked for again.
-        fresh_pages: Pages that the last refresh gave.
+        expires_at: Until when the server keeps the files (`Expires`).
+        refreshes: How often the manifest was asked for again because URLs had expired.
+        fresh_pages: Pages that the last refresh brought.
         is_stale: A file had expired: the manifest must be asked for again.
         files: Files that the manifest names so far.
         done: Files that are durable.
-        losses: Lines of outcome files that tell of a loss.
-        older: Resources older than asked for: the server may ignore `_since`.
-        unwanted: Resources that match no type filter: the server ignores them.
-        members_compared: New members are known.
-        is_released: The server was told that it may forget the job.
+        losses: Lines of outcome files that report a loss.
+        older: Resources older than `since`: the server ignores `_since`.
+        unwanted: Resources that match no type filter: the server ignores `_typeFilter`.
+        members_compared: The jobs for new members have been inserted.
+        is_released: The server may forget the job.
     """
 
     purpose: Purpose
@@ -104,23 +113,26 @@ class Job(_Frozen):
     is_released: bool = False
 
 
-class Export(_Frozen):
-    """One pull of a source.
+class ExportRun(FrozenModel):
+    """One pull of a source: its jobs and how far it is; all times are in UTC.
 
     Attributes:
+        source: Name of the source.
         export_id: Time of its start; names its folders.
-        day: Day of the delivery that it becomes.
-        request: Hash of what was asked for: another one needs a full export.
+        day: Business day of the delivery that it becomes.
+        started_at: Time of its start.
+        request: Hash of what was asked for, see `watermark.request_hash`.
         advances: Whether the watermark may advance when all goes well.
-        current: Position of the job at hand.
-        next_at: Nothing is done before.
-        attempts: Failed attempts at the action at hand.
+        jobs: In the order in which they run.
+        current: Position of the current job, from 0.
+        next_at: Earliest time of the next step.
+        attempts: Failed attempts at the next action.
         is_landed: The delivery is complete.
-        state: `partial` when files tell of losses: landed, and asked for again next time.
-        failure: Why it failed, in our words.
+        state: `partial` if outcome files report losses: landed, and asked for again next time.
+        failure: Why it failed or waits, in our words.
         is_resumable: Whether trying again can go on where it stopped.
-        resumes: How often it was tried again after a failure.
-        revision: Counts the steps.
+        resumes: How often it was resumed after a failure.
+        revision: Number of steps that were kept.
     """
 
     source: str
@@ -142,28 +154,32 @@ class Export(_Frozen):
 
     @property
     def job(self) -> Job:
-        """Give the job at hand."""
+        """Return the current job."""
         return self.jobs[self.current]
 
     @property
     def is_last(self) -> bool:
-        """Say whether no job comes after the one at hand."""
+        """Return whether no job comes after the current one."""
         return self.current == len(self.jobs) - 1
 
     @property
-    def is_at_hand(self) -> bool:
-        """Say whether to go on with it: it runs, or failed in a way that trying again may mend."""
+    def can_continue(self) -> bool:
+        """Return whether to go on with it: it runs, or failed in a way that may pass."""
         again = self.state == "failed" and self.is_resumable and self.resumes < MAX_RESUMES
         return self.state == "running" or again
 
-    def with_job(self, job: Job, **changes: object) -> "Export":
-        """Give a copy in which the job at hand is another one."""
+    def with_job(self, job: Job, **changes: object) -> "ExportRun":
+        """Return a copy with another current job, and perhaps other fields changed."""
         jobs = (*self.jobs[: self.current], job, *self.jobs[self.current + 1 :])
         return self.but(jobs=jobs, **changes)
 
 
-def next_action(export: Export, now: datetime) -> Action | None:
-    """Say what to do now; None when there is nothing, or nothing yet."""
+def next_action(export: ExportRun, now: datetime) -> Action | None:
+    """Return what to do now; None if the export has ended or has to wait.
+
+    With partial manifests (STU3) files are fetched while the export runs: the next page is asked
+    for when its time has come, and files are fetched in between.
+    """
     if export.state != "running" or now < export.next_at:
         return None
     job = export.job
@@ -171,6 +187,7 @@ def next_action(export: Export, now: datetime) -> Action | None:
         return Action.kick_off if job.intended_at else Action.intend
     if job.is_stale:
         return Action.refresh
+    # polling goes before fetching: it is one request, and its time has come
     if not job.is_complete and (job.poll_at is None or job.poll_at <= now):
         return Action.poll
     if job.done < job.files:
@@ -178,15 +195,16 @@ def next_action(export: Export, now: datetime) -> Action | None:
     return _after_download(export) if job.is_complete else None
 
 
-def due_at(export: Export) -> datetime:
-    """Say when there is something to do; meaningful while it is running."""
+def due_at(export: ExportRun) -> datetime:
+    """Return when there is something to do next, in UTC; meaningful while the export runs."""
     job = export.job
+    # with files left to fetch there is always something to do, whenever the next poll is
     idle = not job.is_complete and job.done >= job.files and not job.is_stale
     waits = job.poll_at if idle and job.status_url else None
     return max(export.next_at, waits) if waits else export.next_at
 
 
-def _after_download(export: Export) -> Action:
+def _after_download(export: ExportRun) -> Action:
     job = export.job
     if job.purpose is Purpose.membership and not job.members_compared:
         return Action.compare_members

@@ -1,12 +1,21 @@
-"""Where the state of a source's exports lies: small files, each replaced whole or appended to.
+"""Where the state of a source's exports is kept: small files, each replaced whole or appended to.
 
     work/bulk/<source>/
-        current.json        the export at hand, or the last one
-        watermark.json      up to where the source is held, and who is in its group
+        current.json                the current export, or the last one
+        watermark.json              up to when the source is stored, and who is in its group
         lock
-        exports/<export_id>/log.ndjson, <n>-<purpose>/page-1.json, files.ndjson, files/
+        exports/<export_id>/
+            log.ndjson              what happened, see `journal`
+            joined.json             ids of new group members, until the export ends
+            <n>-<purpose>/          one folder for each job
+                page-1.json         manifest pages as they were answered
+                page-1.refresh-1.json
+                files.ndjson        the file journal: one line for each attempt at a file
+                files/              files that are durable, until they are landed
+                refusal.txt         body of the error that ended the job
 
-Only the owner may read it: it holds URLs that are secrets for a time, and patient ids.
+Files and not a Delta table: one process changes them every few seconds, and the lake may be held by
+a night meanwhile.
 """
 
 import json
@@ -23,10 +32,11 @@ from lakeward.core.errors import RetryableError, SpecError
 from lakeward.core.files import write_atomically
 from lakeward.core.locks import locked
 from lakeward.core.paths import Home
-from lakeward.fhir.bulk.state import Export
+from lakeward.fhir.bulk.state import ExportRun
 
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
-"""Owner only: the files hold URLs that are secrets for a time, and patient ids."""
+"""For the owner only: the files hold signed URLs, which are as good as passwords until they
+expire, and patient ids."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -39,31 +49,31 @@ class Store:
 
     @property
     def watermark(self) -> Path:
-        """Where the watermark lies."""
+        """Return the path of the watermark."""
         return self.folder / "watermark.json"
 
-    def export_folder(self, export: Export) -> Path:
-        """Give the folder of an export."""
+    def export_folder(self, export: ExportRun) -> Path:
+        """Return the folder of an export."""
         return self.folder / "exports" / export.export_id
 
-    def job_folder(self, export: Export, position: int | None = None) -> Path:
-        """Give the folder of a job, by default of the one at hand."""
+    def job_folder(self, export: ExportRun, position: int | None = None) -> Path:
+        """Return the folder of a job, by default of the current one."""
         at = export.current if position is None else position
         return self.export_folder(export) / job_name(export, at)
 
-    def load(self) -> Export | None:
-        """Read the export at hand, or the last one."""
-        return read_model(self.folder / "current.json", Export)
+    def load(self) -> ExportRun | None:
+        """Read the current export, or the last one; None before the first."""
+        return read_model(self.folder / "current.json", ExportRun)
 
-    def save(self, export: Export) -> Export:
-        """Keep an export; gives it as kept."""
+    def save(self, export: ExportRun) -> ExportRun:
+        """Write an export durably and return it as written, with its new revision."""
         kept = export.but(revision=export.revision + 1)
         write_text(self.folder / "current.json", kept.model_dump_json(indent=1))
         return kept
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the source: its export is advanced by one process at a time.
+        """Hold the lock of the source: one process at a time advances its export.
 
         Raises:
             RetryableError: Another process holds it.
@@ -79,20 +89,21 @@ class Store:
 
 
 def store_of(home: Home, source: str) -> Store:
-    """Give the store of a source."""
+    """Return the store of a source."""
     return Store(home.work / "bulk" / source)
 
 
-def job_name(export: Export, position: int) -> str:
-    """Name a job within its export."""
+def job_name(export: ExportRun, position: int) -> str:
+    """Name a job within its export, as `2-changes`; position counts from 0, the name from 1."""
     return f"{position + 1}-{export.jobs[position].purpose.value}"
 
 
 def read_model(path: Path, model: type[Model]) -> Model | None:
-    """Read a kept value, None if there is none.
+    """Read a value that was kept; None if there is no file.
 
     Raises:
-        SpecError: It cannot be read.
+        SpecError: It cannot be read. To go on without it would be a full export, or a second
+            kick-off, without anybody having decided so.
     """
     if not path.is_file():
         return None
@@ -100,20 +111,24 @@ def read_model(path: Path, model: type[Model]) -> Model | None:
         return model.model_validate_json(path.read_bytes())
     except ValidationError:
         raise SpecError(
-            str(path), "cannot be read", "what this version wrote", "move it away to start anew"
+            str(path),
+            "cannot be read",
+            "what this version wrote",
+            "move it away to begin again",
         ) from None
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file whole, for its owner's eyes only."""
+    """Replace a file as a whole; only its owner may read it."""
     write_atomically(path, text.encode(), mode=FILE_MODE, folder_mode=FOLDER_MODE)
 
 
 def append_line(path: Path, record: Mapping[str, Any]) -> None:
     """Append a record to a journal.
 
-    It may be lost with the power, not with the process: a file whose record is lost is fetched
-    again, and no record stands for a file that is not on disk.
+    Not flushed to disk: a power cut may lose it, a kill does not. A file whose record is lost is
+    fetched again. The other way round would be a loss, and cannot happen: a file is durable before
+    its record is written.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, FILE_MODE)

@@ -1,6 +1,9 @@
 """HTTP as the client needs it: TLS only, own redirects, and a token that never leaves its host.
 
 What the answers mean is not decided here. Nothing of a request or answer is logged.
+
+Source: Bulk Data Access STU2, export, security considerations (TLS 1.2 or later); SMART App
+Launch 2, best practices: a client must not send its token to wherever a reference points.
 """
 
 import json
@@ -23,32 +26,34 @@ from lakeward.landing.bulk import LOOPBACK, BulkExport, is_protected
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 5
+"""Oracle needs one, from the API to the file store; more than a few are a loop."""
 MAX_BODY = 256 << 20
-"""Manifests of tens of thousands of files have some megabytes."""
+"""Bytes of an answer other than a file; a manifest of tens of thousands of files has megabytes."""
 
 MAX_SECONDS = 300.0
-"""A server that sends a byte now and then would hold the export, and a sensor, for ever."""
+"""For one answer. A server that sends a byte now and then would hold the export, and a sensor, for
+ever: the client's timeout is for a single read."""
 
 _PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer; header names are in lower case."""
+    """An answer that was read to its end; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
 
     def json(self) -> Any:
-        """Give the body read as JSON, None if it is none."""
+        """Return the body read as JSON, None if it is something else."""
         try:
             return json.loads(self.body)
         except ValueError:
             return None
 
     def clock(self, otherwise: datetime) -> datetime:
-        """Give the server's time of the answer."""
+        """Return the time of the answer by the server's clock, or `otherwise` if it states none."""
         return http_date(self.headers.get("date")) or otherwise
 
 
@@ -69,7 +74,7 @@ class Transport:
         token: str | None = None,
         content: bytes | None = None,
     ) -> Answer:
-        """Make a request and read the whole answer.
+        """Send a request and read the whole answer.
 
         Raises:
             RetryableError: The server cannot be reached or broke off.
@@ -89,35 +94,45 @@ class Transport:
         token: str | None = None,
         content: bytes | None = None,
     ) -> Iterator[httpx.Response]:
-        """Make a request and hold the answer open; redirects to another origin lose the token."""
+        """Send a request and hold the answer open.
+
+        Redirects are followed here and not by httpx. Oracle answers a file request with 307 to
+        another host, and the token must not go there; what is posted must not go there either.
+        """
         for _ in range(MAX_REDIRECTS + 1):
             self._check(url, token)
             sent = {**headers, **({"Authorization": f"Bearer {token}"} if token else {})}
             with (
-                _told(url),
+                _our_errors(url),
                 self.client.stream(method, url, headers=sent, content=content) as response,
             ):
                 target = urljoin(url, response.headers.get("location", ""))
                 same = authority(target) == authority(url)
-                # what is posted (assertions, lists of patients) is never sent on elsewhere
+                # what is posted (assertions, lists of patients) is never sent to another origin
                 if response.status_code not in REDIRECTS or not (same or method == "GET"):
                     yield response
                     return
+            # once lost, the token stays lost, also if a third host redirects back
             token = token if same else None
+            # RFC 9110 section 15.4.4: 303 points to something to be read
             if response.status_code == httpx.codes.SEE_OTHER:
                 method, content = "GET", None
             url = target
-        raise PermanentError(place(url), "redirects without end", "an answer")
+        raise PermanentError(without_query(url), "redirects without end", "an answer")
 
     def _check(self, url: str, token: str | None) -> None:
+        # a server elsewhere must not make us send requests to services of this machine
         local = urlsplit(self.base_url).hostname in LOOPBACK
         if not is_protected(url) or (urlsplit(url).hostname in LOOPBACK and not local):
             raise PermanentError(
-                place(url), "is not protected by TLS", "an https URL", "ask the server's operator"
+                without_query(url),
+                "is not protected by TLS",
+                "an https URL",
+                "ask the server's operator",
             )
         if token and authority(url) not in self.trusted:
             raise UsageError(
-                place(url),
+                without_query(url),
                 "wants the token, and the source does not trust this host",
                 "a host of `base_url` or `allow_hosts`",
                 "if it belongs to the server, add it to `allow_hosts` in sources.yaml",
@@ -126,8 +141,11 @@ class Transport:
 
 @contextmanager
 def connect(bulk: BulkExport) -> Iterator[Transport]:
-    """Open a transport as a source's settings say; the environment's proxies do not count."""
-    # httpx logs each URL, and a URL can be a secret
+    """Open a transport as a source's settings say; proxies of the environment are not used.
+
+    A proxy that somebody set for downloads of packages would otherwise see every record.
+    """
+    # httpx logs each URL, and a signed URL gives access to a file
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     context = (
@@ -135,6 +153,7 @@ def connect(bulk: BulkExport) -> Iterator[Transport]:
         if bulk.ca_file
         else httpx.create_ssl_context(trust_env=False)
     )
+    # the guide demands 1.2; a system's default may be older
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     with httpx.Client(
         verify=context,
@@ -148,13 +167,16 @@ def connect(bulk: BulkExport) -> Iterator[Transport]:
 
 
 def authority(url: str) -> str:
-    """Give scheme-independent `host:port` of a URL; two URLs of one authority share a token."""
+    """Return `host:port` of a URL, with the default port of its scheme.
+
+    Two URLs may share a token if this is the same for both.
+    """
     parts = urlsplit(url)
     return f"{(parts.hostname or '').lower()}:{parts.port or _PORTS.get(parts.scheme, 0)}"
 
 
-def place(url: str) -> str:
-    """Name a URL in a message: no query, which can hold a signature or an identifier."""
+def without_query(url: str) -> str:
+    """Return a URL for a message: without user and query, which can hold signatures and ids."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rsplit('@', 1)[-1]}{parts.path}"
 
@@ -164,25 +186,30 @@ def _with_port(host: str) -> str:
 
 
 @contextmanager
-def _told(url: str) -> Iterator[None]:
+def _our_errors(url: str) -> Iterator[None]:
     try:
         yield
     except httpx.HTTPError as error:
         raise RetryableError(
-            place(url), f"cannot be reached ({type(error).__name__})", "an answer", "try again"
+            without_query(url),
+            f"cannot be reached ({type(error).__name__})",
+            "an answer",
+            "try again",
         ) from None
     except httpx.InvalidURL:
-        raise PermanentError(place(url), "is no URL", "an absolute URL") from None
+        raise PermanentError(without_query(url), "is no URL", "an absolute URL") from None
 
 
 def _limited(pieces: Iterator[bytes], url: str) -> Iterator[bytes]:
     size, began = 0, monotonic()
     for piece in pieces:
         if monotonic() - began > MAX_SECONDS:
-            raise RetryableError(place(url), "answers too slowly", "an answer", "try again")
+            raise RetryableError(without_query(url), "answers too slowly", "an answer", "try again")
         size += len(piece)
         if size > MAX_BODY:
-            raise PermanentError(place(url), "answers too much", f"at most {MAX_BODY} bytes")
+            raise PermanentError(
+                without_query(url), "answers too much", f"at most {MAX_BODY} bytes"
+            )
         yield piece
 
 

@@ -1,6 +1,7 @@
-"""Bytes as they come over the wire to the bytes of the file, whatever the headers claim.
+"""From the bytes on the wire to the bytes of a file, whatever the headers claim.
 
-Servers declare gzip and send plain text, or the other way round: the first bytes decide.
+Some servers declare gzip and send plain text, others the reverse: the first bytes decide. httpx
+would go by the header and fail, so it is not asked to unpack.
 """
 
 import zlib
@@ -13,15 +14,16 @@ BOM = b"\xef\xbb\xbf"
 
 
 class TruncatedError(ValueError):
-    """A gzip stream ended before its end or cannot be read."""
+    """A gzip stream breaks off or cannot be read."""
 
 
 def unpacked(pieces: Iterable[bytes], encoding: str | None) -> Iterator[bytes]:
-    """Undo a declared gzip `Content-Encoding`; anything else is passed as it is.
+    """Undo a declared gzip `Content-Encoding`; pass anything else as it is.
 
     Raises:
         TruncatedError: The stream is declared and begins as gzip, and does not end as such.
     """
+    # the header is a list (RFC 9110 section 8.4)
     declared = {part.strip().lower() for part in (encoding or "").split(",")}
     return gunzipped(pieces) if declared & {"gzip", "x-gzip"} else iter(pieces)
 
@@ -38,7 +40,7 @@ def gunzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
-    """Give the lines of a file, gzip or plain, one at a time."""
+    """Yield the lines of a file, gzip or plain, without their line ends."""
     rest = b""
     with path.open("rb") as file:
         for piece in gunzipped(iter(partial(file.read, 1 << 16), b"")):
@@ -48,6 +50,8 @@ def lines_of(path: Path) -> Iterator[bytes]:
 
 
 def _members(first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
+    # a gzip file may be several members in a row: whoever appends to one makes such a
+    # file. zlib stops after the first member, and the rest would be lost without an error.
     decoder = zlib.decompressobj(wbits=31)
     try:
         for piece in _chain(first, stream):
@@ -61,12 +65,13 @@ def _members(first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
                 rest = decoder.unused_data
     except zlib.error as error:
         raise TruncatedError(str(error)) from None
+    # the connection may end properly and the file not: only the trailer of gzip shows it
     if not decoder.eof:
         raise TruncatedError("ends before its end")
 
 
 def _first(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Give the pieces, the first one with at least two bytes where there are so many."""
+    """Yield the pieces, the first with at least as many bytes as the mark of gzip has."""
     head = b""
     for piece in pieces:
         head += piece

@@ -1,7 +1,8 @@
-"""How long to wait before a request is made again; pure arithmetic, no clock.
+"""How long to wait before a request is sent again; pure arithmetic, no clock.
 
-Sources: RFC 9110 section 10.2.3; the deviations are those of servers in use, epoch numbers among
-them (the SMART reference server sends milliseconds, then seconds).
+`Retry-After` is a number of seconds or an HTTP date (RFC 9110 section 10.2.3). Seen beside that:
+epoch milliseconds, then epoch seconds (SMART reference server), five hours (Oracle), two hours
+(eClinicalWorks). So numbers are distinguished by their size, and every pause has a cap.
 """
 
 import re
@@ -10,7 +11,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 BACK_OFF = 2.0
+"""Seconds of the first pause, if the server does not say; each further one is twice as long."""
 EPOCH_MILLISECONDS, EPOCH_SECONDS = 1e12, 1e9
+"""From these sizes on a number is an instant (2001 and later); as a pause it is over 30 years."""
 _NUMBER = re.compile(r"\s*[0-9]{1,15}(\.[0-9]{1,9})?\s*")
 
 
@@ -19,11 +22,11 @@ class Wait:
     """What decides a pause.
 
     Attributes:
-        retry_after: The header as sent.
-        now: The server's clock if it told it, else ours.
+        retry_after: The header as sent, None if there was none.
+        now: The server's time if it states one, else ours, in UTC.
         attempt: Failed attempts so far, for the exponential back-off.
         cap: Longest pause in seconds.
-        chance: A number of [0, 1) that spreads clients.
+        chance: A number of [0, 1): pauses differ, so that clients do not come back all at once.
     """
 
     retry_after: str | None
@@ -34,7 +37,7 @@ class Wait:
 
 
 def seconds(wait: Wait) -> float:
-    """Give the pause in seconds, at least 1 and at most the cap."""
+    """Return the pause in seconds, at least 1 and at most the cap."""
     asked = asked_seconds(wait.retry_after, wait.now)
     if asked is None:
         asked = BACK_OFF * 2 ** min(wait.attempt, 30) * (0.5 + wait.chance / 2)
@@ -42,7 +45,7 @@ def seconds(wait: Wait) -> float:
 
 
 def asked_seconds(retry_after: str | None, now: datetime) -> float | None:
-    """Read `Retry-After`: seconds, an instant as number or date; None if it says nothing."""
+    """Read `Retry-After` as a pause in seconds from `now`; None if it cannot be read."""
     if retry_after is None:
         return None
     if _NUMBER.fullmatch(retry_after):
@@ -55,7 +58,7 @@ def asked_seconds(retry_after: str | None, now: datetime) -> float | None:
 
 
 def http_date(text: str | None) -> datetime | None:
-    """Read an HTTP date; None if it is none."""
+    """Read an HTTP date; None if the text is something else."""
     try:
         found = parsedate_to_datetime(text) if text else None
     except (ValueError, TypeError, OverflowError, IndexError):

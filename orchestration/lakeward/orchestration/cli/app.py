@@ -1,22 +1,27 @@
 """The command line: few verbs, each one call into the packages below.
 
-Exit codes: 0 fine, 1 the data broke a contract, 2 usage or environment. Heavy imports stand inside
+Exit codes: 0 fine, 1 the data broke a contract, 2 usage or environment. Heavy imports are inside
 the commands, so that `--help` answers at once.
 """
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lakeward.core.errors import ContractError, LakewardError, SpecError, UsageError
-from lakeward.core.settings import Settings, load_settings
-from lakeward.orchestration.cli.arguments import read_day, read_instant
+from lakeward.core.settings import load_settings
+from lakeward.orchestration.cli.arguments import Day, Json, read_day, read_instant
 from lakeward.orchestration.cli.bulk import bulk_app
+from lakeward.orchestration.cli.contracts import contracts_app
 from lakeward.orchestration.cli.formats import hl7_app, view_app
-from lakeward.orchestration.cli.output import Format, print_records, say
+from lakeward.orchestration.cli.output import OutputFormat, print_records, say
 from lakeward.orchestration.cli.quarantine import quarantine_app
+from lakeward.orchestration.cli.release import release_app
+
+if TYPE_CHECKING:
+    from lakeward.lake.tables import Lake
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,10 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Operational worklists from FHIR bulk exports and HL7 v2 batches.",
 )
-release_app = typer.Typer(
-    no_args_is_help=True, help="What is published, and back to an earlier one."
-)
-contracts_app = typer.Typer(no_args_is_help=True, help="Data contracts: drift and generated files.")
+# `--help` lists the groups in this order
 app.add_typer(release_app, name="release")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(bulk_app, name="bulk")
@@ -35,12 +37,12 @@ app.add_typer(hl7_app, name="hl7")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(view_app, name="view")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Day = Annotated[str | None, typer.Option("--day", help="Business day, YYYY-MM-DD; default today.")]
-
 
 def main() -> None:
-    """Run the command line; turn every known error into one line of cause and one of remedy."""
+    """Run the command line; turn every error into one line of cause and one of remedy.
+
+    No traceback is printed: it may hold values of records, and the remedy is what people need.
+    """
     try:
         app()
     except ContractError as error:
@@ -75,7 +77,7 @@ def simulate(
     summary = write_hospital(out, patients, days, read_day(start), seed)
     messages, resources = sum(summary.messages.values()), sum(summary.resources.values())
     say(f"Wrote {messages} HL7 messages and {resources} FHIR resources below {out / 'landing'}.")
-    say(f"What really happened stands in {out / 'truth'}.")
+    say(f"What really happened is in {out / 'truth'}.")
     say(f"Next: LAKEWARD_HOME={out} lakeward run --day {start}")
 
 
@@ -93,7 +95,7 @@ def land(
     from lakeward.landing.sources import load_inventory
     from lakeward.orchestration.nightly import check_day, today
 
-    settings = _settings()
+    settings = load_settings()
     load_inventory(settings.home).source(source)
     of = read_day(day) if day else today(settings)
     check_day(settings, of)
@@ -104,14 +106,14 @@ def land(
 
 @app.command()
 def run(day: Day = None) -> None:
-    """Run the nightly job for a day: land, load, build, judge, release, export, report.
+    """Run the nightly job for a day: land, load, build, check, release, export, report.
 
     Example: lakeward run --day 2026-01-05
     """
     from lakeward.orchestration.cli.night_summary import print_night
     from lakeward.orchestration.nightly import run_day, today
 
-    settings = _settings()
+    settings = load_settings()
     night = run_day(settings, read_day(day) if day else today(settings))
     raise typer.Exit(print_night(settings, night))
 
@@ -126,7 +128,7 @@ def demo(
     """
     from lakeward.orchestration.cli.demo import run_demo
 
-    raise typer.Exit(run_demo(_settings(), patients))
+    raise typer.Exit(run_demo(load_settings(), patients))
 
 
 @app.command()
@@ -137,14 +139,16 @@ def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 300
     """
     from lakeward.orchestration.cli.demo import open_ui
 
-    raise typer.Exit(open_ui(_settings(), port))
+    raise typer.Exit(open_ui(load_settings(), port))
 
 
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="A SELECT over the tables of the lake.")],
-    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
-    unreleased: Annotated[bool, typer.Option(help="Show candidates that nobody judged.")] = False,
+    form: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = (
+        OutputFormat.table
+    ),
+    unreleased: Annotated[bool, typer.Option(help="Show candidates that nobody released.")] = False,
     known_at: Annotated[str | None, typer.Option(help="As known at an instant (ISO 8601).")] = None,
 ) -> None:
     """Query every lake table by its name, read-only, as it is released.
@@ -153,7 +157,7 @@ def sql(
     """
     from lakeward.lake.published import open_published, select
 
-    settings = _settings()
+    settings = load_settings()
     with open_published(
         settings, unreleased=unreleased, known_at=read_instant(known_at)
     ) as connection:
@@ -171,7 +175,7 @@ def trace(
     from lakeward.orchestration.cli.night_summary import print_trace
     from lakeward.worklists.trace import trace as follow
 
-    print_trace(follow(_lake(), _settings().home, row_id), as_json=json)
+    print_trace(follow(_lake(), load_settings().home, row_id), as_json=json)
 
 
 @app.command()
@@ -182,107 +186,15 @@ def doctor(json: Json = False) -> None:
     """
     from lakeward.orchestration.cli.doctor import examine, print_findings
 
-    findings = examine(_settings())
+    findings = examine(load_settings())
     print_findings(findings, as_json=json)
     raise typer.Exit(0 if all(f.healthy for f in findings) else 2)
 
 
-@release_app.command("list")
-def release_list(json: Json = False) -> None:
-    """List all decisions, newest first.
-
-    Example: lakeward release list
-    """
-    from lakeward.lake.release import history
-
-    rows = [
-        {
-            "release_id": r.release_id,
-            "unit": r.unit,
-            "day": r.day,
-            "state": r.state,
-            "tables": len(r.pins),
-            "held_by": ", ".join(r.held_by),
-            "created_at": r.created_at,
-        }
-        for r in history(_lake())
-    ]
-    print_records(rows, Format.json if json else Format.table)
-
-
-@release_app.command("show")
-def release_show(release_id: str, json: Json = False) -> None:
-    """Show which table versions a release pins.
-
-    Example: lakeward release show 6f0e8c1e-0000-5000-8000-000000000000
-    """
-    from lakeward.lake.release import find
-
-    release = find(_lake(), release_id)
-    rows = [
-        {
-            "table": t,
-            "delta_version": v,
-            "unit": release.unit,
-            "day": release.day,
-            "state": release.state,
-        }
-        for t, v in sorted(release.pins.items())
-    ]
-    print_records(rows, Format.json if json else Format.table)
-
-
-@release_app.command("rollback")
-def release_rollback(release_id: str) -> None:
-    """Publish again what an earlier release pinned.
-
-    Example: lakeward release rollback 6f0e8c1e-0000-5000-8000-000000000000
-    """
-    from lakeward.lake.lock import sole_writer
-    from lakeward.lake.release import rollback
-
-    with sole_writer(_settings().home):
-        release = rollback(_lake(), release_id, run_id="command line")
-    say(f"Released {release.unit} of {release.day} again as {release.release_id}.")
-
-
-@contracts_app.command("build")
-def contracts_build() -> None:
-    """Write the dbt YAML that contracts give.
-
-    Example: lakeward contracts build
-    """
-    from lakeward.contracts.dbt_yaml import build
-    from lakeward.core.paths import project_path
-
-    for path in build(project_path("dbt_project")):
-        say(f"wrote {path}")
-
-
-@contracts_app.command("check")
-def contracts_check() -> None:
-    """Fail when a contract is wrong or a generated file differs from it.
-
-    Example: lakeward contracts check
-    """
-    from lakeward.contracts import check_contracts
-    from lakeward.contracts.dbt_yaml import check
-    from lakeward.core.paths import project_path
-
-    drift = [*check_contracts(), *check(project_path("dbt_project"))]
-    for line in drift:
-        say(line)
-    raise typer.Exit(1 if drift else 0)
-
-
-def _settings() -> Settings:
-    return load_settings()
-
-
-def _lake() -> Any:
+def _lake() -> "Lake":
     from lakeward.lake.tables import Lake
 
-    return Lake(_settings().home.lake)
+    return Lake(load_settings().home.lake)
 
 
 def _fail(error: LakewardError, code: int) -> None:

@@ -14,17 +14,16 @@ import typer
 
 from lakeward.core.errors import UsageError
 from lakeward.core.settings import load_settings
-from lakeward.orchestration.cli.arguments import read_day, read_instant
-from lakeward.orchestration.cli.output import Format, print_document, print_records, say
+from lakeward.orchestration.cli.arguments import Json, read_day, read_instant
+from lakeward.orchestration.cli.output import OutputFormat, print_document, print_records, say
 
 if TYPE_CHECKING:
-    from lakeward.fhir.bulk.state import Export
+    from lakeward.fhir.bulk.state import ExportRun
     from lakeward.landing.sources import Source
 
 bulk_app = typer.Typer(no_args_is_help=True, help="FHIR Bulk Data exports: pull, resume, keys.")
 
 SourceName = Annotated[str, typer.Argument(help="Interface with a `bulk` section in sources.yaml.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @bulk_app.command("export")
@@ -39,7 +38,7 @@ def bulk_export(
     until: Annotated[
         str | None, typer.Option(help="Only what changed up to this instant (ISO 8601).")
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Everything, whatever is held.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Everything, whatever is stored.")] = False,
     once: Annotated[
         bool, typer.Option("--once", help="Stop where the server has to be waited for.")
     ] = False,
@@ -48,21 +47,21 @@ def bulk_export(
 
     Example: lakeward bulk export ehr_fhir --day 2026-01-05
     """
-    from lakeward.fhir.bulk.clock import Clock
+    from lakeward.fhir.bulk.clock import ExportClock
     from lakeward.fhir.bulk.context import open_context
-    from lakeward.fhir.bulk.exports import Wish, advance, begin, complete
+    from lakeward.fhir.bulk.exports import ExportRequest, advance, begin, complete
     from lakeward.orchestration.nightly import today
 
     settings, entry = load_settings(), _source(source)
     of = read_day(day) if day else today(settings)
-    wish = Wish(of, full=full, since=read_instant(since), until=read_instant(until))
+    request = ExportRequest(of, full=full, since=read_instant(since), until=read_instant(until))
     with (
-        open_context(settings.home, entry, Clock()) as context,
+        open_context(settings.home, entry, ExportClock()) as context,
         context.store.locked(),
-        _progress() as told,
+        _progress() as report,
     ):
         run = advance if once else complete
-        export = run(context, begin(context, wish), told)
+        export = run(context, begin(context, request), report)
     raise typer.Exit(_conclude(export))
 
 
@@ -71,7 +70,7 @@ def bulk_status(
     source: Annotated[str | None, typer.Argument(help="Interface; default: all.")] = None,
     json: Json = False,
 ) -> None:
-    """Show where exports stand and up to when each source is held.
+    """Show how far exports are and up to when each source is stored.
 
     Example: lakeward bulk status ehr_fhir --json
     """
@@ -82,25 +81,27 @@ def bulk_status(
     names = [s.name for s in load_inventory(home).sources if s.bulk]
     if source:
         names = [_source(source).name]
-    print_records([summary(home, n) for n in names], Format.json if json else Format.table)
+    print_records(
+        [summary(home, n) for n in names], OutputFormat.json if json else OutputFormat.table
+    )
 
 
 @bulk_app.command("cancel")
 def bulk_cancel(source: SourceName) -> None:
-    """Give up the export at hand: the server is told, what was fetched is removed.
+    """Cancel the current export: release it at the server, remove what was fetched.
 
     Example: lakeward bulk cancel ehr_fhir
     """
-    from lakeward.fhir.bulk.clock import Clock
+    from lakeward.fhir.bulk.clock import ExportClock
     from lakeward.fhir.bulk.context import open_context
     from lakeward.fhir.bulk.exports import cancel
 
     with (
-        open_context(load_settings().home, _source(source), Clock()) as context,
+        open_context(load_settings().home, _source(source), ExportClock()) as context,
         context.store.locked(),
     ):
         given_up = cancel(context)
-    say(f"Gave up export {given_up.export_id}." if given_up else "No export is at hand.")
+    say(f"Gave up export {given_up.export_id}." if given_up else "No export is running.")
 
 
 @bulk_app.command("jwks")
@@ -127,14 +128,14 @@ def bulk_keygen(
     from lakeward.fhir.bulk.keys import generate_key, key_folder
 
     if (source is None) == (out is None):
-        raise UsageError("keygen", "needs one place", "SOURCE or --out", "name a source")
+        raise UsageError("keygen", "needs one folder", "SOURCE or --out", "name a source")
     folder = out or key_folder(load_settings().home, _source(source or ""))
     path = generate_key(folder, _algorithm(algorithm), datetime.now(UTC))
     say(f"Wrote {path}.")
     say(f"Next: lakeward bulk jwks {source or 'SOURCE'}")
 
 
-def _conclude(export: "Export") -> int:
+def _conclude(export: "ExportRun") -> int:
     from lakeward.fhir.bulk.state import due_at
 
     if export.state == "failed":
@@ -144,8 +145,8 @@ def _conclude(export: "Export") -> int:
             str(export.failure),
             "all files as promised",
             f"what was fetched is kept: `{resume}` goes on"
-            if export.is_at_hand
-            else f"`{resume}` starts anew",
+            if export.can_continue
+            else f"`{resume}` begins a new one",
         )
     if export.state == "running":
         why = f" ({export.failure})" if export.failure else ""
@@ -166,10 +167,10 @@ def _conclude(export: "Export") -> int:
 
 
 @contextmanager
-def _progress() -> "Iterator[Callable[[Export], None]]":
-    """Show where an export stands on a terminal; elsewhere only what goes wrong, once each."""
+def _progress() -> "Iterator[Callable[[ExportRun], None]]":
+    """Show how far an export is on a terminal; elsewhere only what goes wrong, each once."""
     if not sys.stderr.isatty():
-        yield _told_once()
+        yield _report_once()
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -178,24 +179,24 @@ def _progress() -> "Iterator[Callable[[Export], None]]":
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("kick-off", total=None)
 
-        def told(export: "Export") -> None:
+        def report(export: "ExportRun") -> None:
             bar.update(task, **_shown(export))
 
-        yield told
+        yield report
 
 
-def _told_once() -> "Callable[[Export], None]":
-    known: set[str] = set()
+def _report_once() -> "Callable[[ExportRun], None]":
+    seen: set[str] = set()
 
-    def told(export: "Export") -> None:
-        if export.state == "running" and export.failure and export.failure not in known:
-            known.add(export.failure)
+    def report(export: "ExportRun") -> None:
+        if export.state == "running" and export.failure and export.failure not in seen:
+            seen.add(export.failure)
             print(f"{export.source}: {export.failure}; trying again", file=sys.stderr)
 
-    return told
+    return report
 
 
-def _shown(export: "Export") -> dict[str, Any]:
+def _shown(export: "ExportRun") -> dict[str, Any]:
     job = export.job
     title = f"{export.source} {job.purpose.value} ({export.current + 1}/{len(export.jobs)})"
     words = f"{job.done} of {job.files} files" if job.files else job.progress or "waiting"

@@ -11,10 +11,11 @@ from lakeward.orchestration.nightly import Night, prepare_dagster_home, run_day
 from lakeward.simulator import simulate
 
 START, DAYS, SEED = date(2026, 1, 5), 3, 7
+"""The same hospital for everybody: the README and the quickstart show its numbers."""
 
 
 def run_demo(settings: Settings, patients: int) -> int:
-    """Simulate three days, run each night, say where everything is; give the exit code."""
+    """Simulate three days, run each night and print where the results are; return the exit code."""
     summary = simulate(settings.home.root, patients, DAYS, START, SEED)
     messages, resources = sum(summary.messages.values()), sum(summary.resources.values())
     say(
@@ -33,9 +34,10 @@ def run_demo(settings: Settings, patients: int) -> int:
 
 
 def open_ui(settings: Settings, port: int) -> int:
-    """Serve the Dagster UI on 127.0.0.1 until it is stopped; give its exit code."""
+    """Serve the Dagster UI on 127.0.0.1 until it is stopped; return its exit code."""
     prepare_dagster_home(settings)
     say(f"Dagster UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
+    # Dagster's processes read the settings from the environment
     with exported(settings):
         command = [
             *(sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)),

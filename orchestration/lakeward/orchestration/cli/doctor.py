@@ -1,4 +1,4 @@
-"""`lakeward doctor`: is this machine fit to run, and if not, what to do; it changes nothing."""
+"""`lakeward doctor`: whether this machine is fit to run, and what to do if not. Changes nothing."""
 
 import shutil
 import socket
@@ -13,16 +13,17 @@ from lakeward.core.paths import project_path
 from lakeward.core.settings import DEMO_SECRET, Settings
 from lakeward.hl7v2.parsing.segments import spec_problems
 from lakeward.landing.sources import load_inventory
-from lakeward.orchestration.cli.output import Format, print_records, say
+from lakeward.orchestration.cli.output import OutputFormat, print_records, say
 
 PACKAGES = ("dagster", "dbt-core", "dbt-duckdb", "duckdb", "deltalake", "great-expectations")
 UI_PORT = 3000
+"""Where `lakeward dev` opens the Dagster UI, if no other port is given."""
 FREE_BYTES = 5 * 2**30
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: what it is, how it stands, and the remedy."""
+    """One thing that was looked at: what it is, its state, and the remedy if it is not healthy."""
 
     check: str
     healthy: bool
@@ -31,7 +32,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at versions, disk, write access, inventory, time zone, secret and port."""
+    """Check versions, disk, write access, inventory, time zone, secret and port."""
     return [
         _python(),
         *(_package(name) for name in PACKAGES),
@@ -46,9 +47,9 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def print_findings(findings: list[Finding], *, as_json: bool) -> None:
-    """Print each finding on one line, a remedy behind those that are not well."""
+    """Print each finding on one line, with the remedy behind those that are not healthy."""
     if as_json:
-        print_records([asdict(f) for f in findings], Format.json)
+        print_records([asdict(f) for f in findings], OutputFormat.json)
         return
     for finding in findings:
         remedy = "" if finding.healthy else f" -> {finding.remedy}"
@@ -74,6 +75,7 @@ def _project() -> Finding:
 
 
 def _writable(root: Path) -> Finding:
+    # the home need not exist yet; then the nearest folder above it decides
     existing = next(p for p in (root, *root.parents) if p.exists())
     try:
         with tempfile.TemporaryFile(dir=existing):
@@ -110,6 +112,7 @@ def _secret(settings: Settings) -> Finding:
 
 
 def _port() -> Finding:
+    # connects and does not bind: this command changes nothing
     with socket.socket() as probe:
         probe.settimeout(0.5)
         taken = probe.connect_ex(("127.0.0.1", UI_PORT)) == 0

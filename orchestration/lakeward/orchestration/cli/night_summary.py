@@ -1,4 +1,4 @@
-"""What a person reads at the end of a run, and behind a worklist row: places, never values."""
+"""What a person reads after a run, and about a worklist row: files and counts, never values."""
 
 from dataclasses import asdict
 from datetime import date
@@ -14,7 +14,10 @@ SHOWN_WARNINGS = 20
 
 
 def print_night(settings: Settings, night: Night) -> int:
-    """Say how a run went and where its results are; give the exit code."""
+    """Print the outcome of a run and where its results are; return the exit code.
+
+    0: passed. 1: the data broke a contract. 2: a step failed, which the environment causes.
+    """
     if night.passed:
         say(f"Day {night.day}: passed ({night.job}, run {night.run_id}).")
         _warn(night)
@@ -33,7 +36,7 @@ def print_night(settings: Settings, night: Night) -> int:
 
 
 def _warn(night: Night) -> None:
-    """Name checks that failed and stopped nothing: a wrong view of the home, a short export."""
+    """Print the checks that failed and stopped nothing, as a wrong view of the home."""
     for line in night.warnings[:SHOWN_WARNINGS]:
         say(f"  warning: {line}")
     more = len(night.warnings) - SHOWN_WARNINGS
@@ -42,7 +45,7 @@ def _warn(night: Night) -> None:
 
 
 def print_whereabouts(settings: Settings, day: date) -> None:
-    """Name the worklist files of a day, the reports and the command that opens the UI."""
+    """Print the worklist files of a day, the reports and the command that opens the UI."""
     say("Worklists:")
     for path in _issued(settings.home.outbox, day):
         say(f"  {path}")

@@ -11,7 +11,7 @@ from typing import Any
 Record = dict[str, Any]
 
 
-class Format(StrEnum):
+class OutputFormat(StrEnum):
     """How records are printed."""
 
     table = "table"
@@ -24,7 +24,9 @@ def say(line: str) -> None:
     print(line)
 
 
-def print_records(records: Sequence[Record], how: Format, columns: Sequence[str] = ()) -> None:
+def print_records(
+    records: Sequence[Record], how: OutputFormat, columns: Sequence[str] = ()
+) -> None:
     """Print records as a table for people, or as CSV or JSON for programs.
 
     Args:
@@ -32,10 +34,10 @@ def print_records(records: Sequence[Record], how: Format, columns: Sequence[str]
         how: In which form.
         columns: Their names, for the header where there is no record.
     """
-    if how is Format.json:
+    if how is OutputFormat.json:
         json.dump([{k: _plain(v) for k, v in r.items()} for r in records], sys.stdout, indent=1)
         say("")
-    elif how is Format.csv:
+    elif how is OutputFormat.csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(records[0] if records else columns)
         writer.writerows([_plain(v) for v in record.values()] for record in records)
@@ -55,6 +57,7 @@ def _print_table(records: Sequence[Record]) -> None:
     table = Table(*(records[0] if records else ["no rows"]))
     for record in records:
         table.add_row(*("" if v is None else str(_plain(v)) for v in record.values()))
+    # in a pipe no row may be wrapped: `grep` and `cut` work on lines
     wide = None if sys.stdout.isatty() else 10_000
     Console(width=wide, soft_wrap=not sys.stdout.isatty()).print(table)
 

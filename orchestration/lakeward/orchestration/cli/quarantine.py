@@ -1,4 +1,4 @@
-"""Commands about rejected records: what was set aside and why, and its way back.
+"""Commands about rejected records: what is quarantined and why, and its way back.
 
 Records are never printed, but for `--content`, which is entered in the audit first.
 """
@@ -14,8 +14,8 @@ import typer
 
 from lakeward.core.errors import UsageError
 from lakeward.core.settings import Settings, load_settings, principal
-from lakeward.orchestration.cli.arguments import read_day
-from lakeward.orchestration.cli.output import Format, print_document, print_records, say
+from lakeward.orchestration.cli.arguments import Json, read_day
+from lakeward.orchestration.cli.output import OutputFormat, print_document, print_records, say
 
 if TYPE_CHECKING:
     from lakeward.orchestration.replays import Replay
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 quarantine_app = typer.Typer(no_args_is_help=True, help="The rejected records, and their way back.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="quarantine_id.")]
 Source = Annotated[str | None, typer.Option(help="Records of this interface.")]
 Reason = Annotated[str | None, typer.Option(help="Records with this reason code.")]
@@ -59,16 +58,16 @@ def quarantine_list(
     )
     records = find(Lake(load_settings().home.lake), selection)
     rows = [
-        {name: getattr(record, name) for name in _LISTED} | _aside(record, as_json=json)
+        {name: getattr(record, name) for name in _LISTED} | _replay_columns(record, as_json=json)
         for record in records
     ]
     if json:
         print_document({"counts": tally(records), "records": rows})
         return
-    print_records(rows[:_SHOWN], Format.table)
+    print_records(rows[:_SHOWN], OutputFormat.table)
     if len(rows) > _SHOWN:
         say(f"{len(rows) - _SHOWN} more; see them with --json, or ask for fewer.")
-    print_records(tally(records), Format.table)
+    print_records(tally(records), OutputFormat.table)
 
 
 @quarantine_app.command("show")
@@ -93,7 +92,7 @@ def quarantine_show(
         return
     shown = asdict(record) | {
         "explanation": _explanation(settings, record, held),
-        "trail": [asdict(deed) for deed in trail_of(lake, quarantine_id)],
+        "trail": [asdict(entry) for entry in trail_of(lake, quarantine_id)],
     }
     if json:
         print_document(shown)
@@ -102,10 +101,10 @@ def quarantine_show(
     for name, value in shown.items():
         for each in value if isinstance(value, list) else [value]:
             say(f"{name}: {'' if each is None else each}")
-    for deed in trail:
-        told = {k: v for k, v in deed.items() if v is not None and k not in ("action", "at")}
-        say(f"{deed['action']} at {deed['at']:%Y-%m-%dT%H:%M:%SZ}:")
-        for name, value in told.items():
+    for entry in trail:
+        fields = {k: v for k, v in entry.items() if v is not None and k not in ("action", "at")}
+        say(f"{entry['action']} at {entry['at']:%Y-%m-%dT%H:%M:%SZ}:")
+        for name, value in fields.items():
             say(f"  {name}: {value}")
 
 
@@ -126,7 +125,7 @@ def quarantine_replay(
     content: Content = False,
     json: Json = False,
 ) -> None:
-    """Bring rejected records back once their cause is mended; the next run loads them.
+    """Bring rejected records back once their cause is corrected; the next run loads them.
 
     Example: lakeward quarantine replay --reason sender_not_accepted --note "new ADT system"
     """
@@ -177,7 +176,7 @@ def quarantine_discard(
     say(f"Discarded {done} record(s); {len(records) - done} were before.")
 
 
-def _aside(record: "Rejected", *, as_json: bool) -> dict[str, Any]:
+def _replay_columns(record: "Rejected", *, as_json: bool) -> dict[str, Any]:
     if as_json:
         return {"is_waiting": record.is_waiting, "replay_of": record.replay_of}
     return {"replay": "waits for a run" if record.is_waiting else None}
@@ -242,7 +241,7 @@ def _print_changes(found: "Replay", *, with_content: bool) -> None:
     for row in rows[:_SHOWN]:
         row["key"] = " ".join(f"{name}={value or '-'}" for name, value in row["key"].items())
         row["columns"] = ", ".join(row["columns"])
-    print_records(rows[:_SHOWN], Format.table)
+    print_records(rows[:_SHOWN], OutputFormat.table)
     if len(rows) > _SHOWN:
         say(f"{len(rows) - _SHOWN} more; see them with --json.")
     for (table, change), number in sorted(tally.items()):
@@ -268,7 +267,7 @@ def _document(found: "Replay", *, with_content: bool) -> dict[str, Any]:
 
 
 def _audit(settings: Settings, action: str, files: tuple[str, ...], rows: int) -> None:
-    """Enter that patient data leaves quarantine for a terminal; before it does."""
+    """Enter in the audit that patient data goes to a terminal, before it does."""
     from lakeward.lake.lock import sole_writer
     from lakeward.lake.tables import Lake
     from lakeward.worklists import audit

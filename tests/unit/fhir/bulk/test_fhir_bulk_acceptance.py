@@ -13,8 +13,8 @@ import pytest
 
 from bulk_server import Scripted, outcome
 from lakeward.core.errors import UsageError
-from lakeward.fhir.bulk.exports import Wish, begin, complete
-from lakeward.fhir.bulk.state import Export
+from lakeward.fhir.bulk.exports import ExportRequest, begin, complete
+from lakeward.fhir.bulk.state import ExportRun
 from lakeward.fhir.bulk.store import read_lines, read_model, store_of
 from lakeward.fhir.bulk.watermark import Watermark
 from lakeward.landing.manifest import parse_manifest
@@ -35,7 +35,7 @@ def watermark(hospital: Any) -> Watermark | None:
     return read_model(store_of(hospital.settings.home, "ehr_fhir").watermark, Watermark)
 
 
-def events(hospital: Any, export: Export) -> list[str]:
+def events(hospital: Any, export: ExportRun) -> list[str]:
     path = store_of(hospital.settings.home, "ehr_fhir").export_folder(export) / "log.ndjson"
     return [record["eventId"] for record in read_lines(path)]
 
@@ -203,7 +203,7 @@ def test_09_a_token_that_expires_between_files_is_renewed_once(hospital: Make) -
     assert ids(one) == ALL
 
 
-def test_09_a_token_that_stays_refused_fails_the_file_and_deletes_nothing(hospital: Make) -> None:
+def test_09_a_token_that_stays_rejected_fails_the_file_and_deletes_nothing(hospital: Make) -> None:
     one = hospital(auth=True, scripts={"file": [Scripted(401)] * 4})
     export = one.pull()
     assert (export.state, export.is_resumable) == ("failed", True)
@@ -212,7 +212,7 @@ def test_09_a_token_that_stays_refused_fails_the_file_and_deletes_nothing(hospit
     assert len(one.server.of("kickoff")) == 1
 
 
-def test_10_no_token_where_none_is_wanted(hospital: Make) -> None:
+def test_10_no_token_where_none_is_required(hospital: Make) -> None:
     one = hospital(auth=True, needs_token=False)
     assert one.pull().state == "complete"
     assert all("authorization" in seen.headers for seen in one.server.of("status"))
@@ -289,7 +289,7 @@ def test_12_counts_that_are_wrong_fail_the_export(hospital: Make) -> None:
     assert len(one.server.of("kickoff")) == 1
     assert not one.server.of("delete")
     one.server.switches.count_error = 0
-    assert one.pull().state == "complete"  # given up and begun anew
+    assert one.pull().state == "complete"  # given up and begun again
     assert len(one.server.of("kickoff")) == 2
 
 
@@ -305,7 +305,7 @@ def test_15_outcomes_decide_by_severity(hospital: Make) -> None:
     two = hospital(outcomes=[outcome("informational", "information"), outcome("exception")])
     export = two.pull(day=two.time.now().date())
     assert export.state == "partial"
-    assert export.failure == "the server tells of 1 loss(es) in its outcome files"
+    assert export.failure == "the server reports 1 loss(es) in its outcome files"
     assert two.is_landed(two.time.now().date())
 
 
@@ -319,11 +319,11 @@ def test_16_expired_files_are_asked_for_again(hospital: Make) -> None:
     assert len(one.landed()) == 7
 
 
-def test_16_an_export_that_expired_whole_is_started_anew(hospital: Make) -> None:
+def test_16_an_export_that_expired_whole_is_started_again(hospital: Make) -> None:
     one = hospital(rows=2, expire_after=3, scripts={"delete": []})
     one.server.switches.scripts["status"] = []
     context = one.context()
-    export = begin(context, Wish(one.time.now().date()))
+    export = begin(context, ExportRequest(one.time.now().date()))
     export = complete_until_stale(context, export)
     one.server.exports[0].is_deleted = True
     assert complete(context, export).state == "failed"
@@ -331,7 +331,7 @@ def test_16_an_export_that_expired_whole_is_started_anew(hospital: Make) -> None
     assert len(one.server.of("kickoff")) == 2
 
 
-def complete_until_stale(context: Any, export: Export) -> Export:
+def complete_until_stale(context: Any, export: ExportRun) -> ExportRun:
     from lakeward.fhir.bulk.steps import step
 
     while not export.job.is_stale:

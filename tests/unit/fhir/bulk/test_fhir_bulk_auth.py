@@ -100,7 +100,7 @@ def test_pem_keys_are_taken_too(tmp_path: Path) -> None:
         json.dumps(ECKey.generate_key("P-384").as_dict(private=False)),
     ],
 )
-def test_what_is_no_key_is_refused_without_a_word_of_it(tmp_path: Path, text: str) -> None:
+def test_what_is_no_key_is_rejected_without_quoting_it(tmp_path: Path, text: str) -> None:
     path = tmp_path / "key.json"
     path.write_text(text)
     path.chmod(0o600)
@@ -109,7 +109,7 @@ def test_what_is_no_key_is_refused_without_a_word_of_it(tmp_path: Path, text: st
     assert "c2VjcmV0" not in str(caught.value)
 
 
-def test_a_refused_client_is_told_what_to_do(hospital: Make) -> None:
+def test_a_rejected_client_gets_a_remedy(hospital: Make) -> None:
     one = hospital(auth=True)
     one.server.jwks = {"keys": []}
     with pytest.raises(UsageError, match=r"answers 400 \(invalid_client\)"):

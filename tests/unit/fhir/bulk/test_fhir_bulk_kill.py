@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lakeward.fhir.bulk.exports import Wish, begin, complete
+from lakeward.fhir.bulk.exports import ExportRequest, begin, complete
 from lakeward.fhir.bulk.store import read_lines, store_of
 
 Make = Callable[..., Any]
@@ -21,7 +21,7 @@ from datetime import date, datetime
 from pathlib import Path
 from lakeward.core.paths import Home
 from lakeward.fhir.bulk import exports, fetching, steps, store
-from lakeward.fhir.bulk.clock import Clock
+from lakeward.fhir.bulk.clock import ExportClock
 from lakeward.fhir.bulk.context import open_context
 from lakeward.landing.sources import Source
 
@@ -56,9 +56,9 @@ elif when == "file":
         die()
     fetching.append_line = append
 
-clock = Clock(now=lambda: now, sleep=lambda seconds: None, chance=lambda: 0.5)
+clock = ExportClock(now=lambda: now, sleep=lambda seconds: None, chance=lambda: 0.5)
 with open_context(Home(Path(home)), Source.model_validate(source), clock) as context:
-    exports.complete(context, exports.begin(context, exports.Wish(date(2026, 1, 4))))
+    exports.complete(context, exports.begin(context, exports.ExportRequest(date(2026, 1, 4))))
 """
 
 MOMENTS = [
@@ -121,7 +121,7 @@ def test_17_an_answer_lost_before_it_was_kept_waits_for_the_server(hospital: Mak
     one = hospital(one_at_a_time=True)
     kill_at(one, "kick_off:after")
     context = one.context()
-    export = begin(context, Wish(one.time.now().date()))
+    export = begin(context, ExportRequest(one.time.now().date()))
     assert export.job.intended_at is not None
     assert export.job.status_url is None
     orphan = one.server.exports[0]

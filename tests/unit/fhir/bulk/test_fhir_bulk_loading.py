@@ -55,7 +55,7 @@ def test_two_exports_on_one_day_both_count(hospital: Make) -> None:
     assert loaded(one, of_patients) == [("1.Patient.ndjson", 5, 5), ("1.Patient.ndjson", 1, 1)]
 
 
-def test_12_bad_lines_go_to_quarantine_and_the_rest_is_loaded(hospital: Make) -> None:
+def test_12_rejected_lines_go_to_quarantine_and_the_rest_is_loaded(hospital: Make) -> None:
     def damage(content: bytes) -> bytes:
         if b'"Patient", "id"' not in content:
             return content
@@ -148,7 +148,7 @@ def test_20_a_subsetted_resource_never_replaces_a_full_one(hospital: Make) -> No
     assert rows == [(8, 0)]
 
 
-def test_a_since_that_the_server_ignores_is_told(hospital: Make) -> None:
+def test_a_since_that_the_server_ignores_is_reported(hospital: Make) -> None:
     from lakeward.fhir.bulk.store import read_lines, store_of
 
     one = hospital(ignores_since=True)
@@ -156,7 +156,7 @@ def test_a_since_that_the_server_ignores_is_told(hospital: Make) -> None:
     one.time.sleep(86400)
     export = one.pull(day=one.time.now().date())
     log = store_of(one.settings.home, "ehr_fhir").export_folder(export) / "log.ndjson"
-    told = [r["eventDetail"]["count"] for r in read_lines(log) if r["eventId"] == "since_ignored"]
-    assert sorted(told) == [5, 8]
+    counts = [r["eventDetail"]["count"] for r in read_lines(log) if r["eventId"] == "since_ignored"]
+    assert sorted(counts) == [5, 8]
     assert export.jobs[0].since is not None
     assert one.time.now() - export.jobs[0].since > timedelta(days=1)

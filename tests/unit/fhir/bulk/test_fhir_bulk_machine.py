@@ -21,15 +21,21 @@ from bulk_hospital import DAY, RESOURCES, make_hospital
 from bulk_server import Scripted, outcome
 from lakeward.core.errors import PermanentError, SpecError, UsageError
 from lakeward.core.settings import load_settings
-from lakeward.fhir.bulk.content import LineTooLongError, Wanted, store
-from lakeward.fhir.bulk.exports import Wish, begin, cancel, complete
+from lakeward.fhir.bulk.content import ContentChecks, LineTooLongError, store
+from lakeward.fhir.bulk.exports import ExportRequest, begin, cancel, complete
 from lakeward.fhir.bulk.filters import verifier
-from lakeward.fhir.bulk.outcome import count_bad
+from lakeward.fhir.bulk.outcome import count_losses
 from lakeward.fhir.bulk.pages import Page, file_entries, merged_manifest, safe_name
-from lakeward.fhir.bulk.polling import Meaning, Patience, judge_kick_off, judge_status, percent
+from lakeward.fhir.bulk.polling import (
+    Meaning,
+    Patience,
+    interpret_kick_off,
+    interpret_status,
+    percent,
+)
 from lakeward.fhir.bulk.steps import step
 from lakeward.fhir.bulk.store import append_line, read_lines, read_model, store_of
-from lakeward.fhir.bulk.transport import Answer, authority, connect, place
+from lakeward.fhir.bulk.transport import Answer, authority, connect, without_query
 from lakeward.fhir.bulk.unpacking import TruncatedError, gunzipped, lines_of, unpacked
 from lakeward.fhir.bulk.watermark import Watermark
 from lakeward.landing.bulk import BulkExport
@@ -62,7 +68,7 @@ NOW = datetime(2026, 1, 5, tzinfo=UTC)
         {"client_secret": "s"},
     ],
 )
-def test_wrong_settings_are_refused(wrong: dict[str, Any]) -> None:
+def test_wrong_settings_are_rejected(wrong: dict[str, Any]) -> None:
     assert BulkExport.model_validate(GOOD)
     with pytest.raises(ValidationError):
         BulkExport.model_validate({**GOOD, **wrong})
@@ -102,7 +108,7 @@ MANIFEST = {"output": [], "transactionTime": "2026-01-05T00:00:00Z"}
         (answer(503), Meaning.later, False),
         (answer(404, outcome("not-found")), Meaning.gone, False),
         (answer(410), Meaning.gone, False),
-        (answer(401), Meaning.refused, False),
+        (answer(401), Meaning.unauthorized, False),
         (answer(403, outcome("forbidden")), Meaning.failed, False),
         (answer(500, outcome("processing")), Meaning.failed, False),
         *[
@@ -123,14 +129,14 @@ MANIFEST = {"output": [], "transactionTime": "2026-01-05T00:00:00Z"}
 def test_what_an_answer_to_a_status_request_means(
     given_: Answer, meaning: Meaning, final: bool
 ) -> None:
-    verdict = judge_status(given_, PATIENCE)
-    assert (verdict.meaning, verdict.is_final) == (meaning, final)
-    assert "SECRETNAME" not in repr(verdict.codes)
+    found = interpret_status(given_, PATIENCE)
+    assert (found.meaning, found.is_final) == (meaning, final)
+    assert "SECRETNAME" not in repr(found.codes)
 
 
-def test_a_kick_off_without_a_place_to_ask_is_a_failure() -> None:
-    assert judge_kick_off(answer(202), PATIENCE).meaning is Meaning.failed
-    accepted = judge_kick_off(answer(202, content_location="x"), PATIENCE)
+def test_a_kick_off_without_a_status_url_is_a_failure() -> None:
+    assert interpret_kick_off(answer(202), PATIENCE).meaning is Meaning.failed
+    accepted = interpret_kick_off(answer(202, content_location="x"), PATIENCE)
     assert accepted.meaning is Meaning.accepted
 
 
@@ -142,13 +148,13 @@ def test_progress_is_read_where_it_can_be(words: str | None, number: int | None)
     assert percent(words) == number
 
 
-def test_outcomes_are_bad_by_severity_and_when_nobody_can_read_them() -> None:
+def test_outcomes_are_losses_by_severity_and_when_they_cannot_be_read() -> None:
     lines = [
         json.dumps(outcome("x", severity)).encode()
         for severity in ("information", "warning", "error", "fatal")
     ]
-    assert count_bad(lines) == 2
-    assert count_bad([b"", b" ", b"not json", b"{}"]) == 2
+    assert count_losses(lines) == 2
+    assert count_losses([b"", b" ", b"not json", b"{}"]) == 2
 
 
 # transport
@@ -172,8 +178,8 @@ def test_a_url_that_must_not_be_asked_is_not(url: str, token: str | None, wrong:
         transport.send("GET", url, headers={}, token=token)
 
 
-def test_places_are_told_without_what_can_be_secret() -> None:
-    assert place("https://u:p@h.org:1/a/b?sig=SECRET#x") == "https://h.org:1/a/b"
+def test_urls_are_reported_without_what_can_be_secret() -> None:
+    assert without_query("https://u:p@h.org:1/a/b?sig=SECRET#x") == "https://h.org:1/a/b"
     assert authority("https://H.org/a") == authority("https://h.org:443/b") == "h.org:443"
 
 
@@ -235,7 +241,10 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(hospital: Make) -> None
     alive, dead = context.transport.client, httpx.Client(proxy="http://127.0.0.1:9")
     object.__setattr__(context.clock, "sleep", sleep)
     with dead:
-        assert complete(context, begin(context, Wish(one.time.now().date()))).state == "complete"
+        assert (
+            complete(context, begin(context, ExportRequest(one.time.now().date()))).state
+            == "complete"
+        )
     assert len(one.server.of("kickoff")) == 1
     assert len(one.time.slept) == 9
 
@@ -364,7 +373,7 @@ def test_gzip_in_any_pieces_and_members_is_what_it_was(a: bytes, b: bytes, seed:
 
 
 @given(st.binary(min_size=1, max_size=60), st.integers(3, 40), st.integers(0, 5))
-def test_gzip_that_ends_too_early_is_told(content: bytes, lost: int, seed: int) -> None:
+def test_gzip_that_ends_too_early_is_an_error(content: bytes, lost: int, seed: int) -> None:
     packed = gzip.compress(content)
     cut = packed[: max(2, len(packed) - lost)]
     with pytest.raises(TruncatedError):
@@ -381,7 +390,7 @@ def test_lines_are_counted_in_whatever_pieces_they_come(
 ) -> None:
     data = (b"\xef\xbb\xbf" if bom else b"") + b"\n".join(lines)
     target = io.BytesIO()
-    found, _ = store(pieces(data, seed), target, Wanted(limit=100))
+    found, _ = store(pieces(data, seed), target, ContentChecks(limit=100))
     assert target.getvalue() == data
     assert found.lines == len([line for line in lines if line.strip()])
     assert found.stored_size == found.size == len(data)
@@ -399,7 +408,7 @@ def test_a_line_that_is_too_long_is_left_before_memory_is_full() -> None:
             yield b"{" + b"x" * 999
 
     with pytest.raises(LineTooLongError):
-        store(endless(), io.BytesIO(), Wanted(limit=10_000))
+        store(endless(), io.BytesIO(), ContentChecks(limit=10_000))
     assert taken < 20_000
 
 
@@ -407,7 +416,7 @@ def test_a_line_that_is_too_long_is_left_before_memory_is_full() -> None:
     ("data", "cut"), [(b'{"a":1}\n{"a":', True), (b'{"a":1}', False), (b'{"a":\n', False)]
 )
 def test_a_file_that_ends_within_a_resource_is_cut_off(data: bytes, cut: bool) -> None:
-    found, _ = store([data], io.BytesIO(), Wanted(limit=100))
+    found, _ = store([data], io.BytesIO(), ContentChecks(limit=100))
     assert found.is_cut_off is cut
 
 
@@ -471,7 +480,7 @@ def test_a_window_is_not_taken_for_a_full_export(hospital: Make) -> None:
     assert store_of(one.settings.home, "ehr_fhir").load() is None
 
 
-def test_a_refusal_that_comes_packed_is_read(hospital: Make) -> None:
+def test_an_error_that_comes_packed_is_read(hospital: Make) -> None:
     packed = gzip.compress(json.dumps(outcome("throttled")).encode())
     one = hospital(scripts={"file": [Scripted(400, {"Content-Encoding": "gzip"}, packed)]})
     assert one.pull().state == "complete"
@@ -531,10 +540,10 @@ def resource(kind: str, **fields: Any) -> bytes:
         (["Task?status=ready"], b"not json", False),
     ],
 )
-def test_plain_filters_are_judged(filters: list[str], line: bytes, unwanted: bool) -> None:
-    judge = verifier(filters[0].split("?")[0], filters)
-    assert judge is not None
-    assert judge.is_unwanted(line) is unwanted
+def test_plain_filters_are_evaluated(filters: list[str], line: bytes, unwanted: bool) -> None:
+    check = verifier(filters[0].split("?")[0], filters)
+    assert check is not None
+    assert check.is_unwanted(line) is unwanted
 
 
 @pytest.mark.parametrize(
@@ -548,11 +557,11 @@ def test_plain_filters_are_judged(filters: list[str], line: bytes, unwanted: boo
         [],
     ],
 )
-def test_what_cannot_be_judged_is_not(filters: list[str]) -> None:
+def test_filters_that_cannot_be_evaluated_are_left_out(filters: list[str]) -> None:
     assert verifier("Task", filters) is None
 
 
-def test_filters_that_the_server_ignores_are_told(hospital: Make) -> None:
+def test_filters_that_the_server_ignores_are_counted(hospital: Make) -> None:
     one = hospital(bulk_type_filters=("Encounter?status=planned",))
     export = one.pull()
     assert export.state == "complete"
@@ -574,7 +583,7 @@ def test_a_server_that_drips_is_left_for_later(
     one = hospital()
     monkeypatch.setattr("lakeward.fhir.bulk.transport.MAX_SECONDS", -1.0)
     context = one.context()
-    export = begin(context, Wish(DAY))
+    export = begin(context, ExportRequest(DAY))
     for _ in range(3):
         export = step(context, export)
     assert (export.state, export.failure) == ("running", "answers too slowly")

@@ -1,4 +1,4 @@
-"""What is asked for next: increments, regular full exports, changed wishes, members who join."""
+"""What is asked for next: increments, regular full exports, changed requests, members who join."""
 
 import json
 from collections.abc import Callable
@@ -58,7 +58,7 @@ def test_a_server_without_last_updated_is_exported_whole_each_time(hospital: Mak
         {"elements": ("status",)},
     ],
 )
-def test_new_wishes_have_no_history_yet(hospital: Make, change: dict[str, Any]) -> None:
+def test_a_changed_request_has_no_history_yet(hospital: Make, change: dict[str, Any]) -> None:
     one = hospital()
     nights(one, 2)
     one.bulk.update(change)
@@ -66,12 +66,12 @@ def test_new_wishes_have_no_history_yet(hospital: Make, change: dict[str, Any]) 
     assert export.jobs[-1].purpose is Purpose.full
 
 
-def test_wishes_changed_while_an_export_runs_are_not_taken_for_held(hospital: Make) -> None:
-    from lakeward.fhir.bulk.exports import Wish, advance, begin
+def test_a_request_changed_while_an_export_runs_is_not_taken_for_complete(hospital: Make) -> None:
+    from lakeward.fhir.bulk.exports import ExportRequest, advance, begin
 
     one = hospital(busy=1)
     context = one.context()
-    advance(context, begin(context, Wish(one.time.now().date())))  # waits for the server
+    advance(context, begin(context, ExportRequest(one.time.now().date())))  # waits for the server
     one.bulk["types"] = ("Patient", "Encounter", "Task")
     one.time.sleep(600)
     one.pull()
@@ -96,14 +96,14 @@ def test_a_window_that_ends_early_is_held_to_its_end_only(hospital: Make) -> Non
     assert mark_of(one).since == until - timedelta(minutes=10)
 
 
-def test_an_export_at_hand_is_not_replaced_by_another_wish(hospital: Make) -> None:
-    from lakeward.fhir.bulk.exports import Wish, advance, begin
+def test_the_current_export_is_not_replaced_by_another_request(hospital: Make) -> None:
+    from lakeward.fhir.bulk.exports import ExportRequest, advance, begin
 
     one = hospital(busy=1)
     context = one.context()
-    advance(context, begin(context, Wish(one.time.now().date())))
+    advance(context, begin(context, ExportRequest(one.time.now().date())))
     with pytest.raises(UsageError, match="is not at its end"):
-        begin(context, Wish(one.time.now().date(), full=True))
+        begin(context, ExportRequest(one.time.now().date(), full=True))
 
 
 def test_who_joins_the_group_comes_with_all_history(hospital: Make) -> None:
@@ -133,11 +133,11 @@ def test_who_joins_the_group_comes_with_all_history(hospital: Make) -> None:
     landed = {
         json.loads(line)["id"] for p in one.landed(day) for line in p.read_text().splitlines()
     }
-    assert landed == {"p3", "e2", "e7"}  # all of p3, nothing of those who are known
+    assert landed == {"p3", "e2", "e7"}  # all of p3, nothing of those who were members
     assert [p.name for p in one.landed(day)] == ["1.Patient.ndjson", "2.Encounter.ndjson"]
 
 
-def test_who_leaves_is_closed_not_deleted_and_joins_anew(hospital: Make) -> None:
+def test_who_leaves_is_closed_not_deleted_and_may_join_again(hospital: Make) -> None:
     one = hospital(bulk_level="group", bulk_group="ops", members=["p1", "p2"])
     nights(one, 1)
     one.server.switches.members = ["p2"]

@@ -1,10 +1,9 @@
 """Golden resources through load and flatten: the rows of every packaged view.
 
-`LAKEWARD_REGENERATE=1` writes the expectations anew; read the difference before it is committed.
+`make golden` writes the expectations again; read the difference before it is committed.
 """
 
 import hashlib
-import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -42,7 +41,7 @@ def flat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
 
 
 @pytest.mark.parametrize("table", flat_tables(), ids=lambda table: table.name)
-def test_rows(flat: Connection, tmp_path: Path, table) -> None:  # type: ignore[no-untyped-def]
+def test_rows(flat: Connection, tmp_path: Path, table, golden) -> None:  # type: ignore[no-untyped-def]
     own = [column.name for column in table.columns[len(ENVELOPE) :]]
     names = ", ".join(f'"{name}"' for name in (*PLACE, *own))
     repeats = [name for name in own if name.endswith("ordinal")]
@@ -55,10 +54,7 @@ def test_rows(flat: Connection, tmp_path: Path, table) -> None:  # type: ignore[
     out = tmp_path / "rows.csv"
     flat.execute(f"copy ({query}) to '{out}' (format csv, header)")
     expected = GOLDEN / "expected" / f"{table.name.removeprefix('fhir__')}.csv"
-    if os.environ.get("LAKEWARD_REGENERATE"):
-        expected.parent.mkdir(exist_ok=True)
-        expected.write_text(out.read_text("utf-8"), "utf-8")
-    assert out.read_text("utf-8") == expected.read_text("utf-8")
+    golden(expected, out.read_text("utf-8"))
 
 
 def test_every_expectation_has_its_view() -> None:

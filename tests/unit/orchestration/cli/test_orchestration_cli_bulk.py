@@ -80,7 +80,7 @@ def test_once_stops_where_the_server_has_to_be_waited_for(hospital: Make, lakewa
     assert len(one.server.of("kickoff")) == 1
     assert "Gave up export" in lakeward(one, "cancel", "ehr_fhir").stdout
     assert one.server.exports[0].is_deleted
-    assert "No export is at hand" in lakeward(one, "cancel", "ehr_fhir").stdout
+    assert "No export is running" in lakeward(one, "cancel", "ehr_fhir").stdout
     assert deliveries(one.settings.home.landing, "ehr_fhir", date.max) == []
 
 
@@ -106,12 +106,14 @@ def test_a_partial_export_exits_with_one(hospital: Make, lakeward: Call) -> None
 
 
 def test_what_an_export_waits_for_is_told(hospital: Make, lakeward: Call) -> None:
-    refused = Scripted(429, {"Retry-After": "1"})
-    one = hospital(scripts={"kickoff": [refused, refused, refused]})
+    throttled = Scripted(429, {"Retry-After": "1"})
+    one = hospital(scripts={"kickoff": [throttled, throttled, throttled]})
     one.write_inventory()
-    assert "(kick-off refused for now: 429)" in lakeward(one, "export", "ehr_fhir", "--once").stdout
+    assert (
+        "(kick-off rejected for now: 429)" in lakeward(one, "export", "ehr_fhir", "--once").stdout
+    )
     done = lakeward(one, "export", "ehr_fhir")
-    assert done.stderr == "ehr_fhir: kick-off refused for now: 429; trying again\n"
+    assert done.stderr == "ehr_fhir: kick-off rejected for now: 429; trying again\n"
     assert "Landed" in done.stdout
 
 

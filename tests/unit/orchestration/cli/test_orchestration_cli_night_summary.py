@@ -12,7 +12,7 @@ from lakeward.orchestration.nightly import Night, still_open
 DAY = date(2026, 1, 5)
 
 
-def test_a_night_that_passed_still_tells_what_was_wrong(
+def test_a_night_that_passed_still_reports_warnings(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     warned = Night(DAY, "nightly", "r", (), (), ("fhir__typo: view typo is wrong",))
@@ -30,8 +30,8 @@ def test_warnings_without_end_are_cut_and_counted(
     assert "3 more warning(s)" in out
 
 
-@pytest.mark.parametrize(("count", "told"), [(5, "5 record(s) open"), (0, "")])
-def test_records_that_wait_for_somebody_are_told(count: int, told: str) -> None:
+@pytest.mark.parametrize(("count", "line"), [(5, "5 record(s) open"), (0, "")])
+def test_open_records_are_counted(count: int, line: str) -> None:
     @dg.asset
     def quarantine() -> dg.MaterializeResult[None]:
         return dg.MaterializeResult(metadata={"open": count, "replayed": 9})
@@ -42,5 +42,5 @@ def test_records_that_wait_for_somebody_are_told(count: int, told: str) -> None:
 
     done = dg.materialize([quarantine, ledger], instance=dg.DagsterInstance.ephemeral())
     said = still_open(done.all_events)
-    assert told in "".join(said)
-    assert bool(said) is bool(told)
+    assert line in "".join(said)
+    assert bool(said) is bool(line)

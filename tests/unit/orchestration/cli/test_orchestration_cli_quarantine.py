@@ -70,7 +70,7 @@ def call(
 
 
 def ids(call: Call) -> dict[str, str]:
-    """Give the ids by reason."""
+    """Return the ids by reason."""
     listed = json.loads(call("quarantine", "list", "--json")[1])
     return {record["reason"]: record["quarantine_id"] for record in listed["records"]}
 
@@ -103,10 +103,10 @@ def test_list_tells_places_reasons_and_counts_and_nothing_of_the_record(call: Ca
 
 
 def test_show_explains_without_values(call: Call) -> None:
-    for reason, told in (("missing_id", "Patient.id: is missing"), ("broken_json", "character")):
+    for reason, text in (("missing_id", "Patient.id: is missing"), ("broken_json", "character")):
         code, out, _ = call("quarantine", "show", ids(call)[reason])
         assert code == 0
-        assert told in out
+        assert text in out
         assert CANARY not in out
     shown = json.loads(call("quarantine", "show", ids(call)["missing_id"], "--json")[1])
     assert shown["explanation"]
@@ -114,15 +114,15 @@ def test_show_explains_without_values(call: Call) -> None:
 
 
 def test_content_is_shown_on_request_and_audited_each_time(call: Call, home: Settings) -> None:
-    wanted = ids(call)["missing_id"]
+    record = ids(call)["missing_id"]
     for times in (1, 2):
-        code, out, err = call("quarantine", "show", wanted, "--content")
+        code, out, err = call("quarantine", "show", record, "--content")
         assert (code, out.rstrip("\n"), err) == (0, LINES[0], "")
         assert verify(Lake(home.home.lake)) == times
     with connect(Lake(home.home.lake)) as connection:
         rows = connection.execute("select action, principal, files[1] from audit").fetchall()
     assert rows[0][:2] == ("show", principal())
-    assert rows[0][2].startswith(f"{wanted} sha256:")
+    assert rows[0][2].startswith(f"{record} sha256:")
     assert CANARY not in str(rows)
 
 
@@ -131,14 +131,14 @@ def test_a_correction_is_replayed_and_the_next_step_is_told(
 ) -> None:
     fixed = home.home.root.parent / "fixed.json"
     fixed.write_text(FIXED + "\n")
-    wanted = ids(call)["missing_id"]
-    code, out, _ = call("quarantine", "replay", wanted, "--edit", str(fixed), "--note", "called")
+    record = ids(call)["missing_id"]
+    code, out, _ = call("quarantine", "replay", record, "--edit", str(fixed), "--note", "called")
     assert code == 0
     assert "Replayed 1 record(s) in 1 file(s)." in out
     assert "Next: lakeward run --day 2026-01-05" in out
     assert "waits for a run" in call("quarantine", "list")[1]
     load(home)
-    shown = call("quarantine", "show", wanted)[1]
+    shown = call("quarantine", "show", record)[1]
     assert "state: replayed" in shown
     assert "edited at" in shown
     assert CANARY not in out + shown
@@ -164,12 +164,12 @@ def test_what_is_still_wrong_stays_and_ends_with_one(call: Call) -> None:
 
 
 def test_discarding_needs_a_note(call: Call) -> None:
-    wanted = ids(call)["broken_json"]
-    assert call("quarantine", "discard", wanted)[0] == 2
-    assert call("quarantine", "discard", wanted, "--note", " ")[0] == 2
-    assert "Discarded 1" in call("quarantine", "discard", wanted, "--note", "cut off")[1]
-    assert "state: discarded" in call("quarantine", "show", wanted)[1]
-    assert "note: cut off" in call("quarantine", "show", wanted)[1]
+    record = ids(call)["broken_json"]
+    assert call("quarantine", "discard", record)[0] == 2
+    assert call("quarantine", "discard", record, "--note", " ")[0] == 2
+    assert "Discarded 1" in call("quarantine", "discard", record, "--note", "cut off")[1]
+    assert "state: discarded" in call("quarantine", "show", record)[1]
+    assert "note: cut off" in call("quarantine", "show", record)[1]
 
 
 @pytest.mark.parametrize(
@@ -209,9 +209,9 @@ def test_nothing_to_show_is_no_error(settings: Settings, monkeypatch: pytest.Mon
 def test_while_a_run_writes_the_lake_nothing_is_done(
     call: Call, home: Settings, arguments: tuple[str, ...]
 ) -> None:
-    wanted = ids(call)["missing_id"]
+    record = ids(call)["missing_id"]
     with sole_writer(home.home):
-        named = [wanted if word == "ID" else word for word in arguments]
+        named = [record if word == "ID" else word for word in arguments]
         code, out, err = call("quarantine", *named)
     assert (code, out) == (2, "")
     assert "another run is writing this lake" in err

@@ -1,6 +1,7 @@
-"""`simulate`: tell the story day by day and deliver each day as a hospital would.
+"""`simulate`: run the story day by day and deliver each day as a hospital would.
 
-Deliveries are written in landing layout; the marker `_COMPLETE` comes last in each folder.
+<out>/landing/<source>/<day>/   files, manifest.json (FHIR), the marker _COMPLETE last
+<out>/truth/<day>/              events.ndjson, and one file for each kind of object
 """
 
 from collections import Counter
@@ -13,8 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from lakeward.core.errors import UsageError
 from lakeward.simulator import fhir_writer, hl7_writer
 from lakeward.simulator.events import Event
-from lakeward.simulator.stage import begin, tell_day
-from lakeward.simulator.truth import TruthWriter
+from lakeward.simulator.ground_truth import TruthWriter
+from lakeward.simulator.stage import open_story, simulate_day
 
 SOURCES = (fhir_writer.SOURCE, *hl7_writer.FILES)
 MARKER = "_COMPLETE"
@@ -54,7 +55,7 @@ def simulate(
         out: Folder to write `landing/<source>/<day>/…` and `truth/<day>/…` into.
         patients: Number of people; beds, clinicians and daily volumes follow from it.
         days: Number of delivered days.
-        start: First delivered day; its delivery carries four weeks of history.
+        start: First delivered day; its FHIR export carries four weeks of history.
         seed: Same seed and arguments, same bytes.
         time_zone: IANA zone of the hospital.
 
@@ -62,31 +63,34 @@ def simulate(
         UsageError: When an argument is out of range or the zone is unknown.
     """
     _check(patients, days, time_zone)
-    story = begin(patients, start, seed, time_zone)
+    story = open_story(patients, start, seed, time_zone)
     hl7 = hl7_writer.Hl7Writer(story.world, story.clock)
     fhir = fhir_writer.FhirWriter(story.world, story.clock, start)
     truth = TruthWriter(story.world, out / "truth")
-    told: Counter[str] = Counter()
+    events: Counter[str] = Counter()
 
     def count(event: Event) -> None:
-        told[event.kind.value] += 1
+        events[event.kind.value] += 1
 
-    story.listeners += [hl7.hear, truth.hear, count]
+    story.listeners += [hl7.write_event, truth.write_event, count]
     calendar = tuple(start + timedelta(days=offset) for offset in range(days))
     for day in calendar:
         folders = {
             source: _prepare(out / "landing" / source / day.isoformat()) for source in SOURCES
         }
+        # HL7 v2 is written event by event, FHIR once at the end of the day
         hl7.open_day(day, folders)
         truth.open_day(day)
-        tell_day(story, day)
+        simulate_day(story, day)
         hl7.close_day()
         fhir.export(day, folders[fhir_writer.SOURCE])
         truth.close_day(day)
         story.world.forget_changes()
         for folder in folders.values():
             (folder / MARKER).touch()
-    return SimulationSummary(out, calendar, _sorted(told), _sorted(hl7.sent), _sorted(fhir.written))
+    return SimulationSummary(
+        out, calendar, _sorted(events), _sorted(hl7.sent), _sorted(fhir.written)
+    )
 
 
 def _sorted(counts: Counter[str]) -> dict[str, int]:
@@ -105,7 +109,10 @@ def _check(patients: int, days: int, time_zone: str) -> None:
 
 
 def _prepare(folder: Path) -> Path:
-    """Give an empty folder without marker: a reader never sees half of two simulations."""
+    """Make an empty folder without marker, so that nobody reads a mixture of two simulations.
+
+    Only files of our own kinds are removed: somebody may have pointed `out` at a folder in use.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).unlink(missing_ok=True)
     for file in folder.iterdir():

@@ -1,6 +1,7 @@
-"""Local and universal time of one facility: the only place that converts or formats instants.
+"""Local and universal time of one facility: the only module that converts or formats instants.
 
-The story thinks in UTC; HL7 v2 gets local time without offset, FHIR gets local time with it.
+The story is in UTC; HL7 v2 gets local time without offset, as most senders do, and FHIR gets local
+time with it. In the repeated hour of autumn only FHIR is unambiguous, see `unambiguous`.
 """
 
 from dataclasses import dataclass
@@ -11,33 +12,34 @@ SATURDAY = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class FacilityClock:
     """The facility's time zone and what follows from it."""
 
     zone: ZoneInfo
 
     def at(self, day: date, minutes: float = 0) -> datetime:
-        """Give the instant `minutes` of wall-clock time after local midnight of `day`."""
+        """Return the instant, in UTC, when the clock is `minutes` after midnight of `day`."""
         wall = datetime.combine(day, time(), tzinfo=self.zone) + timedelta(minutes=minutes)
         return wall.replace(microsecond=0).astimezone(UTC)
 
     def local(self, at: datetime) -> datetime:
-        """Give the instant in the facility's zone."""
+        """Return an instant in the facility's zone."""
         return at.astimezone(self.zone)
 
     def day(self, at: datetime) -> date:
-        """Give the local calendar day of the instant."""
+        """Return the local calendar day of an instant."""
         return at.astimezone(self.zone).date()
 
     def minutes(self, at: datetime) -> int:
-        """Give the wall-clock minutes since local midnight."""
+        """Return the wall-clock minutes since local midnight."""
         local = at.astimezone(self.zone)
         return local.hour * 60 + local.minute
 
-    def settled(self, at: datetime) -> datetime:
-        """Push an instant of the repeated autumn hour behind that hour.
+    def unambiguous(self, at: datetime) -> datetime:
+        """Move an instant in the second of the two autumn hours behind that hour.
 
-        HL7 v2 times carry no offset here, so the second 01:30 could not be told from the first.
+        HL7 v2 times have no offset here, so a second 01:30 would read like the first, and no
+        reader could agree with the truth.
         """
         local = at.astimezone(self.zone)
         if not local.fold:
@@ -45,7 +47,7 @@ class Clock:
         return at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
 
     def hl7(self, at: datetime | None) -> str:
-        """Format as an HL7 DTM to the second, local, without offset; nothing gives nothing."""
+        """Format as an HL7 DTM to the second, local, without offset; None is an empty field."""
         if at is None:
             return ""
         iso = at.astimezone(self.zone).isoformat(timespec="seconds")  # strftime takes twice as long
@@ -56,23 +58,23 @@ class Clock:
         return at.astimezone(self.zone).isoformat(timespec="seconds")
 
 
-def instant(at: datetime) -> str:
+def fhir_instant(at: datetime) -> str:
     """Format as a FHIR instant in UTC, as servers stamp `meta.lastUpdated`."""
     return f"{at.isoformat(timespec='seconds')[:19]}.000Z"
 
 
 def is_working(day: date) -> bool:
-    """Tell whether clinics open on this day (Monday to Friday)."""
+    """Return whether clinics open on this day (Monday to Friday); there are no holidays."""
     return day.weekday() < SATURDAY
 
 
 def working_day(day: date) -> date:
-    """Give `day` or, on a weekend, the Monday after."""
+    """Return `day` or, on a weekend, the Monday after."""
     while not is_working(day):
         day += timedelta(days=1)
     return day
 
 
 def next_working_day(day: date) -> date:
-    """Give the first working day after `day`."""
+    """Return the first working day after `day`."""
     return working_day(day + timedelta(days=1))

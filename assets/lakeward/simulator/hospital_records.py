@@ -1,13 +1,14 @@
 """What the hospital knows at one moment: plain mutable records, one class per kind of thing.
 
-Only the fold in `state` changes them; how they look in a message, a resource or a truth row is
-the writers' business.
+Only the folds change them; how they look in a message, a resource or a truth row is decided by the
+writers. All instants are in UTC.
 """
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before anything in the story happens."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class Consent(Record):
 
 
 @dataclass(slots=True, kw_only=True)
-class Place(Record):
+class Location(Record):
     """A unit, room or bed; beds carry a status (table 0116) and who lies in them."""
 
     unit: str
@@ -133,9 +134,9 @@ class Appointment(Record):
 
 @dataclass(slots=True, kw_only=True)
 class Stay:
-    """Time that a visit spent in one place."""
+    """Time that a visit spent in one location."""
 
-    place: str
+    location: str
     start: datetime
     end: datetime | None = None
 
@@ -177,18 +178,18 @@ class Visit(Record):
 
     @property
     def klass(self) -> str:
-        """The current class (AMB, EMER, IMP)."""
+        """Return the current class (v3 ActCode: AMB, EMER, IMP)."""
         return self.classes[-1].code
 
     @property
-    def place(self) -> str:
-        """The current or last place."""
-        return self.stays[-1].place if self.stays else ""
+    def location(self) -> str:
+        """Return the id of the current or last location."""
+        return self.stays[-1].location if self.stays else ""
 
     @property
-    def prior_place(self) -> str:
-        """The place before the current one."""
-        return self.stays[-2].place if len(self.stays) > 1 else ""
+    def prior_location(self) -> str:
+        """Return the id of the location before the current one."""
+        return self.stays[-2].location if len(self.stays) > 1 else ""
 
 
 @dataclass(slots=True, kw_only=True)

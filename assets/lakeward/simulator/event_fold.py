@@ -1,23 +1,25 @@
 """The fold: what each event does to the records. Nothing else changes a record.
 
-`apply` is deterministic and draws nothing by chance; why an event happens is not known here.
+Visits are here, people and bookings in `booking_fold`, beds and orders in `service_fold`. `apply`
+is deterministic: chance decides which events happen, never what they do.
 """
 
 from collections.abc import Callable
 
-from lakeward.simulator.events import Event, Kind
-from lakeward.simulator.records import Phase, Stay, Visit
-from lakeward.simulator.state_booking import BOOKING_FOLDS, refer
-from lakeward.simulator.state_service import SERVICE_FOLDS, close_order, set_bed
+from lakeward.simulator.booking_fold import BOOKING_FOLDS, refer
+from lakeward.simulator.events import Event, EventKind
+from lakeward.simulator.hospital_records import Phase, Stay, Visit
+from lakeward.simulator.service_fold import SERVICE_FOLDS, close_order, set_bed
 from lakeward.simulator.world import World
 
 Fold = Callable[[World, Event], None]
 
+# discharge dispositions (HL7 table 0112, and LWBS) that end a visit otherwise than "discharged"
 _END_STATES = {"07": "ama", "20": "deceased", "LWBS": "lwbs"}
 
 
 def apply(world: World, event: Event) -> None:
-    """Bring the world to the state after `event`."""
+    """Change the world to its state after `event`."""
     if event.created is not None:
         world.take(event.created)
     _FOLDS[event.kind](world, event)
@@ -29,6 +31,7 @@ def _state(visit: Visit, event: Event, state: str) -> None:
 
 
 def _phase(phases: list[Phase], code: str, event: Event) -> None:
+    """End the current phase and begin the next; the same code again continues the phase."""
     if phases and phases[-1].code == code:
         return
     if phases:
@@ -43,20 +46,20 @@ def _status(visit: Visit, event: Event, status: str) -> None:
 
 def _enter(world: World, visit: Visit, event: Event) -> None:
     _leave(world, visit, event)
-    visit.stays.append(Stay(place=event.place, start=event.at))
-    place = world.place(event.place)
-    if place.bed:
-        place.visit, place.occupied_at = visit.id, event.at
-        set_bed(world, place, event, "O")
+    visit.stays.append(Stay(location=event.location, start=event.at))
+    location = world.location(event.location)
+    if location.bed:
+        location.visit, location.occupied_at = visit.id, event.at
+        set_bed(world, location, event, "O")
 
 
 def _leave(world: World, visit: Visit, event: Event) -> None:
     if not visit.stays:
         return
     visit.stays[-1].end = event.at
-    place = world.place(visit.place)
-    if place.visit == visit.id:
-        place.visit, place.vacated_at = "", event.at
+    location = world.location(visit.location)
+    if location.visit == visit.id:
+        location.visit, location.vacated_at = "", event.at
 
 
 def _arrived(world: World, event: Event) -> None:
@@ -68,6 +71,7 @@ def _arrived(world: World, event: Event) -> None:
     _enter(world, visit, event)
     world.person(visit.patient).visit = visit.id
     world.touch(visit, event.at)
+    # the appointment gets the number only now, if its booking did not share one
     if visit.appointment:
         appointment = world.appointments[visit.appointment]
         appointment.status, appointment.visit = "arrived", visit.id
@@ -101,7 +105,7 @@ def _roomed(world: World, event: Event) -> None:
 
 def _admit_decision(world: World, event: Event) -> None:
     visit = world.visits[event.visit]
-    visit.waits[event.order] = "bed"
+    visit.waits[event.order] = "bed"  # boarding in the ED until a bed is found
     _state(visit, event, "boarding")
     world.touch(world.orders[event.order], event.at)
 
@@ -121,9 +125,10 @@ def _admitted(world: World, event: Event) -> None:
 
 def _admit_cancelled(world: World, event: Event) -> None:
     visit = world.visits[event.visit]
-    place = world.place(visit.place)
+    location = world.location(visit.location)
+    # nobody lay in it: the bed is free at once, without cleaning
     _leave(world, visit, event)
-    set_bed(world, place, event, "U")
+    set_bed(world, location, event, "U")
     _status(visit, event, "cancelled")
     _state(visit, event, "cancelled")
     world.person(visit.patient).visit = ""
@@ -137,6 +142,7 @@ def _transfer(world: World, event: Event) -> None:
 
 
 def _visit_updated(world: World, event: Event) -> None:
+    # without a new estimate the message says nothing new, and no record changes
     if event.when is not None:
         visit = world.visits[event.visit]
         visit.expected_discharge_at = event.when
@@ -163,7 +169,7 @@ def _departed(world: World, event: Event) -> None:
     world.touch(visit, event.at)
     if event.order:
         close_order(world, event, "completed")
-    if event.code == "20":
+    if event.code == "20":  # died
         person.deceased_at = event.at
         world.touch(person, event.at)
     if visit.appointment:
@@ -174,20 +180,20 @@ def _departed(world: World, event: Event) -> None:
         refer(world, appointment, event, "seen")
 
 
-_FOLDS: dict[Kind, Fold] = (
+_FOLDS: dict[EventKind, Fold] = (
     BOOKING_FOLDS
     | SERVICE_FOLDS
     | {
-        Kind.ARRIVED: _arrived,
-        Kind.CHECKED_IN: _checked_in,
-        Kind.TRIAGED: _triaged,
-        Kind.ROOMED: _roomed,
-        Kind.ADMIT_DECISION: _admit_decision,
-        Kind.ADMITTED: _admitted,
-        Kind.ADMIT_CANCELLED: _admit_cancelled,
-        Kind.TRANSFER: _transfer,
-        Kind.VISIT_UPDATED: _visit_updated,
-        Kind.DISCHARGE_ORDERED: _discharge_ordered,
-        Kind.DEPARTED: _departed,
+        EventKind.ARRIVED: _arrived,
+        EventKind.CHECKED_IN: _checked_in,
+        EventKind.TRIAGED: _triaged,
+        EventKind.ROOMED: _roomed,
+        EventKind.ADMIT_DECISION: _admit_decision,
+        EventKind.ADMITTED: _admitted,
+        EventKind.ADMIT_CANCELLED: _admit_cancelled,
+        EventKind.TRANSFER: _transfer,
+        EventKind.VISIT_UPDATED: _visit_updated,
+        EventKind.DISCHARGE_ORDERED: _discharge_ordered,
+        EventKind.DEPARTED: _departed,
     }
 )

@@ -1,23 +1,23 @@
-"""The fold for what serves the visits: beds, orders, tasks; visits themselves are in `state`."""
+"""The fold for what serves the visits: beds, orders, tasks; visits are in `event_fold`."""
 
 from collections.abc import Callable
 
-from lakeward.simulator.events import Event, Kind
-from lakeward.simulator.records import Place
+from lakeward.simulator.events import Event, EventKind
+from lakeward.simulator.hospital_records import Location
 from lakeward.simulator.world import World
 
 _TASK_STATUS = {
-    Kind.TASK_CREATED: "requested",
-    Kind.TASK_STARTED: "in-progress",
-    Kind.BED_CLEAN_STARTED: "in-progress",
-    Kind.TASK_COMPLETED: "completed",
+    EventKind.TASK_CREATED: "requested",
+    EventKind.TASK_STARTED: "in-progress",
+    EventKind.BED_CLEAN_STARTED: "in-progress",
+    EventKind.TASK_COMPLETED: "completed",
 }
 
 
-def set_bed(world: World, place: Place, event: Event, status: str) -> None:
-    """Give a bed a new status."""
-    place.status, place.status_since = status, event.at
-    world.touch(place, event.at)
+def set_bed(world: World, location: Location, event: Event, status: str) -> None:
+    """Change the status of a bed (HL7 table 0116)."""
+    location.status, location.status_since = status, event.at
+    world.touch(location, event.at)
 
 
 def _wait(world: World, visit: str, key: str, kind: str) -> None:
@@ -31,14 +31,14 @@ def _wait(world: World, visit: str, key: str, kind: str) -> None:
 
 
 def _bed_status(world: World, event: Event) -> None:
-    place = world.place(event.place)
-    if event.kind is Kind.BED_DIRTY:
-        place.dirty_at = event.at
+    location = world.location(event.location)
+    if event.kind is EventKind.BED_DIRTY:
+        location.dirty_at = event.at
         world.touch(world.tasks[event.task], event.at)
-    if event.kind is Kind.BED_CLEAN:
-        place.cleaned_at = event.at
+    if event.kind is EventKind.BED_CLEAN:
+        location.cleaned_at = event.at
         _task(world, event, "completed")
-    set_bed(world, place, event, event.code)
+    set_bed(world, location, event, event.code)
 
 
 def _task_event(world: World, event: Event) -> None:
@@ -84,15 +84,15 @@ def close_order(world: World, event: Event, status: str) -> None:
     world.touch(order, event.at)
 
 
-SERVICE_FOLDS: dict[Kind, Callable[[World, Event], None]] = {
-    Kind.BED_STATUS: _bed_status,
-    Kind.BED_DIRTY: _bed_status,
-    Kind.BED_CLEAN_STARTED: _task_event,
-    Kind.BED_CLEAN: _bed_status,
-    Kind.ORDER_PLACED: _order_placed,
-    Kind.ORDER_RESULTED: _order_resulted,
-    Kind.ORDER_CANCELLED: _order_cancelled,
-    Kind.TASK_CREATED: _task_event,
-    Kind.TASK_STARTED: _task_event,
-    Kind.TASK_COMPLETED: _task_event,
+SERVICE_FOLDS: dict[EventKind, Callable[[World, Event], None]] = {
+    EventKind.BED_STATUS: _bed_status,
+    EventKind.BED_DIRTY: _bed_status,
+    EventKind.BED_CLEAN_STARTED: _task_event,
+    EventKind.BED_CLEAN: _bed_status,
+    EventKind.ORDER_PLACED: _order_placed,
+    EventKind.ORDER_RESULTED: _order_resulted,
+    EventKind.ORDER_CANCELLED: _order_cancelled,
+    EventKind.TASK_CREATED: _task_event,
+    EventKind.TASK_STARTED: _task_event,
+    EventKind.TASK_COMPLETED: _task_event,
 }

@@ -1,8 +1,11 @@
 """The ground truth: per day, the final state of whatever changed that day, and its events.
 
 `truth/<day>/<object>.ndjson` has one row per changed record; the state at the end of day D is the
-last row of each `key` up to D, which is what `final_state` gives. So the size of the truth grows
-with what happens, not with its square.
+last row of each `key` up to D, which `final_state` returns. So the size of the truth grows with
+what happens, not with its square.
+
+It is what tests compare the canonical store with: written from the records themselves, by code that
+shares nothing with the readers of FHIR and HL7 v2.
 """
 
 import json
@@ -11,22 +14,23 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from lakeward.simulator.clock import instant
 from lakeward.simulator.events import Event
+from lakeward.simulator.facility_clock import fhir_instant
 from lakeward.simulator.truth_rows import OBJECTS, Row
 from lakeward.simulator.world import World
 
-_EVENT_FIELDS = (
-    "patient",
-    "visit",
-    "appointment",
-    "place",
-    "order",
-    "referral",
-    "task",
-    "code",
-    "when",
-)
+_EVENT_FIELDS = {
+    "patient": "patient",
+    "visit": "visit",
+    "appointment": "appointment",
+    "place": "location",  # the key is older than the word, and files of other days have it
+    "order": "order",
+    "referral": "referral",
+    "task": "task",
+    "code": "code",
+    "when": "when",
+}
+"""Keys of a row in `events.ndjson`, and the attributes of an event behind them."""
 
 
 class TruthWriter:
@@ -43,16 +47,17 @@ class TruthWriter:
         self._events: TextIO | None = None
 
     def open_day(self, day: date) -> None:
-        """Begin the truth of `day`."""
+        """Open the file of events of `day`."""
         folder = self._folder / day.isoformat()
         folder.mkdir(parents=True, exist_ok=True)
         self._events = (folder / "events.ndjson").open("w", encoding="utf-8", newline="\n")
 
-    def hear(self, event: Event) -> None:
+    def write_event(self, event: Event) -> None:
         """Write one event."""
         if self._events is not None:
             row: Row = {"number": event.number, "at": event.at, "kind": event.kind.value}
-            row |= {name: getattr(event, name) for name in _EVENT_FIELDS if getattr(event, name)}
+            stated = {key: getattr(event, name) for key, name in _EVENT_FIELDS.items()}
+            row |= {key: value for key, value in stated.items() if value}
             self._events.write(_text(row))
 
     def close_day(self, day: date) -> None:
@@ -67,6 +72,7 @@ class TruthWriter:
 
     def _rows(self, name: str) -> Iterator[Row]:
         kinds, render = OBJECTS[name]
+        # a visit may be both touched and marked; one row a key is enough, they would be equal
         seen = set()
         for group in (self._world.changed, self._world.marked):
             for kind in kinds:
@@ -78,7 +84,11 @@ class TruthWriter:
 
 
 def final_state(folder: Path, day: date) -> dict[str, dict[str, Row]]:
-    """Give the rows that hold at the end of `day`, by object and key, from a `truth` folder."""
+    """Read the rows that hold at the end of `day` from a `truth` folder.
+
+    Returns:
+        By object (`visits`, `beds`, ..., see `truth_rows.OBJECTS`) and `key`; times are text, UTC.
+    """
     state: dict[str, dict[str, Row]] = {name: {} for name in OBJECTS}
     for delivered in sorted(folder.iterdir()):
         if delivered.name <= day.isoformat():
@@ -91,5 +101,5 @@ def final_state(folder: Path, day: date) -> dict[str, dict[str, Row]]:
 
 
 def _text(row: Mapping[str, Any]) -> str:
-    plain = {k: instant(v) if isinstance(v, datetime) else v for k, v in row.items()}
+    plain = {k: fhir_instant(v) if isinstance(v, datetime) else v for k, v in row.items()}
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":")) + "\n"

@@ -1,14 +1,16 @@
-"""The fold for people, bookings and referrals; visits, beds, orders and tasks are in `state`."""
+"""The fold for people, bookings and referrals; visits are in `event_fold`."""
 
 from collections.abc import Callable
 from datetime import timedelta
 
-from lakeward.simulator.events import Event, Kind
-from lakeward.simulator.records import Appointment, Slot
+from lakeward.simulator.events import Event, EventKind
+from lakeward.simulator.hospital_records import Appointment, Slot
 from lakeward.simulator.world import World, slot_id
 
 SLOT_MINUTES = 30
 _MORNING, _AFTERNOON = range(8), range(10, 18)
+"""Half hours from 08:00 that can be booked: 08:00 to 12:00 and 13:00 to 17:00."""
+_WEDNESDAY = 2
 
 
 def _person_changed(world: World, event: Event) -> None:
@@ -31,6 +33,7 @@ def _merged(world: World, event: Event) -> None:
     survivor, retired = world.people[event.patient], world.people[event.code]
     retired.active, retired.merged_into = False, survivor.id
     survivor.replaces.append(retired.id)
+    # an appointment keeps naming the retired record, in both formats: only its truth changes
     for appointment in retired.bookings:
         world.mark(world.appointments[appointment])
     survivor.bookings |= retired.bookings
@@ -45,7 +48,8 @@ def _slots_opened(world: World, event: Event) -> None:
     for step in (*_MORNING, *_AFTERNOON):
         start = event.when + timedelta(minutes=SLOT_MINUTES * step)
         slot = Slot(id=slot_id(event.code, start), practitioner=event.code, start=start)
-        if step == _AFTERNOON[-1] and start.weekday() == 2:
+        # one slot a week that is neither free nor booked: readers must not take it for either
+        if step == _AFTERNOON[-1] and start.weekday() == _WEDNESDAY:
             slot.status = "busy-unavailable"
         world.take(slot)
         world.touch(slot, event.at)
@@ -80,11 +84,12 @@ def _booked(world: World, event: Event) -> None:
 
 def _rescheduled(world: World, event: Event) -> None:
     appointment = world.appointments[event.appointment]
+    # FHIR keeps the id of a moved appointment; both slots get a new version
     _set_slot(world, appointment, event, "free")
     if event.when is not None:
         appointment.start = event.when
     appointment.moves += 1
-    appointment.confirmed_at = None
+    appointment.confirmed_at = None  # the patient confirmed another date
     world.person(appointment.patient).bookings[appointment.id] = appointment.start.date()
     _set_slot(world, appointment, event, "busy")
     world.touch(appointment, event.at)
@@ -92,7 +97,7 @@ def _rescheduled(world: World, event: Event) -> None:
 
 def _appointment_changed(world: World, event: Event) -> None:
     appointment = world.appointments[event.appointment]
-    if event.kind is Kind.APPOINTMENT_CONFIRMED:
+    if event.kind is EventKind.APPOINTMENT_CONFIRMED:
         appointment.confirmed_at = event.at
     else:
         code, text = event.changes[0]
@@ -103,7 +108,7 @@ def _appointment_changed(world: World, event: Event) -> None:
 def _fell_through(world: World, event: Event) -> None:
     appointment = world.appointments[event.appointment]
     world.person(appointment.patient).bookings.pop(appointment.id, None)
-    if event.kind is Kind.APPOINTMENT_CANCELLED:
+    if event.kind is EventKind.APPOINTMENT_CANCELLED:
         appointment.status, appointment.cancel_reason = "cancelled", event.code
         _set_slot(world, appointment, event, "free")
         refer(world, appointment, event, "appt_cancelled")
@@ -116,27 +121,27 @@ def _fell_through(world: World, event: Event) -> None:
 def _referral(world: World, event: Event) -> None:
     referral = world.referrals[event.referral]
     referral.state_since = event.at
-    if event.kind is Kind.REFERRAL_ACCEPTED:
+    if event.kind is EventKind.REFERRAL_ACCEPTED:
         referral.state, referral.accepted_at = "accepted", event.at
-    if event.kind is Kind.REFERRAL_DECLINED:
+    if event.kind is EventKind.REFERRAL_DECLINED:
         referral.state, referral.closed_at = "declined", event.at
     world.touch(referral, event.at)
 
 
-BOOKING_FOLDS: dict[Kind, Callable[[World, Event], None]] = {
-    Kind.PERSON_REGISTERED: _person_changed,
-    Kind.PERSON_UPDATED: _person_changed,
-    Kind.PERSON_DEACTIVATED: _deactivated,
-    Kind.CONSENT_DECIDED: _consented,
-    Kind.IDENTITY_MERGE: _merged,
-    Kind.SLOTS_OPENED: _slots_opened,
-    Kind.APPOINTMENT_BOOKED: _booked,
-    Kind.APPOINTMENT_RESCHEDULED: _rescheduled,
-    Kind.APPOINTMENT_MODIFIED: _appointment_changed,
-    Kind.APPOINTMENT_CONFIRMED: _appointment_changed,
-    Kind.APPOINTMENT_CANCELLED: _fell_through,
-    Kind.APPOINTMENT_NO_SHOW: _fell_through,
-    Kind.REFERRAL_CREATED: _referral,
-    Kind.REFERRAL_ACCEPTED: _referral,
-    Kind.REFERRAL_DECLINED: _referral,
+BOOKING_FOLDS: dict[EventKind, Callable[[World, Event], None]] = {
+    EventKind.PERSON_REGISTERED: _person_changed,
+    EventKind.PERSON_UPDATED: _person_changed,
+    EventKind.PERSON_DEACTIVATED: _deactivated,
+    EventKind.CONSENT_DECIDED: _consented,
+    EventKind.IDENTITY_MERGE: _merged,
+    EventKind.SLOTS_OPENED: _slots_opened,
+    EventKind.APPOINTMENT_BOOKED: _booked,
+    EventKind.APPOINTMENT_RESCHEDULED: _rescheduled,
+    EventKind.APPOINTMENT_MODIFIED: _appointment_changed,
+    EventKind.APPOINTMENT_CONFIRMED: _appointment_changed,
+    EventKind.APPOINTMENT_CANCELLED: _fell_through,
+    EventKind.APPOINTMENT_NO_SHOW: _fell_through,
+    EventKind.REFERRAL_CREATED: _referral,
+    EventKind.REFERRAL_ACCEPTED: _referral,
+    EventKind.REFERRAL_DECLINED: _referral,
 }

@@ -1,0 +1,39 @@
+"""Commands about data contracts: `lakeward contracts build|check`.
+
+What a contract says and what is generated from it belongs to `lakeward.contracts`.
+"""
+
+import typer
+
+from lakeward.orchestration.cli.output import say
+
+contracts_app = typer.Typer(no_args_is_help=True, help="Data contracts: drift and generated files.")
+
+
+@contracts_app.command("build")
+def contracts_build() -> None:
+    """Write the dbt YAML that contracts give.
+
+    Example: lakeward contracts build
+    """
+    from lakeward.contracts.dbt_yaml import build
+    from lakeward.core.paths import project_path
+
+    for path in build(project_path("dbt_project")):
+        say(f"wrote {path}")
+
+
+@contracts_app.command("check")
+def contracts_check() -> None:
+    """Fail when a contract is wrong or a generated file differs from it.
+
+    Example: lakeward contracts check
+    """
+    from lakeward.contracts import check_contracts
+    from lakeward.contracts.dbt_yaml import check
+    from lakeward.core.paths import project_path
+
+    drift = [*check_contracts(), *check(project_path("dbt_project"))]
+    for line in drift:
+        say(line)
+    raise typer.Exit(1 if drift else 0)
