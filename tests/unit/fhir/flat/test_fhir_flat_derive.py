@@ -13,11 +13,11 @@ from deltalake import DeltaTable
 
 from lakeward.core.paths import Home
 from lakeward.fhir import view_tables
-from lakeward.fhir.flat import derive
-from lakeward.fhir.flat import flatten as flatten_module
-from lakeward.fhir.flat.flatten import flatten
+from lakeward.fhir.flat import view_rows
+from lakeward.fhir.flat.view_rows import flatten_views as flatten
 from lakeward.fhir.raw.load import load
 from lakeward.fhir.view_tables import packaged_views
+from lakeward.lake import incremental, progress
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake, newest_version
 from lakeward.landing.ledger import LedgerFile
@@ -32,7 +32,7 @@ Deliver = Callable[..., None]
 def few(monkeypatch: pytest.MonkeyPatch) -> tuple[ViewDefinition, ...]:
     """Only some of the packaged views, which is faster."""
     views = tuple(view for view in packaged_views() if view.name in NAMES)
-    for module in (view_tables, flatten_module):
+    for module in (view_tables, view_rows):
         monkeypatch.setattr(module, "packaged_views", lambda: views)
     return views
 
@@ -115,7 +115,7 @@ def test_slices_of_any_size_give_the_same(
     size: int, raw: Path, tmp_path: Path, undisturbed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = Lake(shutil.copytree(raw, tmp_path / "sliced"))
-    monkeypatch.setattr(derive, "SLICE", size)
+    monkeypatch.setattr(progress, "SLICE_BYTES", size)
     flatten(lake)
     assert rows(lake) == undisturbed
 
@@ -124,7 +124,7 @@ def test_a_crash_after_any_commit_leaves_no_trace_after_the_next_run(
     raw: Path, tmp_path: Path, undisturbed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Crash after the n-th commit, for every n; the run that mends it slices otherwise."""
-    commit, n, crashed = derive.write, 0, True
+    commit, n, crashed = incremental.write, 0, True
     while crashed:
         n, crashed, count = n + 1, False, 0
         lake = Lake(shutil.copytree(raw, tmp_path / str(n)))
@@ -138,13 +138,13 @@ def test_a_crash_after_any_commit_leaves_no_trace_after_the_next_run(
             return done
 
         with monkeypatch.context() as patched:
-            patched.setattr(derive, "write", write)
-            patched.setattr(derive, "SLICE", 900)
+            patched.setattr(incremental, "write", write)
+            patched.setattr(progress, "SLICE_BYTES", 900)
             try:
                 flatten(lake)
             except KeyboardInterrupt:
                 crashed = True
-        monkeypatch.setattr(derive, "SLICE", 700)
+        monkeypatch.setattr(progress, "SLICE_BYTES", 700)
         flatten(lake)
         assert rows(lake) == undisturbed
     assert n > 8
@@ -153,13 +153,13 @@ def test_a_crash_after_any_commit_leaves_no_trace_after_the_next_run(
 def test_each_resource_is_parsed_once_for_all_views_of_its_type(
     lake: Lake, deliver: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parsing, calls = derive.parsing, []
+    parsing, calls = view_rows.parsing, []
 
     def counted(*args: Any) -> str:
         calls.append(args)
         return parsing(*args)
 
-    monkeypatch.setattr(derive, "parsing", counted)
+    monkeypatch.setattr(view_rows, "parsing", counted)
     fill(deliver(lake), [1])
     assert len(flatten(lake)) == 4
     assert len(calls) == 2  # patients and appointments
@@ -172,7 +172,8 @@ def test_nothing_new_costs_no_query_and_no_commit(
     flatten(lake)
     before = versions(lake)
     with monkeypatch.context() as patched:
-        patched.delattr(flatten_module, "connect")
+        for module in (incremental, progress):
+            patched.delattr(module, "connect")
         patched.delattr(view_tables, "compile_view")
         assert flatten(lake) == []
     assert versions(lake) == before
