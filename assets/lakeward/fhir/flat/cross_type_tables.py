@@ -45,7 +45,7 @@ class CrossTypeTable:
         spec: The table: `ORIGIN`, then its own columns.
         types: The resource types that it is about.
         view_of: Returns the view of a type; None when no row can come of it.
-        select: SQL over `{rows}` (origin and the view's columns) that gives the table's columns.
+        select: SQL over `{rows}` (origin and the view's columns) for the table's columns.
         digest: Hash of what decides the rows; when it changes, the table is rebuilt.
     """
 

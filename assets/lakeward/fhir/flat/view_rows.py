@@ -100,7 +100,7 @@ def _parse(connection: Connection, part: Slice, used: Node) -> str:
 
 
 def _view_rows(connection: Connection, view: CompiledView) -> pa.Table | SpecError:
-    """Return the envelope and the view's columns, one row for each that the view gives."""
+    """Return the rows of a view: the envelope of the resource, then the view's columns."""
     try:
         return connection.sql(view.over_parsed("parsed", ENVELOPE_NAMES)).to_arrow_table()
     except DatabaseError as error:
