@@ -14,12 +14,16 @@ from deltalake import DeltaTable
 from lakeward.core.paths import Home
 from lakeward.fhir import view_tables
 from lakeward.fhir.flat import view_rows
+from lakeward.fhir.flat.derived_tables import CROSS_TYPE_TABLES
+from lakeward.fhir.flat.derived_tables import flatten as flatten_all
 from lakeward.fhir.flat.view_rows import flatten_views as flatten
 from lakeward.fhir.raw.load import load
 from lakeward.fhir.view_tables import packaged_views
 from lakeward.lake import incremental, progress
+from lakeward.lake.commits import CONTENT_KEY
 from lakeward.lake.query import connect
-from lakeward.lake.tables import Lake, newest_version
+from lakeward.lake.table_progress import read_progress
+from lakeward.lake.tables import Lake, content_of, newest_version, table_names
 from lakeward.landing.ledger import LedgerFile
 from lakeward.landing.sources import load_inventory
 from lakeward.sqlonfhir.viewdefinition import ViewDefinition
@@ -182,6 +186,35 @@ def test_nothing_new_costs_no_query_and_no_commit(
     after = versions(lake)
     appointments = [name for name in NAMES if name.startswith("appointment")]
     assert {n: after[n] for n in appointments} == {n: before[n] for n in appointments}
+
+
+def remember(lake: Lake, table: str, content: object) -> None:
+    """Let the newest commit of a table say something else, as another version wrote it."""
+    log = lake.path(table) / "_delta_log" / f"{newest_version(lake, table):020}.json"
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    for line in lines:
+        if "commitInfo" in line:
+            line["commitInfo"][CONTENT_KEY] = json.dumps(content, sort_keys=True)
+    log.write_text("\n".join(json.dumps(line) for line in lines), "utf-8")
+
+
+def test_a_lake_of_an_older_version_is_read_on_and_not_rebuilt(lake: Lake, deliver: Any) -> None:
+    """Until 2026-11 tables of views and tables over all types wrote their progress otherwise."""
+    fill(deliver(lake), [1])
+    flatten_all(lake)
+    for name in sorted(table_names(lake)):
+        if (progress := read_progress(content_of(lake, name))) is None:
+            continue
+        old: object = {"view": progress.digest, "through": progress.through}
+        if name in {table.name for table in CROSS_TYPE_TABLES}:
+            old = [progress.digest, {key: at >> 32 for key, at in progress.through.items()}]
+        remember(lake, name, old)
+    before = {name: newest_version(lake, name) for name in table_names(lake)}
+    assert flatten_all(lake) == []
+    assert {name: newest_version(lake, name) for name in table_names(lake)} == before
+    deliver(lake)(2, patient(99), appointment(99))
+    rows = {write.table: write.rows for write in flatten_all(lake)}
+    assert (rows["fhir__patient"], rows["fhir_reference"]) == (1, 2)
 
 
 def test_maintenance_of_a_table_does_not_derive_it_again(lake: Lake, deliver: Any) -> None:
