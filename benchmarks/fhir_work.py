@@ -47,11 +47,11 @@ def raw(data: Path, out: Path) -> None:
 
 def raw_and_flat(data: Path, out: Path) -> None:
     """Land, load and flatten with all packaged views; on what is landed already, a re-run."""
-    from lakeward.fhir.flat.flatten import flatten
+    from lakeward.fhir.flat.view_rows import flatten_views
     from lakeward.lake.tables import Lake
 
     raw(data, out)
-    flatten(Lake(out / "lake"))
+    flatten_views(Lake(out / "lake"))
 
 
 def loop(data: Path, out: Path) -> None:

@@ -54,21 +54,16 @@ def flat_assets(home: Home) -> list[dg.AssetsDefinition]:
 
 
 def _hl7v2(home: Home) -> Flattening:
-    own = home.root / "segments"
-
-    def flatten(lake: Lake, problems: Problems) -> list[TableWrite]:
-        problems |= hl7v2.spec_problems(own)
-        return hl7v2.flatten(lake, own)
-
-    tables = hl7v2.flat_tables(own)
+    own, wrong = home.root / "segments", Problems()
+    tables = hl7v2.flat_tables(own, _noted_in(wrong))
     return Flattening(
         group="hl7v2",
         raw=hl7v2.RAW,
         tables=tables,
         specs="segments",
-        flatten=flatten,
+        flatten=lambda lake, problems: hl7v2.flatten(lake, own, _noted_in(problems)),
         own=_beyond(tables, hl7v2.flat_tables()),
-        wrong=hl7v2.spec_problems(own),
+        wrong=wrong,
         facts=lambda lake: {HEADERS: sequence_facts(lake)},
     )
 

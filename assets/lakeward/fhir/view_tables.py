@@ -6,19 +6,17 @@ A view is data (`views/*.json`, and `views/` of the home). How it compiles to SQ
 
 import hashlib
 import json
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
 from lakeward.core.errors import SpecError
 from lakeward.core.phi import Phi
+from lakeward.lake.incremental import OnFailure, raise_failure
 from lakeward.lake.tables import Column, TableSpec
 from lakeward.sqlonfhir.view import TYPED, compile_view
 from lakeward.sqlonfhir.viewdefinition import ViewDefinition, parse_view, read_view
-
-OnFailure = Callable[[str, SpecError], None]
-"""Called with the table (or file name, if it has none) of a view that is wrong, and the error."""
 
 PREFIX = "fhir__"
 RAW_NAME = "raw_fhir__resource"
@@ -39,11 +37,6 @@ ENVELOPE = (
 ENVELOPE_NAMES = tuple(column.name for column in ENVELOPE)
 
 
-def raise_failure(_table: str, error: SpecError) -> None:
-    """Raise what is wrong with a view: the default where nobody collects failures."""
-    raise error
-
-
 def all_views(
     folder: Path | None = None, on_failure: OnFailure = raise_failure
 ) -> tuple[ViewDefinition, ...]:
@@ -51,7 +44,7 @@ def all_views(
 
     Args:
         folder: Where the deployment keeps views of its own.
-        on_failure: Called for each of those that is wrong, which is then left out; default: raise.
+        on_failure: Called with each of those that is wrong, which is then left out; default: raise.
 
     Raises:
         SpecError: A view is wrong, or bears the name of another or of an envelope column.

@@ -1,7 +1,8 @@
-"""Candidate versions: storing what dbt built, under its contract, before anybody has judged it.
+"""Candidate versions: what dbt built, stored under its contract before its rules are checked.
 
 A table whose rows are the same as in its newest version gets no new version, so a night that
-changes nothing writes nothing. What dbt builds and in which order is not known here.
+changes nothing writes nothing. What dbt builds and in which order is not known here, nor which
+candidates are released.
 """
 
 from hashlib import sha256
@@ -14,7 +15,7 @@ from lakeward.lake.tables import Column, Lake, TableSpec, TableWrite, content_of
 
 
 def contract_table(contract: Contract) -> TableSpec:
-    """Translate a contract's columns and PHI classes into a table spec."""
+    """Return the table spec of a contract: its columns in order, with their PHI classes."""
     return TableSpec(
         name=contract.name,
         columns=tuple(
@@ -31,9 +32,9 @@ def store_candidate(lake: Lake, connection: Connection, table: str, sql: str) ->
 
     Args:
         lake: Where the table lives.
-        connection: Connection that sees what the query reads; gets a view of the candidate.
+        connection: Sees what the query reads; the view `table` then shows the candidate.
         table: Name of the table and of its contract.
-        sql: Query that gives exactly the contract's columns, in any order.
+        sql: Query with exactly the columns of the contract, in any order; grain as there.
 
     Returns:
         What was written; None when the newest version holds the same rows.
@@ -65,7 +66,10 @@ def store_candidate(lake: Lake, connection: Connection, table: str, sql: str) ->
 
 
 def _content(connection: Connection, spec: TableSpec) -> str:
-    """Hash all rows whatever their order, and the columns they stand in."""
+    """Return a hash of all rows, whatever their order, and of their columns.
+
+    The hashes of the rows are added up, because a query has no order of rows.
+    """
     names = ", ".join(f'"{c.name}"' for c in spec.columns)
     count, total = connection.sql(
         f"select count(*), coalesce(sum(hash({names})), 0) from candidate"

@@ -1,6 +1,6 @@
-"""What the commits of a table say of themselves, read from their files.
+"""What the commits of a table say of themselves, read from the files of its log.
 
-Opening the table to ask costs ten times that. Nothing here writes.
+Opening the table to find out costs ten times that. Nothing here writes.
 """
 
 import json
@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 CONTENT_KEY = "lakeward.content"
-"""Commit metadata that tells what a table holds, see `tables.content_of`."""
+"""Commit metadata that says what a table holds, see `tables.content_of`."""
 
 _SAME_ROWS = frozenset(
     {"ADD COLUMN", "SET TBLPROPERTIES", "OPTIMIZE", "VACUUM START", "VACUUM END"}
 )
-"""Operations that leave every row as it was."""
+"""Operations that leave every row as it was.
+
+After them the table still holds what an earlier commit says. Any other operation without the
+metadata is a foreign write, and what was said before no longer holds.
+"""
 
 
 def remembered(table: Path, version: int | None) -> str | None:
-    """Give what the last commit that changed rows remembers, looking back from a version."""
+    """Return what the last commit that changed rows remembers, looking back from a version."""
     while version is not None and version >= 0:
         commit = _commit(table, version)
         if CONTENT_KEY in commit or commit.get("operation") not in _SAME_ROWS:

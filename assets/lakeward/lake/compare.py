@@ -1,6 +1,6 @@
 """What differs between two versions of a table: which rows, in which columns.
 
-Rows are told by their key. Nothing is said of why, and whose table it is is not known here.
+Rows are matched by their key. Why they differ, and whose table it is, is not known here.
 """
 
 import re
@@ -21,23 +21,33 @@ class Change:
     """One row that was added, changed or removed.
 
     Attributes:
-        key: Key columns that name nobody: others hold None.
-        columns: Columns that differ; of an added or removed row none.
-        before, after: The values that differ (PHI); shown by nobody who was not asked to.
+        table: The table.
+        change: `added`, `changed` or `removed`.
+        key: Key columns; one that could identify a person holds None.
+        columns: Columns that differ; none of an added or removed row.
+        before: The values that differ, as they were (PHI): show them only where asked to.
+        after: The values that differ, as they are (PHI): show them only where asked to.
     """
 
     table: str
     change: str
     key: Mapping[str, Any]
     columns: tuple[str, ...]
-    before: Mapping[str, Any] = field(repr=False)
+    before: Mapping[str, Any] = field(repr=False)  # no value in a log by accident
     after: Mapping[str, Any] = field(repr=False)
 
 
 def changes(
     lake: Lake, spec: TableSpec, key: Sequence[str], before: int | None, after: int | None
 ) -> list[Change]:
-    """Compare two versions of a table, in order of the key; None is a table without rows.
+    """Return the rows that differ between two versions of a table, in order of the key.
+
+    Args:
+        lake: Where the table lives.
+        spec: Its columns.
+        key: Columns that are unique in each version.
+        before: The older version; None stands for a table without rows.
+        after: The newer version; None likewise.
 
     Raises:
         SpecError: The versions have other columns than the spec.
@@ -52,10 +62,10 @@ def changes(
         connection.execute(f"create temp table old as {old}")
         connection.execute(f"create temp table new as {new}")
         rows = connection.sql(
-            f"with gone as (select * from old except all select * from new),"
-            f" come as (select * from new except all select * from old)"
-            f" select 'before' as side, {listed} from gone"
-            f" union all select 'after', {listed} from come order by {keys}"
+            f"with only_old as (select * from old except all select * from new),"
+            f" only_new as (select * from new except all select * from old)"
+            f" select 'before' as side, {listed} from only_old"
+            f" union all select 'after', {listed} from only_new order by {keys}"
         ).fetchall()
     return _paired(spec, key, names, rows)
 
@@ -88,14 +98,14 @@ def _change(
     return Change(
         table=spec.name,
         change=kind,
-        key={c.name: _harmless(c.phi, row[c.name]) for c in spec.columns if c.name in key},
+        key={c.name: _without_phi(c.phi, row[c.name]) for c in spec.columns if c.name in key},
         columns=tuple(differ) if kind == "changed" else (),
         before={name: before[name] for name in differ if before},
         after={name: after[name] for name in differ if after},
     )
 
 
-def _harmless(phi: Phi, value: Any) -> Any:
-    """Let through what names nobody: values without PHI, and keys that are made by us."""
-    made = isinstance(value, str) and _UUID.fullmatch(value)
-    return value if phi is Phi.N or made else None
+def _without_phi(phi: Phi, value: Any) -> Any:
+    """Return a value that identifies nobody, None for others: keys that we made are UUIDs."""
+    is_uuid = isinstance(value, str) and _UUID.fullmatch(value)
+    return value if phi is Phi.N or is_uuid else None

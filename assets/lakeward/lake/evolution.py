@@ -1,7 +1,7 @@
 """How a table that an older version of Lakeward wrote takes on the columns of a newer one.
 
-Columns are added, never taken away or retyped: files written before stay as they are and give NULL.
-What a table should look like is decided in `tables`.
+Columns are added, never removed or retyped: files written before stay as they are, and their rows
+are NULL there. Which columns a table should have is decided by its spec, see `tables`.
 """
 
 from collections.abc import Mapping
@@ -12,21 +12,24 @@ from deltalake import DeltaTable, Schema
 from lakeward.core.errors import SpecError
 
 ADDED_KEY = "lakeward.columnsAdded"
-"""Table property: some files may lack columns, so readers must match columns by name."""
+"""Table property: some files may lack columns, so readers must match columns by name.
+
+That reads the footer of every file, so readers do it for tables with this property only.
+"""
 
 
-def add_columns(opened: DeltaTable, wanted: pa.Schema, properties: Mapping[str, str]) -> None:
+def add_columns(opened: DeltaTable, expected: pa.Schema, properties: Mapping[str, str]) -> None:
     """Add the columns that a table lacks.
 
     Two commits: the property first, so that a kill between them leaves a table that reads well.
 
     Args:
         opened: The table.
-        wanted: The columns that it should have.
+        expected: The columns that it should have.
         properties: Table properties that depend on the columns.
     """
-    held = set(pa.schema(opened.schema().to_arrow()).names)
-    lacking = [field for field in Schema.from_arrow(wanted).fields if field.name not in held]
+    present = set(pa.schema(opened.schema().to_arrow()).names)
+    lacking = [field for field in Schema.from_arrow(expected).fields if field.name not in present]
     if lacking:
         opened.alter.set_table_properties(
             {**properties, ADDED_KEY: "true"}, raise_if_not_exists=False
@@ -35,25 +38,27 @@ def add_columns(opened: DeltaTable, wanted: pa.Schema, properties: Mapping[str, 
 
 
 def may_lack_columns(opened: DeltaTable) -> bool:
-    """Tell whether files of a table may lack columns that its schema has."""
+    """Return whether files of a table may lack columns that its schema has."""
     return ADDED_KEY in opened.metadata().configuration
 
 
-def whole(opened: DeltaTable, wanted: pa.Schema, table: str) -> pa.Schema:
-    """Give the columns of a table in its own order, for rows that have the wanted ones.
+def append_schema(opened: DeltaTable, expected: pa.Schema, table: str) -> pa.Schema:
+    """Return the columns of a table in its own order, to append rows with the expected ones.
+
+    Columns that only an older version of Lakeward wrote are among them.
 
     Raises:
-        SpecError: A column has another type in the table than wanted.
+        SpecError: A column has another type in the table than expected.
     """
-    held = {field.name: field for field in opened.schema().fields}
-    for field in Schema.from_arrow(wanted).fields:
-        if field.name in held and held[field.name].type != field.type:
+    present = {field.name: field for field in opened.schema().fields}
+    for field in Schema.from_arrow(expected).fields:
+        if field.name in present and present[field.name].type != field.type:
             raise SpecError(
                 f"table {table} column {field.name}",
-                f"is {held[field.name].type} in the lake and {field.type} in this version",
+                f"is {present[field.name].type} in the lake and {field.type} in this version",
                 "the same type",
-                "name the column anew, or move the table away and load again",
+                "rename the column, or move the table away and load again",
             )
     schema = pa.schema(opened.schema().to_arrow())
-    known = {name: wanted.field(name) for name in wanted.names}
+    known = {name: expected.field(name) for name in expected.names}
     return pa.schema([known.get(field.name, field) for field in schema])

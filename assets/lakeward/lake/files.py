@@ -1,6 +1,6 @@
 """What the log of a table says about its files: partition values and the range of each column.
 
-Only columns classed N have ranges (see `tables`). Nothing here opens a data file.
+Only columns without PHI (class N) have ranges, see `tables`. Nothing here opens a data file.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class DataFile:
 
 
 def data_files(lake: Lake, table: str, version: int) -> tuple[DataFile, ...]:
-    """Give the files of one version of a table; none when there is no such table."""
+    """Return the files of one version of a table; none when there is no such table."""
     return _data_files(lake, table, version, commit_stamp(lake, table, version))
 
 
@@ -43,11 +43,12 @@ def data_files(lake: Lake, table: str, version: int) -> tuple[DataFile, ...]:
 def _data_files(
     lake: Lake, table: str, version: int, stamp: tuple[int, int] | None
 ) -> tuple[DataFile, ...]:
-    del stamp  # part of the key: a lake made anew is another
+    del stamp  # part of the key: a lake that was deleted and made again has the same path
     opened = open_table(lake, table, version)
     if opened is None:
         return ()
     actions = pa.table(opened.get_add_actions(flatten=True)).to_pylist()
+    # paths of the log and URIs may encode folders of partitions differently, names of files not
     uris = {uri.rsplit("/", 1)[-1]: uri for uri in opened.file_uris()}
     return tuple(
         DataFile(

@@ -1,7 +1,7 @@
 """Scratch homes: a copy of the lake to try something in, which never touches the real one.
 
-Data files are shared by hard link, because Delta never changes one; logs are copied. What is tried
-there is known elsewhere.
+Data files are shared by hard link, because Delta never changes one; logs are copied, because it
+appends to them. What is tried there is not known here.
 """
 
 import os
@@ -17,23 +17,24 @@ from lakeward.lake.lock import sole_writer
 from lakeward.lake.tables import Lake, table_names
 
 FOLDER = "scratch"
-_OF_RUN_TIME = {"landing", "lake", "outbox", "site", "work", "dagster", "truth"}
+_RUN_TIME_FOLDERS = {"landing", "lake", "outbox", "site", "work", "dagster", "truth"}
+"""Folders of a home that runs write to; all others are settings of the deployment."""
 
 
 @contextmanager
 def scratch_home(home: Home, tables: Collection[str] | None = None) -> Iterator[Home]:
-    """Give a home with a copy of the lake and an empty landing; it is gone afterwards.
+    """Yield a home with a copy of the lake and an empty landing; it is removed afterwards.
 
     The caller holds the lake as its only writer, or nobody writes it, while it is copied.
 
     Args:
-        home: What is copied; views, segments and inventory of the deployment are shown too.
+        home: What is copied; views, segments and inventory of the deployment are linked to.
         tables: Tables to copy; default all.
     """
     _sweep(home)
     scratch = Home(home.work / FOLDER / uuid4().hex)
     try:
-        with sole_writer(scratch):  # as long as somebody holds it, it is in use
+        with sole_writer(scratch):  # marks it as in use, see `_sweep`
             _link_settings(home, scratch)
             for table in table_names(Lake(home.lake)) if tables is None else tables:
                 _copy_table(home.lake / table, scratch.lake / table)
@@ -43,19 +44,19 @@ def scratch_home(home: Home, tables: Collection[str] | None = None) -> Iterator[
 
 
 def _sweep(home: Home) -> None:
-    """Remove what killed processes left: it holds records of patients."""
+    """Remove what killed processes left behind: it holds records of patients."""
     for leftover in (home.work / FOLDER).glob("*"):
         try:
             with sole_writer(Home(leftover)):
                 shutil.rmtree(leftover, ignore_errors=True)
-        except (RetryableError, OSError):  # in use, or gone meanwhile
+        except (RetryableError, OSError):  # in use, or removed by another process
             continue
 
 
 def _link_settings(home: Home, scratch: Home) -> None:
     scratch.landing.mkdir(parents=True)
     for path in home.root.iterdir():
-        if path.name not in _OF_RUN_TIME and not path.name.startswith("."):
+        if path.name not in _RUN_TIME_FOLDERS and not path.name.startswith("."):
             (scratch.root / path.name).symlink_to(path)
     parsed = home.work / "dbt_target" / "partial_parse.msgpack"
     if parsed.is_file():  # saves dbt seconds
@@ -70,13 +71,13 @@ def _copy_table(table: Path, target: Path) -> None:
     shutil.copytree(log, target / "_delta_log", copy_function=shutil.copyfile)
     for path in table.rglob("*.parquet"):
         if log not in path.parents:
-            shown = target / path.relative_to(table)
-            shown.parent.mkdir(parents=True, exist_ok=True)
-            _link(path, shown)
+            link = target / path.relative_to(table)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            _link_file(path, link)
 
 
-def _link(path: Path, shown: Path) -> None:
+def _link_file(path: Path, link: Path) -> None:
     try:
-        os.link(path, shown)
+        os.link(path, link)
     except OSError:  # another file system, or one without hard links
-        shown.symlink_to(path)
+        link.symlink_to(path)

@@ -27,7 +27,7 @@ from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from lakeward.core.errors import RetryableError, SpecError
 from lakeward.core.phi import Phi
 from lakeward.lake.commits import CONTENT_KEY, remembered
-from lakeward.lake.evolution import add_columns, whole
+from lakeward.lake.evolution import add_columns, append_schema
 
 _STATISTICS = "delta.dataSkippingStatsColumns"
 
@@ -213,7 +213,7 @@ def write(
     ensure_table(lake, spec)
     opened, schema = open_table(lake, spec.name), arrow_schema(spec)
     if mode == "append" and opened is not None:
-        schema = whole(opened, schema, spec.name)
+        schema = append_schema(opened, schema, spec.name)
     try:
         write_deltalake(
             opened or lake.path(spec.name),

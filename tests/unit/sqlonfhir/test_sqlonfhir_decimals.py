@@ -12,7 +12,7 @@ from hypothesis import settings as configured
 from hypothesis import strategies as st
 
 from lakeward.core.settings import Settings
-from lakeward.fhir.flat.flatten import flatten
+from lakeward.fhir.flat.view_rows import flatten_views as flatten
 from lakeward.fhir.raw.load import load
 from lakeward.fhir.run_view import run_view
 from lakeward.lake.query import connect, register_text_function

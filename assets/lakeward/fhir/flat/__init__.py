@@ -1,1 +1,1 @@
-"""From `raw_fhir__resource` to flat tables: one per view, and the indexes over all types."""
+"""From `raw_fhir__resource` to flat tables: one a view, and those over all types."""

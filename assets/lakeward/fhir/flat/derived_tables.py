@@ -1,57 +1,75 @@
-"""All tables derived from raw FHIR resources: those of views, and the indexes over all types."""
+"""All tables derived from raw FHIR resources: those of views, and those over all types."""
 
 from pathlib import Path
-from typing import Any
 
 from lakeward.core.errors import SpecError
 from lakeward.fhir import view_tables
-from lakeward.fhir.flat.discriminators import DISCRIMINATOR, discriminator_index
-from lakeward.fhir.flat.flatten import flatten as flatten_views
-from lakeward.fhir.flat.index import bring_up
-from lakeward.fhir.flat.reference_index import (
+from lakeward.fhir.flat.cross_type_tables import fill_cross_type_table
+from lakeward.fhir.flat.discriminators import DISCRIMINATOR, discriminator_table
+from lakeward.fhir.flat.reference_tables import (
     IDENTIFIER,
     REFERENCE,
-    identifier_index,
-    reference_index,
+    identifier_table,
+    reference_table,
 )
+from lakeward.fhir.flat.view_rows import flatten_views
+from lakeward.lake.files import data_files
+from lakeward.lake.incremental import OnFailure, raise_failure
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake, TableSpec, TableWrite, newest_version
 
-INDEXES = (DISCRIMINATOR, REFERENCE, IDENTIFIER)
+CROSS_TYPE_TABLES = (DISCRIMINATOR, REFERENCE, IDENTIFIER)
 
-_NAMED = """
-select distinct target_type from fhir_reference
-where kind in ('conditional', 'logical') and target_type is not null
-union
-select distinct resource_type from raw_fhir__resource
-where exists (
-    select 1 from fhir_reference
-    where kind in ('conditional', 'logical') and target_type is null
-)
+_NAMED_BY_IDENTIFIER = f"""
+select distinct target_type from {REFERENCE.name} where kind in ('conditional', 'logical')
 """
-"""Types that a reference names by identifier; one that tells no type may mean any."""
+"""Types that a reference names by identifier; NULL where it states no type and may mean any."""
 
 
-def flat_tables(folder: Path | None = None, *more: Any) -> tuple[TableSpec, ...]:
-    """Give the specs of all derived tables; arguments as for `flat.flat_tables`."""
-    return (*view_tables.flat_tables(folder, *more), *INDEXES)
+def flat_tables(
+    own_specs: Path | None = None, on_failure: OnFailure = raise_failure
+) -> tuple[TableSpec, ...]:
+    """Return the specs of all derived tables.
+
+    Args:
+        own_specs: Folder with views of the deployment.
+        on_failure: Called with each of those that is wrong, which is then left out.
+    """
+    return (*view_tables.flat_tables(own_specs, on_failure), *CROSS_TYPE_TABLES)
 
 
-def flatten(lake: Lake, folder: Path | None = None, *more: Any) -> list[TableWrite]:
-    """Bring every derived table up to the raw resources; arguments as for `flat.flatten`."""
-    writes = flatten_views(lake, folder, *more)
-    writes += bring_up(lake, discriminator_index(view_tables.all_views(folder, _told_already)))
-    kinds = _types(lake, f"select distinct resource_type from {view_tables.RAW_NAME}")
-    writes += bring_up(lake, reference_index(kinds))
-    return writes + bring_up(lake, identifier_index(_types(lake, _NAMED)))
+def flatten(
+    lake: Lake, own_specs: Path | None = None, on_failure: OnFailure = raise_failure
+) -> list[TableWrite]:
+    """Bring every derived table up to the raw resources; return the writes of rows.
+
+    Args:
+        lake: Where the tables live.
+        own_specs: Folder with views of the deployment.
+        on_failure: Called with each of those that is wrong or cannot be run, whose table then
+            stays as it is.
+    """
+    writes = flatten_views(lake, own_specs, on_failure)
+    views = view_tables.all_views(own_specs, _reported_already)
+    writes += fill_cross_type_table(lake, discriminator_table(views))
+    types = _stored_types(lake)
+    writes += fill_cross_type_table(lake, reference_table(types))
+    return writes + fill_cross_type_table(lake, identifier_table(_named_types(lake, types)))
 
 
-def _told_already(_table: str, _error: SpecError) -> None:
-    """A wrong view of the deployment was told of when the flat tables were made."""
+def _reported_already(_table: str, _error: SpecError) -> None:
+    """Pass over a wrong view of the deployment: `flatten_views` has reported it."""
 
 
-def _types(lake: Lake, query: str) -> list[str]:
-    with connect(lake, tables=[view_tables.RAW_NAME, REFERENCE.name]) as connection:
-        if newest_version(lake, view_tables.RAW_NAME) is None:
-            return []
-        return [kind for (kind,) in connection.execute(query).fetchall()]
+def _stored_types(lake: Lake) -> frozenset[str]:
+    """Return the resource types that raw holds, from its log."""
+    version = newest_version(lake, view_tables.RAW_NAME)
+    files = data_files(lake, view_tables.RAW_NAME, version) if version is not None else ()
+    return frozenset(file.partition["resource_type"] for file in files)
+
+
+def _named_types(lake: Lake, stored: frozenset[str]) -> frozenset[str]:
+    """Return the resource types that some reference names by an identifier."""
+    with connect(lake, tables=[REFERENCE.name]) as connection:
+        named = {kind for (kind,) in connection.execute(_NAMED_BY_IDENTIFIER).fetchall()}
+    return stored if None in named else frozenset(named)

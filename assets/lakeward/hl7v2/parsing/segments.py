@@ -29,6 +29,7 @@ from lakeward.core.errors import SpecError
 from lakeward.core.phi import Phi
 from lakeward.hl7v2.parsing.specfile import ChildFile, ColumnLine, read_spec_file, spec_error
 from lakeward.hl7v2.parsing.specfile import Path as LinePath
+from lakeward.lake.incremental import OnFailure, raise_failure
 from lakeward.lake.tables import Column, TableSpec
 
 PARSER_VERSION = 3
@@ -122,43 +123,45 @@ def packaged_specs() -> tuple[SegmentSpec, ...]:
     return tuple(parse_spec(f.read_text(encoding="utf-8"), f.name) for f in files)
 
 
-def segment_specs(folder: Path | None = None) -> tuple[SegmentSpec, ...]:
-    """Give the packaged specs with those of a folder of the deployment, in order of segment.
+def segment_specs(
+    folder: Path | None = None, on_failure: OnFailure = raise_failure
+) -> tuple[SegmentSpec, ...]:
+    """Return the packaged specs with those of a folder of the deployment, in order of segment.
 
     A file of the folder describes a segment of its own, or adds columns and child tables to a
-    packaged one; it never changes what a packaged column means. A file that is wrong is left out;
-    `spec_problems` says what is wrong with it.
+    packaged one; it never changes what a packaged column means.
+
+    Args:
+        folder: Where the deployment keeps specs of its own.
+        on_failure: Called with each file that is wrong, which is then left out. `ZPI.yaml` is
+            reported for `hl7v2__zpi`, whatever it holds: a wrong file may not name its segment.
     """
-    return _with_own(folder)[0]
-
-
-def spec_problems(folder: Path | None = None) -> Mapping[str, str]:
-    """Give what is wrong with the spec files of a folder, by the table that the file is named for.
-
-    `ZPI.yaml` stands for `hl7v2__zpi`, whatever it holds: a wrong file may not name its segment.
-    """
-    return _with_own(folder)[1]
-
-
-def _with_own(folder: Path | None) -> tuple[tuple[SegmentSpec, ...], Mapping[str, str]]:
     specs = {spec.segment: spec for spec in packaged_specs()}
-    problems: dict[str, str] = {}
     for path in sorted(folder.glob("*.yaml")) if folder else []:
         try:
             own = parse_spec(path.read_text(encoding="utf-8"), path.name, tuple(specs.values()))
             specs[own.segment] = own
         except SpecError as error:
-            _note(problems, path, error)
+            on_failure(_table_of_file(path), error)
         except (OSError, UnicodeDecodeError):
-            what = "cannot be read"
-            _note(problems, path, SpecError(f"segment spec {path.name} line 1", what, "UTF-8 text"))
-    return tuple(specs[name] for name in sorted(specs)), problems
+            where, what = f"segment spec {path.name} line 1", "cannot be read"
+            on_failure(_table_of_file(path), SpecError(where, what, "UTF-8 text"))
+    return tuple(specs[name] for name in sorted(specs))
 
 
-def _note(problems: dict[str, str], path: Path, error: SpecError) -> None:
-    stem = "".join(c if c.isalnum() and c.isascii() else "_" for c in path.stem.lower())
-    table = f"hl7v2__{stem}"
-    problems[table] = "\n".join(filter(None, (problems.get(table), str(error))))
+def spec_problems(folder: Path | None = None) -> Mapping[str, str]:
+    """Return what is wrong with the spec files of a folder, by table as `segment_specs` reports."""
+    problems: dict[str, str] = {}
+
+    def note(table: str, error: SpecError) -> None:
+        problems[table] = "\n".join(filter(None, (problems.get(table), str(error))))
+
+    segment_specs(folder, note)
+    return problems
+
+
+def _table_of_file(path: Path) -> str:
+    return "hl7v2__" + "".join(c if c.isalnum() and c.isascii() else "_" for c in path.stem.lower())
 
 
 def parse_spec(text: str, where: str, others: Sequence[SegmentSpec] = ()) -> SegmentSpec:
@@ -217,11 +220,13 @@ def child_table(child: ChildSpec) -> TableSpec:
     )
 
 
-def flat_tables(folder: Path | None = None) -> tuple[TableSpec, ...]:
-    """List every flat table, main ones and children, those of a deployment's folder among."""
+def flat_tables(
+    folder: Path | None = None, on_failure: OnFailure = raise_failure
+) -> tuple[TableSpec, ...]:
+    """Return every flat table, main ones and children; arguments as for `segment_specs`."""
     return tuple(
         table
-        for spec in segment_specs(folder)
+        for spec in segment_specs(folder, on_failure)
         for table in (main_table(spec), *(child_table(c) for c in spec.children))
     )
 

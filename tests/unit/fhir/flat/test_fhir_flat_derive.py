@@ -13,13 +13,17 @@ from deltalake import DeltaTable
 
 from lakeward.core.paths import Home
 from lakeward.fhir import view_tables
-from lakeward.fhir.flat import derive
-from lakeward.fhir.flat import flatten as flatten_module
-from lakeward.fhir.flat.flatten import flatten
+from lakeward.fhir.flat import view_rows
+from lakeward.fhir.flat.derived_tables import CROSS_TYPE_TABLES
+from lakeward.fhir.flat.derived_tables import flatten as flatten_all
+from lakeward.fhir.flat.view_rows import flatten_views as flatten
 from lakeward.fhir.raw.load import load
 from lakeward.fhir.view_tables import packaged_views
+from lakeward.lake import incremental, progress
+from lakeward.lake.commits import CONTENT_KEY
 from lakeward.lake.query import connect
-from lakeward.lake.tables import Lake, newest_version
+from lakeward.lake.table_progress import read_progress
+from lakeward.lake.tables import Lake, content_of, newest_version, table_names
 from lakeward.landing.ledger import LedgerFile
 from lakeward.landing.sources import load_inventory
 from lakeward.sqlonfhir.viewdefinition import ViewDefinition
@@ -32,7 +36,7 @@ Deliver = Callable[..., None]
 def few(monkeypatch: pytest.MonkeyPatch) -> tuple[ViewDefinition, ...]:
     """Only some of the packaged views, which is faster."""
     views = tuple(view for view in packaged_views() if view.name in NAMES)
-    for module in (view_tables, flatten_module):
+    for module in (view_tables, view_rows):
         monkeypatch.setattr(module, "packaged_views", lambda: views)
     return views
 
@@ -115,7 +119,7 @@ def test_slices_of_any_size_give_the_same(
     size: int, raw: Path, tmp_path: Path, undisturbed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = Lake(shutil.copytree(raw, tmp_path / "sliced"))
-    monkeypatch.setattr(derive, "SLICE", size)
+    monkeypatch.setattr(progress, "SLICE_BYTES", size)
     flatten(lake)
     assert rows(lake) == undisturbed
 
@@ -124,7 +128,7 @@ def test_a_crash_after_any_commit_leaves_no_trace_after_the_next_run(
     raw: Path, tmp_path: Path, undisturbed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Crash after the n-th commit, for every n; the run that mends it slices otherwise."""
-    commit, n, crashed = derive.write, 0, True
+    commit, n, crashed = incremental.write, 0, True
     while crashed:
         n, crashed, count = n + 1, False, 0
         lake = Lake(shutil.copytree(raw, tmp_path / str(n)))
@@ -138,13 +142,13 @@ def test_a_crash_after_any_commit_leaves_no_trace_after_the_next_run(
             return done
 
         with monkeypatch.context() as patched:
-            patched.setattr(derive, "write", write)
-            patched.setattr(derive, "SLICE", 900)
+            patched.setattr(incremental, "write", write)
+            patched.setattr(progress, "SLICE_BYTES", 900)
             try:
                 flatten(lake)
             except KeyboardInterrupt:
                 crashed = True
-        monkeypatch.setattr(derive, "SLICE", 700)
+        monkeypatch.setattr(progress, "SLICE_BYTES", 700)
         flatten(lake)
         assert rows(lake) == undisturbed
     assert n > 8
@@ -153,13 +157,13 @@ def test_a_crash_after_any_commit_leaves_no_trace_after_the_next_run(
 def test_each_resource_is_parsed_once_for_all_views_of_its_type(
     lake: Lake, deliver: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parsing, calls = derive.parsing, []
+    parsing, calls = view_rows.parsing, []
 
     def counted(*args: Any) -> str:
         calls.append(args)
         return parsing(*args)
 
-    monkeypatch.setattr(derive, "parsing", counted)
+    monkeypatch.setattr(view_rows, "parsing", counted)
     fill(deliver(lake), [1])
     assert len(flatten(lake)) == 4
     assert len(calls) == 2  # patients and appointments
@@ -172,7 +176,8 @@ def test_nothing_new_costs_no_query_and_no_commit(
     flatten(lake)
     before = versions(lake)
     with monkeypatch.context() as patched:
-        patched.delattr(flatten_module, "connect")
+        for module in (incremental, progress):
+            patched.delattr(module, "connect")
         patched.delattr(view_tables, "compile_view")
         assert flatten(lake) == []
     assert versions(lake) == before
@@ -181,6 +186,35 @@ def test_nothing_new_costs_no_query_and_no_commit(
     after = versions(lake)
     appointments = [name for name in NAMES if name.startswith("appointment")]
     assert {n: after[n] for n in appointments} == {n: before[n] for n in appointments}
+
+
+def remember(lake: Lake, table: str, content: object) -> None:
+    """Let the newest commit of a table say something else, as another version wrote it."""
+    log = lake.path(table) / "_delta_log" / f"{newest_version(lake, table):020}.json"
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    for line in lines:
+        if "commitInfo" in line:
+            line["commitInfo"][CONTENT_KEY] = json.dumps(content, sort_keys=True)
+    log.write_text("\n".join(json.dumps(line) for line in lines), "utf-8")
+
+
+def test_a_lake_of_an_older_version_is_read_on_and_not_rebuilt(lake: Lake, deliver: Any) -> None:
+    """Until 2026-11 tables of views and tables over all types wrote their progress otherwise."""
+    fill(deliver(lake), [1])
+    flatten_all(lake)
+    for name in sorted(table_names(lake)):
+        if (progress := read_progress(content_of(lake, name))) is None:
+            continue
+        old: object = {"view": progress.digest, "through": progress.through}
+        if name in {table.name for table in CROSS_TYPE_TABLES}:
+            old = [progress.digest, {key: at >> 32 for key, at in progress.through.items()}]
+        remember(lake, name, old)
+    before = {name: newest_version(lake, name) for name in table_names(lake)}
+    assert flatten_all(lake) == []
+    assert {name: newest_version(lake, name) for name in table_names(lake)} == before
+    deliver(lake)(2, patient(99), appointment(99))
+    rows = {write.table: write.rows for write in flatten_all(lake)}
+    assert (rows["fhir__patient"], rows["fhir_reference"]) == (1, 2)
 
 
 def test_maintenance_of_a_table_does_not_derive_it_again(lake: Lake, deliver: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from lakeward.core.errors import SpecError
 from lakeward.core.settings import Settings
-from lakeward.fhir.flat.flatten import flatten
+from lakeward.fhir.flat.view_rows import flatten_views as flatten
 from lakeward.fhir.raw import checked_records
 from lakeward.fhir.raw.load import load
 from lakeward.fhir.view_tables import flat_tables

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lakeward.core.paths import Home
-from lakeward.fhir.flat.flatten import flatten
+from lakeward.fhir.flat.view_rows import flatten_views as flatten
 from lakeward.fhir.raw.load import load
 from lakeward.fhir.view_tables import ENVELOPE, flat_tables
 from lakeward.lake.query import Connection, connect

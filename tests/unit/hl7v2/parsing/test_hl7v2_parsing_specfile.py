@@ -66,7 +66,7 @@ def test_a_home_adds_segments_and_columns_and_a_broken_file_takes_nothing_away(t
     (tmp_path / "PV1.yaml").write_text(
         "segment: PV1\nabout: x\ncolumns:\n  - [visit, PV1-50, cx, DI, x]\n"
     )
-    specs = {spec.segment: spec for spec in segment_specs(tmp_path)}
+    specs = {spec.segment: spec for spec in segment_specs(tmp_path, lambda *_: None)}
     packaged = {spec.segment: spec for spec in packaged_specs()}
     assert specs.keys() - packaged.keys() == {"ZPI"}
     assert [leaf.name for leaf in specs["PID"].leaves if leaf.field == 41] == ["pet_name"]
@@ -118,7 +118,9 @@ def test_a_table_whose_spec_was_broken_for_a_night_gets_that_night_later(tmp_pat
     flatten(lake, home)
     spec.write_text("segment: ZPI: broken")
     deliver(lake, tmp_path / "landing", 2)
-    flatten(lake, home)
+    reported: list[str] = []
+    flatten(lake, home, lambda table, _error: reported.append(table))
+    assert reported == ["hl7v2__zpi"]
     assert pets(lake) == ["cat 1"]
     spec.write_text(SPEC.format("pet, ZPI-2, text, DI, x"))
     flatten(lake, home)

@@ -1,8 +1,10 @@
-"""All references of all resources: table `fhir_reference`; and what they may name by identifier.
+"""All references of all resources, and what they may name by identifier.
 
-Which elements are references comes from the FHIR schema. A reference is one of eight kinds; what
-it names is resolved in `resolved_reference`, over what is current. Columns of views that give the
-id of a reference are in `references`.
+Tables `fhir_reference` and `fhir_identifier`. Which elements are references comes from the FHIR
+schema. A reference is one of eight kinds; what it names is resolved in `resolved_reference`, over
+what is current. Columns of views that hold the id of a reference are in `sqlonfhir.references`.
+
+Source: FHIR R4, References (2.3.0), "Reference Data Type".
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from lakeward.core.phi import Phi
-from lakeward.fhir.flat.index import PLACE, Index, digest_of
+from lakeward.fhir.flat.cross_type_tables import ORIGIN, CrossTypeTable, digest_of
 from lakeward.lake.tables import Column, TableSpec
 from lakeward.sqlonfhir.schema import elements
 from lakeward.sqlonfhir.viewdefinition import ViewDefinition
@@ -21,7 +23,7 @@ REFERENCE = TableSpec(
     grain="One row per reference of a stored version",
     partition_by=("resource_type",),
     columns=(
-        *PLACE,
+        *ORIGIN,
         Column("element", "VARCHAR", Phi.N, "Path of the element, without positions"),
         Column("ordinal", "BIGINT", Phi.N, "Position of its first repeating element, from 0"),
         Column(
@@ -46,16 +48,17 @@ IDENTIFIER = TableSpec(
     grain="One row per identifier of a stored version",
     partition_by=("resource_type",),
     columns=(
-        *PLACE,
+        *ORIGIN,
         Column("identifier_system", "VARCHAR", Phi.LK, "Identifier.system"),
         Column("identifier_value", "VARCHAR", Phi.DI, "Identifier.value"),
     ),
 )
 
 _ELSEWHERE = frozenset({"Extension", "Meta", "Narrative", "Resource"})
-"""Types that are not walked: they stand on every element, or hold resources of their own."""
+"""Types that are not walked: they are on every element, or hold resources of their own."""
 
 _DEPTH = 5
+"""Elements above a reference, at most: a bound that no type of the packaged views reaches."""
 
 _ID = r"[A-Za-z0-9\-.]{1,64}"
 _PLAIN = rf"(.*://.*/)?[A-Z][A-Za-z]+/{_ID}(/_history/{_ID})?"
@@ -63,7 +66,7 @@ _PLAIN = rf"(.*://.*/)?[A-Z][A-Za-z]+/{_ID}(/_history/{_ID})?"
 # Whether a reference has a form is asked without groups and its parts are cut at the slashes:
 # patterns with groups take twenty times as long.
 _REFERENCES = rf"""
-with taken as (
+with trimmed as (
     select
         * exclude (contained_id),
         trim(reference) as text,
@@ -74,7 +77,7 @@ with taken as (
         list_contains(contained_id, substr(reference, 2)) as is_held
     from {{rows}}
 ),
-told as (
+classified as (
     select
         *,
         case
@@ -88,33 +91,33 @@ told as (
             when logical_value is not null then 'logical'
             when display is not null then 'display'
         end as kind
-    from taken
+    from trimmed
 ),
-named as (
+targeted as (
     select
         *,
         case
             when kind = 'versioned' then parts[:-3]
             when kind in ('relative', 'absolute') then parts
-            -- the type, and an empty place where an id would stand
+            -- the type, and nothing where an id would be
             when kind = 'conditional' then list_append(path, '')
-        end as place,
+        end as target_path,
         case when kind = 'conditional' then
             url_decode(regexp_extract(text, '[?&]identifier=([^&]*)', 1))
         end as token
-    from told
+    from classified
 )
 select
     source, resource_type, id, received, line, element, ordinal, kind,
-    case when len(place) > 2 then array_to_string(place[:-3], '/') end as server_base,
+    case when len(target_path) > 2 then array_to_string(target_path[:-3], '/') end as server_base,
     case
-        when place is not null then place[-2]
+        when target_path is not null then target_path[-2]
         when kind in ('urn', 'logical', 'display') then
             nullif(regexp_extract(type, '[A-Z][A-Za-z]+$'), '')
     end as target_type,
     case
         when kind = 'urn' then substr(text, if(starts_with(text, 'urn:uuid:'), 10, 9))
-        else nullif(place[-1], '')
+        else nullif(target_path[-1], '')
     end as target_id,
     case kind
         when 'conditional' then
@@ -126,7 +129,7 @@ select
         when 'logical' then logical_value
     end as identifier_value,
     kind = 'contained' and (text = '#' or coalesce(is_held, false)) as is_contained
-from named
+from targeted
 where kind is not null
 """
 
@@ -156,17 +159,17 @@ def _paths(
                 yield from _paths(type_, (*seen, type_), path, first)
 
 
-def reference_index(kinds: Iterable[str]) -> Index:
-    """Give the index of references from resource types."""
+def reference_table(types: Iterable[str]) -> CrossTypeTable:
+    """Build the table of references from resources of some types."""
     digest = digest_of(1, _REFERENCES)
-    return Index(REFERENCE, frozenset(kinds), _references_of, _REFERENCES, digest)
+    return CrossTypeTable(REFERENCE, frozenset(types), _references_of, _REFERENCES, digest)
 
 
-def identifier_index(kinds: Iterable[str]) -> Index:
-    """Give the index of identifiers of resource types."""
+def identifier_table(types: Iterable[str]) -> CrossTypeTable:
+    """Build the table of identifiers of resources of some types."""
     select = "select * from {rows} where identifier_value is not null"
     digest = digest_of(1, select)
-    return Index(IDENTIFIER, frozenset(kinds), _identifiers_of, select, digest)
+    return CrossTypeTable(IDENTIFIER, frozenset(types), _identifiers_of, select, digest)
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,107 @@
+"""Flat tables `fhir__<view>`: the rows that ViewDefinitions give for the raw resources.
+
+All versions of a resource are flattened; which one is current is decided by `fhir_current`. A table
+follows its view: when the view changes, the table is rebuilt from raw. How progress is kept is in
+`lake.incremental`, how a view compiles to SQL in `sqlonfhir`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from lakeward.core.errors import SpecError
+from lakeward.fhir.view_tables import (
+    ENVELOPE_NAMES,
+    RAW_NAME,
+    all_views,
+    packaged_views,
+    spec_digest,
+    table_of,
+)
+from lakeward.lake.incremental import (
+    DerivedTable,
+    OnFailure,
+    bring_up,
+    open_derived,
+    raise_failure,
+)
+from lakeward.lake.progress import RawTable, Slice
+from lakeward.lake.query import Connection, DatabaseError, register_text_function
+from lakeward.lake.tables import Lake, TableWrite
+from lakeward.sqlonfhir.decimals import exact
+from lakeward.sqlonfhir.failures import failure_of
+from lakeward.sqlonfhir.structure import Node
+from lakeward.sqlonfhir.view import CompiledView, compile_view, parsing, together
+from lakeward.sqlonfhir.viewdefinition import ViewDefinition
+
+RESOURCES = RawTable(RAW_NAME, record="line", size="strlen(resource)")
+"""The raw resources. All those of a Bundle that is one line have the number of the line."""
+
+
+def flatten_views(
+    lake: Lake, own_specs: Path | None = None, on_failure: OnFailure = raise_failure
+) -> list[TableWrite]:
+    """Bring the table of every view up to the raw resources; return the writes of rows.
+
+    Args:
+        lake: Where the tables live.
+        own_specs: Folder with views of the deployment.
+        on_failure: Called with each of those that is wrong or cannot be run, whose table then
+            stays as it is.
+
+    Raises:
+        SpecError: A packaged view cannot be run, whatever `on_failure` does.
+    """
+    packaged = {table_of(view).name for view in packaged_views()}
+
+    def fail(table: str, error: SpecError) -> None:
+        # models of ours read the packaged tables: old rows in silence are worse than no list
+        (raise_failure if table in packaged else on_failure)(table, error)
+
+    views = {table_of(view).name: view for view in all_views(own_specs, on_failure)}
+    by_type: dict[str, list[DerivedTable]] = {}
+    for view in views.values():
+        table = open_derived(lake, table_of(view), spec_digest(view))
+        by_type.setdefault(view.resource, []).append(table)
+    writes = []
+    for kind, tables in by_type.items():
+        of_type = replace(RESOURCES, only=("resource_type", frozenset({kind})))
+        rows_of = partial(_rows_of, views)
+        writes += bring_up(lake, of_type, tables, rows_of, on_failure=fail)
+    return writes
+
+
+def _rows_of(
+    views: Mapping[str, ViewDefinition],
+    connection: Connection,
+    part: Slice,
+    tables: Sequence[DerivedTable],
+) -> Iterator[tuple[DerivedTable, pa.Table | SpecError]]:
+    """Yield the rows of a slice of one resource type, each resource parsed once for all views."""
+    by_view = {views[table.spec.name].name: table for table in tables}
+    for used, compiled in together(compile_view(views[table.spec.name]) for table in tables):
+        connection.execute(
+            f"create or replace temp table parsed as {_parse(connection, part, used)}"
+        )
+        for view in compiled:
+            yield by_view[view.view.name], _view_rows(connection, view)
+        connection.execute("drop table parsed")
+
+
+def _parse(connection: Connection, part: Slice, used: Node) -> str:
+    """Return the SQL that parses the resources of a slice: envelope, and the resource as `r`."""
+    names = ", ".join(f'"{name}"' for name in ENVELOPE_NAMES)
+    resources = part.relation(f"{names}, resource")
+    register = partial(register_text_function, connection)
+    return parsing(exact(register, resources, used, f"{names}, "), used, ENVELOPE_NAMES)
+
+
+def _view_rows(connection: Connection, view: CompiledView) -> pa.Table | SpecError:
+    """Return the rows of a view: the envelope of the resource, then the view's columns."""
+    try:
+        return connection.sql(view.over_parsed("parsed", ENVELOPE_NAMES)).to_arrow_table()
+    except DatabaseError as error:
+        return failure_of(view.view, error)

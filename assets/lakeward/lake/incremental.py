@@ -1,0 +1,232 @@
+"""Tables that are derived from a raw table, each raw record once: rows and progress in one commit.
+
+How far a table is stands in the metadata of its own newest commit. Rows and progress cannot differ,
+then, and a kill between any two commits costs only work. (Kept in a table of its own, a kill
+between the two commits would lose rows or derive them twice.)
+
+How records become rows is the caller's business; what is new in a raw table is found in `progress`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakeward.core.errors import SpecError
+from lakeward.lake.progress import NewRecords, Positions, RawTable, Slice, new_since, slices
+from lakeward.lake.query import Connection, connect
+from lakeward.lake.table_progress import TableProgress, progress_text, read_progress
+from lakeward.lake.tables import (
+    Lake,
+    TableSpec,
+    TableWrite,
+    arrow_schema,
+    content_of,
+    ensure_table,
+    newest_version,
+    write,
+)
+
+OnFailure = Callable[[str, SpecError], None]
+"""Called with a table that cannot be filled (or would be named so), and with what is wrong."""
+
+
+def raise_failure(_table: str, error: SpecError) -> None:
+    """Raise what is wrong: the default where nobody collects failures."""
+    raise error
+
+
+@dataclass
+class DerivedTable:
+    """A table derived from a raw table, and how far it is in this run.
+
+    Attributes:
+        spec: The table; it has the key and record columns of the raw table.
+        digest: Hash of all that decides its rows; when it changes, the table is rebuilt.
+        through: By key the position that it is complete up to.
+        is_rebuilt: The next commit replaces all that the table holds.
+        is_catching_up: It is behind its witness, which cannot answer for it before it is complete.
+        has_failed: Its rows cannot be derived; it stays as it is.
+        witness: The table that answers for it, see `appoint_witness`.
+        witnessed: The tables that it answers for.
+        named_complete: Those that its newest commit names; None when that names none.
+    """
+
+    spec: TableSpec
+    digest: str
+    through: dict[str, int] = field(default_factory=dict)
+    is_rebuilt: bool = False
+    is_catching_up: bool = False
+    has_failed: bool = False
+    witness: "DerivedTable | None" = field(default=None, repr=False)
+    witnessed: Sequence["DerivedTable"] = field(default=(), repr=False)
+    named_complete: frozenset[str] | None = None
+
+    def is_behind(self, through: Positions) -> bool:
+        """Return whether it lacks anything up to some positions."""
+        return any(self.through.get(key, 0) < position for key, position in through.items())
+
+    def advance(self, through: Positions) -> None:
+        """Note that it is complete up to some positions."""
+        for key, position in through.items():
+            self.through[key] = max(self.through.get(key, 0), position)
+
+    def progress(self) -> TableProgress:
+        """Return what the next commit of the table says of its progress."""
+        complete = [t.spec.name for t in self.witnessed if not (t.is_catching_up or t.has_failed)]
+        return TableProgress(
+            self.digest,
+            self.through,
+            is_catching_up=self.is_catching_up,
+            complete_tables=frozenset(complete) if self.witnessed else None,
+        )
+
+
+Rows: TypeAlias = pa.Table | pa.RecordBatchReader
+DeriveRows = Callable[
+    [Connection, Slice, Sequence[DerivedTable]], Iterable[tuple[DerivedTable, Rows | SpecError]]
+]
+"""Makes the rows of a slice for some tables: once for each of them, or what is wrong with its spec.
+
+A reader is streamed into its commit; it may be given only where a table is derived by itself.
+"""
+
+
+def open_derived(lake: Lake, spec: TableSpec, digest: str) -> DerivedTable:
+    """Return a derived table with the progress of its newest commit; create it if there is none.
+
+    A table is to be rebuilt when another digest filled it, or when its progress is lost because
+    something else wrote to it.
+    """
+    if newest_version(lake, spec.name) is None:
+        ensure_table(lake, spec, content=progress_text(TableProgress(digest, {})))
+    progress = read_progress(content_of(lake, spec.name))
+    if progress is None or progress.digest != digest:
+        return DerivedTable(spec, digest, is_rebuilt=True)
+    return DerivedTable(
+        spec,
+        digest,
+        through=dict(progress.through),
+        is_catching_up=progress.is_catching_up,
+        named_complete=progress.complete_tables,
+    )
+
+
+def appoint_witness(witness: DerivedTable, tables: Sequence[DerivedTable]) -> None:
+    """Let a table that has a row for every raw record answer for tables that seldom have any.
+
+    A witness commits in every slice, after the others. How far it is, the others are as well: those
+    that got no rows need no commit that says so. (Each night that would be dozens of commits.)
+
+    A table that joined, was rebuilt or was away for a while is behind the witness. It catches up by
+    itself first, and its commits say so: after a kill half-way the witness must not answer for it.
+    """
+    named = witness.named_complete
+    for table in tables:
+        if table is witness:
+            continue
+        may_answer = named is None or table.spec.name in named
+        if may_answer and not (table.is_rebuilt or table.is_catching_up):
+            table.advance(witness.through)
+        table.is_catching_up |= table.is_behind(witness.through)
+        table.witness = witness
+    witness.witnessed = tuple(tables)
+
+
+def bring_up(
+    lake: Lake,
+    raw: RawTable,
+    tables: Sequence[DerivedTable],
+    derive_rows: DeriveRows,
+    *,
+    on_failure: OnFailure = raise_failure,
+    cut: Callable[[Connection, NewRecords], Iterable[Slice]] = slices,
+) -> list[TableWrite]:
+    """Bring tables up to their raw table; return the writes that brought rows or replaced them.
+
+    Each slice is read once for all tables that lack it.
+
+    Args:
+        lake: Where the tables live.
+        raw: The raw table.
+        tables: The derived tables; a witness among them is the last.
+        derive_rows: Makes the rows of a slice.
+        on_failure: Called with each table whose rows cannot be derived; the others go on.
+        cut: Cuts the new records into slices.
+    """
+    new = new_since(lake, raw, _seen_by_all(tables))
+    if new is None:  # what is to be rebuilt has nothing to be rebuilt from
+        return [_emptied(lake, table) for table in tables if table.is_rebuilt]
+    writes: list[TableWrite] = []
+    with connect() as connection:
+        for part in cut(connection, new):
+            behind = [t for t in tables if t.is_behind(part.through) and not t.has_failed]
+            for table, rows in derive_rows(connection, part, behind):
+                if isinstance(rows, SpecError):
+                    table.has_failed = True
+                    on_failure(table.spec.name, rows)
+                elif (written := commit_rows(lake, table, part, rows)) is not None:
+                    writes.append(written)
+    return writes
+
+
+def commit_rows(lake: Lake, table: DerivedTable, part: Slice, rows: Rows) -> TableWrite | None:
+    """Commit the rows of a slice together with the progress that they make.
+
+    A table that got none commits once, at the end: the positions that it has seen would otherwise
+    be asked for every night. One that its witness answers for does not.
+
+    Returns:
+        What was written; None when that are no rows, or progress alone.
+    """
+    if isinstance(rows, pa.Table):
+        rows = _not_stored_yet(rows, table, part)
+    table.advance(part.through)
+    answers_itself = table.witness is None or table.is_catching_up
+    table.is_catching_up = table.is_catching_up and not part.is_last
+    is_replaced = table.is_rebuilt
+    if not (_may_hold(rows) or is_replaced or (part.is_last and answers_itself)):
+        return None
+    written = write(
+        lake,
+        table.spec,
+        rows,
+        mode="overwrite" if is_replaced else "append",
+        content=progress_text(table.progress()),
+    )
+    table.is_rebuilt = False
+    return written if written.rows or is_replaced else None
+
+
+def _may_hold(rows: Rows) -> bool:
+    """Return whether there are rows; of a reader that is known only when it was read."""
+    return not isinstance(rows, pa.Table) or rows.num_rows > 0
+
+
+def _seen_by_all(tables: Sequence[DerivedTable]) -> Positions:
+    keys = {key for table in tables for key in table.through}
+    return {key: min(table.through.get(key, 0) for table in tables) for key in keys}
+
+
+def _emptied(lake: Lake, table: DerivedTable) -> TableWrite:
+    """Write a table without rows, with the columns that its spec has now."""
+    empty = arrow_schema(table.spec).empty_table()
+    content = progress_text(table.progress())
+    return write(lake, table.spec, empty, mode="overwrite", content=content)
+
+
+def _not_stored_yet(rows: pa.Table, table: DerivedTable, part: Slice) -> pa.Table:
+    """Leave out rows that the table holds: an earlier run was cut off after it, before another."""
+    ahead = {
+        key: position
+        for key, after in part.after.items()
+        if (position := table.through.get(key, 0)) > after
+    }
+    for key, position in ahead.items():
+        stored = pc.less_equal(part.new.raw.positions_of(rows), position)
+        for column, value in part.new.raw.values_of(key).items():
+            stored = pc.and_(stored, pc.equal(rows[column], value))
+        rows = rows.filter(pc.invert(stored))
+    return rows
