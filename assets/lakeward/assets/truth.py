@@ -13,7 +13,7 @@ import dagster as dg
 from lakeward.assets.failure import told_safely
 from lakeward.assets.home import LakewardHome
 from lakeward.lake.query import Connection, connect
-from lakeward.lake.relations import RELATIONS
+from lakeward.lake.relations import relations
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def truth_asset() -> dg.AssetsDefinition:
                 kinds={"duckdb", "view"},
                 owners=["team:data-platform"],
                 description=f"{told.says}.",
-                deps=sorted(RELATIONS[told.relation].tables()),
+                deps=sorted(relations()[told.relation].tables()),
             )
             for told in TOLD
         ],

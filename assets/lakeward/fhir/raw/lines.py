@@ -18,6 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lakeward.lake.arrow import hex_texts
+
 GZIP = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
 READ = 16 << 20
@@ -140,16 +142,16 @@ class Block:
         And, as text, content; a record that is not UTF-8 has none. `opens` tells whether the first
         byte is a brace.
         """
-        digests = b"".join(d for piece in self.pieces for d in piece.digests())
+        digests = [digest for piece in self.pieces for digest in piece.digests()]
         flaws = self.flaws
-        count = len(digests) // 32
+        count = len(digests)
         columns = {
             "position": pa.array(np.arange(count)),
             "received": pa.array(self._joined([np.full(len(p), p.received) for p in self.pieces])),
             "line": pa.array(self._joined([p.numbers for p in self.pieces])),
             "byte_offset": pa.array(self._joined([p.starts + p.offset for p in self.pieces])),
             "byte_length": pa.array(self._joined([p.lengths for p in self.pieces])),
-            "content_sha256": _fixed_texts(digests.hex().encode(), count),
+            "content_sha256": hex_texts(digests),
             "opens": pa.array(np.concatenate([p.opens() for p in self.pieces])),
             "flaw": pa.array(map(flaws.get, range(count)), pa.string())
             if flaws
@@ -207,13 +209,6 @@ def _views(piece: Piece, buffer: int) -> npt.NDArray[np.void]:
         text = piece.record(index).ljust(_INLINE, b"\0")
         raw[index, 4:] = np.frombuffer(text, np.uint8)
     return views
-
-
-def _fixed_texts(text: bytes, count: int) -> pa.Array:
-    width = len(text) // max(count, 1)
-    offsets = np.arange(count + 1, dtype=np.int32) * width
-    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(text)]
-    return pa.Array.from_buffers(pa.string(), count, buffers)
 
 
 def _as_one(content: bytes) -> pa.Array:

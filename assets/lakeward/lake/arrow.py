@@ -1,0 +1,31 @@
+"""Small things that Arrow, numpy and DuckDB need from everybody who hands them data.
+
+What a table holds is not known here, nor how it is written.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.integer[Any]]
+
+
+def sql_literal(text: str) -> str:
+    """Return a text as an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def hex_texts(digests: Sequence[bytes]) -> pa.Array:
+    """Return digests of equal length as lower-case hexadecimal texts.
+
+    Built from one text of all digits: a Python string for each of a million hashes costs seconds.
+    """
+    text = b"".join(digests).hex().encode("ascii")
+    width = len(text) // max(len(digests), 1)
+    offsets = np.arange(len(digests) + 1, dtype=np.int32) * np.int32(width)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
+    return pa.Array.from_buffers(pa.string(), len(digests), buffers)
