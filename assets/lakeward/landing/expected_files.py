@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakeward.core.phi import Phi
+from lakeward.lake.origin import DAY, SOURCE
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Column, Lake, TableSpec, arrow_schema, ensure_table, write
 from lakeward.landing.deliveries import MANIFEST, Delivery, hash_file
@@ -20,8 +21,8 @@ EXPORT_FILE = TableSpec(
     description="Files that manifests of bulk exports promise, and types asked for without a file",
     grain="One row per promised file, or type without one, of a manifest; the last revision counts",
     columns=(
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the manifest"),
-        Column("day", "DATE", Phi.N, "Day of the delivery"),
+        SOURCE,
+        DAY,
         Column("manifest", "VARCHAR", Phi.LK, "Path of the manifest below landing"),
         Column("manifest_sha256", "VARCHAR", Phi.LK, "SHA-256 of the manifest as delivered"),
         Column("revision", "BIGINT", Phi.N, "Counts contents of the manifest, from 1"),

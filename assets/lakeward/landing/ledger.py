@@ -14,23 +14,21 @@ import pyarrow as pa
 
 from lakeward.core.paths import replayed
 from lakeward.core.phi import Phi
+from lakeward.lake.origin import ORIGIN
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import Column, Lake, TableSpec, arrow_schema, ensure_table, write
 from lakeward.landing.deliveries import Delivery, hash_file
 from lakeward.landing.expected_files import register_promises
 
-RECEIVED, SETTLED = 1, 2
-"""Steps of an entry: the file was registered; what became of it is known."""
+REGISTERED, CLOSED = 1, 2
+"""Steps of an entry: the file was registered; what became of its records is known."""
 
 LEDGER_ENTRY = TableSpec(
     name="ledger_entry",
     description="What happened to each delivered file, step by step; `ledger` shows the last step",
     grain="One row per source, received and step",
     columns=(
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the file"),
-        Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-        Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
+        *ORIGIN,
         Column("sha256", "VARCHAR", Phi.LK, "SHA-256 of the file as delivered"),
         Column("bytes", "BIGINT", Phi.N, "Size of the file"),
         Column("modified_ns", "BIGINT", Phi.N, "Modification time, to know a file without hashing"),
@@ -51,7 +49,7 @@ LEDGER_ENTRY = TableSpec(
         Column("duplicate", "BIGINT", Phi.N, "Records whose content was stored before"),
         Column("quarantined", "BIGINT", Phi.N, "Records set aside"),
         Column("state", "VARCHAR", Phi.N, "received, loaded, duplicate or ignored"),
-        Column("step", "BIGINT", Phi.N, "1 registered, 2 settled"),
+        Column("step", "BIGINT", Phi.N, "1 registered, 2 closed"),
     ),
 )
 
@@ -132,7 +130,7 @@ def pending(lake: Lake, source: str, *, repeats: bool = False) -> list[LedgerFil
             " select *, max(step) over (partition by source, received) as last_step"
             " from ledger_entry where source = ?)"
             f" where last_step = ?{wanted} order by received",
-            [source, RECEIVED],
+            [source, REGISTERED],
         ).fetchall()
     return [LedgerFile(*row) for row in rows]
 
@@ -200,12 +198,12 @@ class _Known:
         promised = connection.execute(
             f"select received, {', '.join(_INHERITED)} from ledger_entry"
             " where source = ? and step = ? and kind is not null",
-            [source, RECEIVED],
+            [source, REGISTERED],
         ).fetchall()
         rows = connection.execute(
             "select file, bytes, modified_ns, sha256, received, repeats from ledger_entry"
             " where source = ? and step = ?",
-            [source, RECEIVED],
+            [source, REGISTERED],
         ).fetchall()
         return cls(
             seen={(file, size, modified) for file, size, modified, *_ in rows},
@@ -238,7 +236,7 @@ class _Known:
                     "repeats": self.contents.get(digest),
                     **_promise(delivery, path),
                     "state": "received",
-                    "step": RECEIVED,
+                    "step": REGISTERED,
                     **self._again(file),
                 }
             )

@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from lakeward.core.phi import Phi
+from lakeward.lake.origin import BYTE_LENGTH, BYTE_OFFSET, ORIGIN
 from lakeward.lake.tables import (
     Column,
     Lake,
@@ -19,14 +20,11 @@ QUARANTINE = TableSpec(
     grain="One row per rejected record",
     columns=(
         Column("quarantine_id", "VARCHAR", Phi.N, "Identifier made of source, received and place"),
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the record"),
-        Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-        Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
+        *ORIGIN,
         Column("place", "VARCHAR", Phi.N, "Where it stood, as `line 12` or `message 3`"),
         Column("position", "BIGINT", Phi.N, "Line or message number, from 1"),
-        Column("byte_offset", "BIGINT", Phi.N, "First byte in the file, from 0"),
-        Column("byte_length", "BIGINT", Phi.N, "Length in bytes"),
+        BYTE_OFFSET,
+        BYTE_LENGTH,
         Column("reason", "VARCHAR", Phi.N, "Reason code"),
         Column("detail", "VARCHAR", Phi.N, "What was expected, without values of the record"),
         Column("state", "VARCHAR", Phi.N, "open, replayed or discarded"),

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from lakeward.core.phi import Phi
 from lakeward.fhir.view_tables import COMPILER_VERSION, RAW_NAME
+from lakeward.lake.origin import LINE, RECEIVED, SOURCE
 from lakeward.lake.query import Connection, connect, register_table
 from lakeward.lake.tables import (
     Column,
@@ -28,11 +29,11 @@ from lakeward.sqlonfhir.view import compile_view
 from lakeward.sqlonfhir.viewdefinition import ViewDefinition
 
 PLACE = (
-    Column("source", "VARCHAR", Phi.N, "Interface that delivered the resource"),
+    SOURCE,
     Column("resource_type", "VARCHAR", Phi.N, "resourceType"),
     Column("id", "VARCHAR", Phi.LK, "Resource id"),
-    Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-    Column("line", "BIGINT", Phi.N, "Line in the file, from 1"),
+    RECEIVED,
+    LINE,
 )
 _CARRIED = tuple(column.name for column in PLACE)
 

@@ -24,6 +24,7 @@ from lakeward.fhir.raw.records import REASONS
 from lakeward.fhir.raw.repeats import REPEAT, find_duplicates, remember
 from lakeward.fhir.raw.shapes import Walks, walks_of
 from lakeward.fhir.view_tables import all_views, packaged_views
+from lakeward.lake.origin import ORIGIN
 from lakeward.lake.query import connect, register_table
 from lakeward.lake.tables import (
     Column,
@@ -45,10 +46,7 @@ RAW = TableSpec(
     grain="One row per source, resource type, id and content",
     partition_by=("resource_type",),
     columns=(
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the resource"),
-        Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-        Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
+        *ORIGIN,
         Column(
             "line", "BIGINT", Phi.N, "Line in the file or entry of the Bundle, from 1; 0 itself"
         ),

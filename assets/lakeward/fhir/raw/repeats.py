@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lakeward.core.phi import Phi
+from lakeward.lake.origin import SOURCE
 from lakeward.lake.query import Connection, register_table
 from lakeward.lake.tables import (
     Column,
@@ -29,7 +30,7 @@ REPEAT = TableSpec(
     description="When a stored FHIR resource was told again, word for word",
     grain="At least one row per stored resource told again; the latest counts",
     columns=(
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the resource"),
+        SOURCE,
         Column("received", "BIGINT", Phi.N, "File that holds the stored resource"),
         Column("line", "BIGINT", Phi.N, "Its line in that file"),
         Column(

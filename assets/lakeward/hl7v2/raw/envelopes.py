@@ -16,6 +16,7 @@ from lakeward.core.phi import Phi
 from lakeward.hl7v2.framing.batch import Layout
 from lakeward.hl7v2.framing.envelope import Header, later_of
 from lakeward.hl7v2.framing.reconcile import History, Settled, reconcile
+from lakeward.lake.origin import ORIGIN
 from lakeward.lake.query import connect
 from lakeward.lake.tables import (
     Column,
@@ -36,10 +37,7 @@ ENVELOPES = TableSpec(
     description="Batches and files of HL7 v2 messages: what they promised, held and came to",
     grain="One row per envelope: BHS … BTS, or FHS … FTS",
     columns=(
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the file"),
-        Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-        Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
+        *ORIGIN,
         Column("kind", "VARCHAR", Phi.N, "file (FHS … FTS) or batch (BHS … BTS)"),
         Column("number", "BIGINT", Phi.N, "Number within its kind in the file, from 1"),
         Column("in_file", "BIGINT", Phi.N, "Of a batch: number of the file it stands in, if any"),
