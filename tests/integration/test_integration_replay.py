@@ -11,6 +11,7 @@ import typer
 from simulated import DAYS, START
 from tables import fingerprints
 
+from lakeward.assets.formats import format_of
 from lakeward.core.settings import Settings
 from lakeward.lake.published import open_published, select
 from lakeward.lake.tables import Lake
@@ -24,7 +25,6 @@ from lakeward.orchestration.cli.quarantine import (
     quarantine_show,
 )
 from lakeward.orchestration.nightly import run_day
-from lakeward.orchestration.replays import formats
 from lakeward.quarantine.trail import settle
 
 LAST = START + timedelta(days=DAYS - 1)
@@ -69,7 +69,7 @@ def plant(settings: Settings, folder: Path) -> None:
     accept(settings, "LKWDADT")
     for source in load_inventory(settings.home).sources:
         register(lake, landing, deliveries(landing, source.name, date(2030, 1, 1)))
-        load_pending(lake, landing, source, formats()[source.format].load)
+        load_pending(lake, settings.home, source, format_of(source))
     settle(lake)
 
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from lakeward.assets.bulk import export_key
-from lakeward.assets.failure import told_safely
+from lakeward.assets.failure import without_record_values
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
 from lakeward.lake.query import connect
@@ -39,7 +39,7 @@ def delivery_assets(
         can_subset=True,
         pool=WRITER_POOL,
     )
-    @told_safely
+    @without_record_values
     def _deliveries(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
@@ -127,7 +127,7 @@ def ledger_asset(upstream: list[dg.AssetKey]) -> dg.AssetsDefinition:
             for table in (LEDGER_ENTRY, EXPORT_FILE)
         ],
     )
-    @told_safely
+    @without_record_values
     def _ledger(home: LakewardHome) -> Iterator[dg.MaterializeResult[None]]:
         lake = home.lake()
         with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:

@@ -6,10 +6,10 @@ from typing import Any
 
 import dagster as dg
 
-from lakeward.assets.failure import told_safely
+from lakeward.assets.failure import without_record_values
+from lakeward.assets.formats import FORMATS
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
-from lakeward.assets.raw import FORMATS
 from lakeward.lake.tables import ensure_table
 from lakeward.quarantine.records import Rejected, Selection, find, tally
 from lakeward.quarantine.table import QUARANTINE
@@ -31,7 +31,7 @@ def quarantine_asset() -> dg.AssetsDefinition:
         ],
         pool=WRITER_POOL,
     )
-    @told_safely
+    @without_record_values
     def _quarantine(home: LakewardHome) -> Iterator[dg.MaterializeResult[None]]:
         lake = home.lake()
         ensure_table(lake, QUARANTINE)

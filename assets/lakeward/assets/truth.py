@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from lakeward.assets.failure import told_safely
+from lakeward.assets.failure import without_record_values
 from lakeward.assets.home import LakewardHome
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.relations import relations
@@ -85,7 +85,7 @@ def truth_asset() -> dg.AssetsDefinition:
             dg.AssetCheckSpec(CHECK, asset=told.relation, description=told.promise) for told in TOLD
         ],
     )
-    @told_safely
+    @without_record_values
     def _truth(home: LakewardHome) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with connect(home.lake()) as connection:
             for told in TOLD:

@@ -135,17 +135,23 @@ def pending(lake: Lake, source: str, *, repeats: bool = False) -> list[LedgerFil
     return [LedgerFile(*row) for row in rows]
 
 
-def settle(lake: Lake, source: str, counts: Sequence[FileCounts]) -> None:
-    """Enter what became of loaded files, and of the repeats of every file that is settled."""
+def close_files(lake: Lake, source: str, counts: Sequence[FileCounts]) -> None:
+    """Enter what became of loaded files, and of the repeats of every file that is closed.
+
+    Args:
+        lake: Where the ledger lives.
+        source: Whose files.
+        counts: What became of each loaded file; may be empty.
+    """
     with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
         arrow = pa.Table.from_pylist([vars(c) for c in counts], schema=_COUNTS)
         connection.register("counts", arrow)
-        settled = connection.sql(_SETTLE_SQL, params={"source": source}).to_arrow_table()
+        settled = connection.sql(_CLOSE_SQL, params={"source": source}).to_arrow_table()
     if settled.num_rows:
         write(lake, LEDGER_ENTRY, settled, mode="append")
 
 
-_SETTLE_SQL = """
+_CLOSE_SQL = """
 with entry as (
     select *, max(step) over (partition by source, received) as last_step
     from ledger_entry

@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeward.core.paths import replayed
+from lakeward.fhir.format import FHIR
+from lakeward.hl7v2.format import HL7V2
 from lakeward.hl7v2.framing.batch import blocks, scan
-from lakeward.lake.tables import Lake, Transaction, arrow_schema
-from lakeward.orchestration.replays import formats
+from lakeward.lake.tables import Lake, Transaction, arrow_schema, write
+from lakeward.landing.formats import Format
 from lakeward.quarantine.compose import compose
 from lakeward.quarantine.records import Selection, find
-from lakeward.quarantine.table import QUARANTINE, write_quarantine
+from lakeward.quarantine.table import QUARANTINE
 
 MESSAGES = st.lists(
     st.sampled_from(
@@ -61,11 +63,13 @@ def rejected(root: Path, source: str, contents: list[bytes]) -> Lake:
         for number, content in enumerate(contents)
     ]
     table = pa.Table.from_pylist(rows, schema=arrow_schema(QUARANTINE))
-    write_quarantine(lake, table, Transaction(source, 2))
+    write(lake, QUARANTINE, table, mode="append", transaction=Transaction(source, 2))
     return lake
 
 
-def composed(kind: str, contents: list[bytes], root: Path) -> dict[str, list[tuple[int, str]]]:
+def composed(
+    format_: Format, contents: list[bytes], root: Path
+) -> dict[str, list[tuple[int, str]]]:
     """Give position and hash of the records by file, as the trail would have them."""
     lake = rejected(root, "s", contents)
     files = compose(
@@ -73,7 +77,7 @@ def composed(kind: str, contents: list[bytes], root: Path) -> dict[str, list[tup
         root / "landing",
         root / "out",
         find(lake, Selection()),
-        shapes={"s": formats()[kind].shape},
+        shapes={"s": format_.shape},
         numbers={("s", 1): 7},
     )
     names = [replayed(file.file) for file in files]
@@ -90,7 +94,7 @@ def composed(kind: str, contents: list[bytes], root: Path) -> dict[str, list[tup
 def test_messages_are_read_back_one_by_one(contents: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for file, entries in composed("hl7v2", contents, root).items():
+        for file, entries in composed(HL7V2, contents, root).items():
             layout = scan(root / "out" / file)
             if layout.problem or not layout.found:
                 assert len(entries) == 1, "text without a header shares no file"
@@ -104,7 +108,7 @@ def test_messages_are_read_back_one_by_one(contents: list[bytes]) -> None:
 def test_lines_are_read_back_on_their_own_lines(contents: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for file, entries in composed("fhir", contents, root).items():
+        for file, entries in composed(FHIR, contents, root).items():
             path = root / "out" / file
             if len(entries) == 1 and entries[0][1] == sha256(path.read_bytes()).hexdigest():
                 continue  # alone, byte for byte: it may be a document of several lines

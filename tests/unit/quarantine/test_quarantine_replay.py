@@ -10,11 +10,11 @@ import pytest
 from ward import DAY, Ward, message, patient
 
 from lakeward.core.errors import PermanentError, UsageError
-from lakeward.lake.tables import Transaction, arrow_schema, newest_version
-from lakeward.orchestration.replays import formats
+from lakeward.hl7v2.format import HL7V2
+from lakeward.lake.tables import Transaction, arrow_schema, newest_version, write
 from lakeward.quarantine.records import Selection, find, trail_of
 from lakeward.quarantine.replay import NOT_ONE, By, Verdict, discard, prepare
-from lakeward.quarantine.table import QUARANTINE, write_quarantine
+from lakeward.quarantine.table import QUARANTINE
 
 BY = By("tester", datetime(2026, 1, 6, tzinfo=UTC), "why")
 
@@ -114,7 +114,7 @@ def test_a_file_that_is_read_as_other_records_is_not_taken_for_loaded(ward: Ward
         "position": 9,
     }
     table = pa.Table.from_pylist([row], schema=arrow_schema(QUARANTINE))
-    write_quarantine(ward.lake, table, Transaction("other", 1))
+    write(ward.lake, QUARANTINE, table, mode="append", transaction=Transaction("other", 1))
     ward.night()
     assert ward.states() == {"open": 3}
     assert trail_of(ward.lake, ward.ids()[0])[0].outcome == "unclear"
@@ -141,7 +141,7 @@ def test_a_verdict_on_one_record_holds_by_whatever_place(
         ward.home.landing,
         ward.home.work / "out",
         find(ward.lake, Selection()),
-        shapes={"adt": formats()["hl7v2"].shape},
+        shapes={"adt": HL7V2.shape},
         judge=lambda _, files: {file.file: verdict for file in files},
     )
     assert list(prepared.refused.values()) == told

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, date, datetime
 from typing import Any
 
+from lakeward.assets.formats import format_of
 from lakeward.core.settings import Settings
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
@@ -11,7 +12,7 @@ from lakeward.landing.deliveries import deliveries, land
 from lakeward.landing.ledger import register
 from lakeward.landing.loading import load_pending
 from lakeward.landing.sources import load_inventory
-from lakeward.orchestration.replays import Replay, formats, replay
+from lakeward.orchestration.replays import Replay, replay
 from lakeward.quarantine.records import Selection
 from lakeward.quarantine.replay import By, finish
 from lakeward.quarantine.trail import settle
@@ -73,7 +74,7 @@ class Ward:
                 self.home.landing,
                 deliveries(self.home.landing, source.name, date(2030, 1, 1)),
             )
-            load_pending(self.lake, self.home.landing, source, formats()[source.format].load)
+            load_pending(self.lake, self.home, source, format_of(source))
         settle(self.lake)
 
     def replay(self, *ids: str, correction: bytes | None = None, **chosen: Any) -> Replay:

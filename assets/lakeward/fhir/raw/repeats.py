@@ -6,6 +6,7 @@ told as A, B and A again it is A. So each repeat is remembered by its place and 
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +15,7 @@ import pyarrow as pa
 from lakeward.core.phi import Phi
 from lakeward.lake.origin import SOURCE
 from lakeward.lake.query import Connection, register_table
-from lakeward.lake.tables import (
-    Column,
-    Lake,
-    TableSpec,
-    Transaction,
-    ensure_table,
-    transaction_version,
-    write,
-)
+from lakeward.lake.tables import Column, Lake, TableSpec, arrow_schema, ensure_table
 from lakeward.landing.ledger import LedgerFile
 
 REPEAT = TableSpec(
@@ -232,7 +225,7 @@ _INCOMING = pa.schema(
 def find_duplicates(
     connection: Connection, lake: Lake, records: pa.Table, files: Sequence[LedgerFile]
 ) -> npt.NDArray[np.bool_]:
-    """Tell for each record whether it is a duplicate; leaves what `remember` needs.
+    """Tell for each record whether it is a duplicate; leaves what `new_repeats` needs.
 
     Args:
         connection: Shows `raw_fhir__resource`.
@@ -262,23 +255,24 @@ def find_duplicates(
     return duplicate
 
 
-def remember(connection: Connection, lake: Lake, source: str, last: int) -> None:
-    """Remember, once, which stored resources the duplicates repeat; `last` is the last file."""
-    done = transaction_version(lake, REPEAT.name, source) or 0
+def new_repeats(
+    connection: Connection, source: str, done: int
+) -> tuple[pa.Table, Literal["append", "overwrite"]]:
+    """Return which stored resources the duplicates repeat, and whether it is the whole table.
+
+    Columns are those of `REPEAT`, at least one row per stored resource that is repeated.
+
+    Args:
+        connection: As `find_duplicates` left it.
+        source: Whose files.
+        done: The last file whose repeats are remembered already.
+    """
     query = f"create or replace temp table repeats as {_REPEATS}"
     connection.execute(query, {"source": source, "done": done})
     new, held = (
         connection.execute(f"select count(*) from {table}").fetchall()[0][0]
         for table in ("repeats", REPEAT.name)
     )
-    if not new:
-        return
-    merge = new * _COMPACT_AT >= held
+    merge = new > 0 and new * _COMPACT_AT >= held
     rows = connection.sql(_MERGED if merge else "from repeats").to_arrow_table()
-    write(
-        lake,
-        REPEAT,
-        rows,
-        mode="overwrite" if merge else "append",
-        transaction=Transaction(source, last),
-    )
+    return rows.cast(arrow_schema(REPEAT)), "overwrite" if merge else "append"

@@ -10,8 +10,6 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from lakeward.core.phi import Phi
 from lakeward.hl7v2.framing.batch import Layout
 from lakeward.hl7v2.framing.envelope import Header, later_of
@@ -22,12 +20,9 @@ from lakeward.lake.tables import (
     Column,
     Lake,
     TableSpec,
-    Transaction,
-    arrow_schema,
     ensure_table,
     open_table,
     transaction_version,
-    write,
 )
 from lakeward.landing.ledger import LedgerFile
 from lakeward.landing.sources import Source
@@ -80,16 +75,10 @@ group by all
 
 @dataclass(frozen=True)
 class Reconciled:
-    """Files of one load: their layouts with reasons, and rows of their envelopes to be written."""
+    """Files of one load: their layouts with reasons, and rows of `hl7v2_batch` to be written."""
 
     layouts: list[Layout]
     rows: list[dict[str, Any]]
-
-    def write(self, lake: Lake, last: Transaction) -> None:
-        """Append the rows in one commit, after all else of the load was written."""
-        if self.rows:
-            table = pa.Table.from_pylist(self.rows, schema=arrow_schema(ENVELOPES))
-            write(lake, ENVELOPES, table, mode="append", transaction=last)
 
 
 def reconcile_files(

@@ -184,14 +184,14 @@ def _aside(record: "Rejected", *, as_json: bool) -> dict[str, Any]:
 
 
 def _explanation(settings: Settings, record: "Rejected", held: bytes) -> list[str]:
+    from lakeward.assets.formats import format_of
     from lakeward.landing.sources import load_inventory
-    from lakeward.orchestration.replays import formats
 
     sources = {source.name: source for source in load_inventory(settings.home).sources}
     if record.source not in sources:
         return ["source: is no longer in the interface inventory"]
     source = sources[record.source]
-    return formats()[source.format].explain(record, held, settings.home.landing, source)
+    return format_of(source).explain(record, held, settings.home.landing, source)
 
 
 def _print_content(settings: Settings, record: "Rejected", held: bytes) -> None:
