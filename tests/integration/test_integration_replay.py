@@ -25,7 +25,7 @@ from lakeward.orchestration.cli.quarantine import (
     quarantine_show,
 )
 from lakeward.orchestration.nightly import run_day
-from lakeward.quarantine.trail import settle
+from lakeward.quarantine.trail import update_states
 
 LAST = START + timedelta(days=DAYS - 1)
 NAME, MRN = "Zzyzxova", "QJX7730991"
@@ -70,7 +70,7 @@ def plant(settings: Settings, folder: Path) -> None:
     for source in load_inventory(settings.home).sources:
         register(lake, landing, deliveries(landing, source.name, date(2030, 1, 1)))
         load_pending(lake, settings.home, source, format_of(source))
-    settle(lake)
+    update_states(lake)
 
 
 def rejected(settings: Settings) -> dict[str, str]:

@@ -27,9 +27,9 @@ from lakeward.lake.tables import Lake, newest_version
 from lakeward.landing.deliveries import Delivery
 from lakeward.landing.ledger import LEDGER_ENTRY, FileCounts, pending, register
 from lakeward.landing.sources import Inventory, load_inventory
-from lakeward.quarantine.compose import ReplayFile
+from lakeward.quarantine.compose import ReplayFile, ReplayPlan
 from lakeward.quarantine.records import Rejected, Selection
-from lakeward.quarantine.replay import By, Prepared, Verdict, choose, commit, finish, prepare
+from lakeward.quarantine.replay import Actor, Prepared, ReplayCheck, choose, commit, finish, prepare
 from lakeward.quarantine.table import QUARANTINE
 from lakeward.quarantine.trail import ACTION
 
@@ -48,7 +48,7 @@ class Replay:
 
 
 def replay(
-    settings: Settings, selection: Selection, by: By, correction: bytes | None = None
+    settings: Settings, selection: Selection, actor: Actor, correction: bytes | None = None
 ) -> Replay:
     """Bring rejected records back as a delivery; the next run loads it.
 
@@ -63,7 +63,7 @@ def replay(
         with scratch_home(home, _tables(inventory, records)) as scratch:
             prepared = _prepare(home, inventory, scratch, records, correction)
             if prepared.files:
-                commit(lake, home.landing, prepared, by, edited=correction is not None)
+                commit(lake, home.landing, prepared, actor, edited=correction is not None)
     return Replay(prepared, already, _run_day(lake, prepared))
 
 
@@ -71,7 +71,7 @@ def preview(settings: Settings, selection: Selection, correction: bytes | None =
     """Say which canonical rows a replay would change; nothing is committed.
 
     The canonical store is built twice in a scratch copy of the lake, without and with the replay,
-    so that what is shown is the replay's doing alone.
+    so that only what the replay changes is shown.
 
     Raises:
         UsageError: An id or the source is unknown.
@@ -81,9 +81,9 @@ def preview(settings: Settings, selection: Selection, correction: bytes | None =
     with ExitStack() as held:
         with sole_writer(home):
             records, already = choose(lake, home.landing, selection)
-            judging = held.enter_context(scratch_home(home, _tables(inventory, records)))
+            checking = held.enter_context(scratch_home(home, _tables(inventory, records)))
             trying = held.enter_context(scratch_home(home, None if records else ()))
-        prepared = _prepare(home, inventory, judging, records, correction)
+        prepared = _prepare(home, inventory, checking, records, correction)
         day = _run_day(lake, prepared)
         found = _changes(settings, inventory, trying, prepared, day) if day else []
     return Replay(prepared, already, day, found)
@@ -109,21 +109,15 @@ def _prepare(
     records: Sequence[Rejected],
     correction: bytes | None,
 ) -> Prepared:
-    lake, sources = Lake(scratch.lake), {record.source for record in records}
-    return prepare(
-        lake,
-        home.landing,
-        scratch.landing,
-        records,
-        shapes={s: format_of(inventory.source(s)).shape for s in sources},
-        judge=partial(_judge, scratch, inventory),
-        correction=correction,
-    )
+    sources = {record.source for record in records}
+    shapes = {s: format_of(inventory.source(s)).shape for s in sources}
+    plan = ReplayPlan(Lake(scratch.lake), home.landing, shapes, correction)
+    return prepare(plan, scratch.landing, records, partial(_check, scratch, inventory))
 
 
-def _judge(
+def _check(
     scratch: Home, inventory: Inventory, landing: Path, files: Sequence[ReplayFile]
-) -> Mapping[str, Verdict]:
+) -> Mapping[str, ReplayCheck]:
     """Load files in a scratch lake and see what is rejected."""
     lake, counts = Lake(scratch.lake), _load(scratch, inventory, landing, files)
     with connect(lake, tables=[QUARANTINE.name]) as connection:
@@ -135,7 +129,7 @@ def _judge(
     for file, position, reason in rows:
         rejected[file][position] = reason
     return {
-        file: Verdict(count.found, rejected[file], is_data=count.state == "loaded")
+        file: ReplayCheck(count.found, rejected[file], is_data=count.state == "loaded")
         for file, count in counts.items()
     }
 
@@ -163,7 +157,7 @@ def _load(
 
 
 def _run_day(lake: Lake, prepared: Prepared) -> date | None:
-    """Give the day whose run loads what comes again: never one behind the newest released day."""
+    """Return the day whose run loads what comes again: never one behind the newest released day."""
     days = [file.day for file in prepared.files]
     newest = newest_day(lake)
     return max([*days, *([newest] if newest else [])]) if days else None

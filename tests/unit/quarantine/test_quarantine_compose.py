@@ -15,7 +15,7 @@ from lakeward.hl7v2.format import HL7V2
 from lakeward.hl7v2.framing.batch import blocks, scan
 from lakeward.lake.tables import Lake, Transaction, arrow_schema, write
 from lakeward.landing.formats import Format
-from lakeward.quarantine.compose import compose
+from lakeward.quarantine.compose import ReplayPlan, compose
 from lakeward.quarantine.records import Selection, find
 from lakeward.quarantine.table import QUARANTINE
 
@@ -72,21 +72,15 @@ def composed(
 ) -> dict[str, list[tuple[int, str]]]:
     """Give position and hash of the records by file, as the trail would have them."""
     lake = rejected(root, "s", contents)
-    files = compose(
-        lake,
-        root / "landing",
-        root / "out",
-        find(lake, Selection()),
-        shapes={"s": format_.shape},
-        numbers={("s", 1): 7},
-    )
+    plan = ReplayPlan(lake, root / "landing", {"s": format_.shape})
+    files = compose(plan, root / "out", find(lake, Selection()), {("s", 1): 7})
     names = [replayed(file.file) for file in files]
     assert len(set(names)) == len(names)
     assert all(name and name[2] > (7 if name[1] == 1 else 0) for name in names)
-    entries = [entry for file in files for entry in file.entries]
+    entries = [entry for file in files for entry in file.records]
     assert len(entries) == len(contents)
     assert {e.original_sha256 for e in entries} == {sha256(c).hexdigest() for c in contents}
-    return {file.file: [(e.position, e.sha256) for e in file.entries] for file in files}
+    return {file.file: [(e.position, e.sha256) for e in file.records] for file in files}
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))

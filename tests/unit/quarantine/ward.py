@@ -14,8 +14,8 @@ from lakeward.landing.loading import load_pending
 from lakeward.landing.sources import load_inventory
 from lakeward.orchestration.replays import Replay, replay
 from lakeward.quarantine.records import Selection
-from lakeward.quarantine.replay import By, finish
-from lakeward.quarantine.trail import settle
+from lakeward.quarantine.replay import Actor, finish
+from lakeward.quarantine.trail import update_states
 
 DAY = date(2026, 1, 5)
 SOURCE = """
@@ -75,11 +75,11 @@ class Ward:
                 deliveries(self.home.landing, source.name, date(2030, 1, 1)),
             )
             load_pending(self.lake, self.home, source, format_of(source))
-        settle(self.lake)
+        update_states(self.lake)
 
     def replay(self, *ids: str, correction: bytes | None = None, **chosen: Any) -> Replay:
         """Replay as the command line does."""
-        by = By("tester", datetime.now(UTC), "a note")
+        by = Actor("tester", datetime.now(UTC), "a note")
         return replay(self.settings, Selection(ids=ids, **chosen), by, correction)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:

@@ -18,7 +18,7 @@ from lakeward.landing.sources import load_inventory
 from lakeward.orchestration.cli import app as cli
 from lakeward.orchestration.cli import quarantine as cli_quarantine
 from lakeward.orchestration.nightly import Night
-from lakeward.quarantine.trail import settle
+from lakeward.quarantine.trail import update_states
 from lakeward.worklists.audit import verify
 
 CANARY = "Zzyzxova"
@@ -38,7 +38,7 @@ def load(settings: Settings) -> None:
     source = load_inventory(settings.home).source("ehr_fhir")
     register(lake, landing, deliveries(landing, source.name, date(2030, 1, 1)))
     load_pending(lake, settings.home, source, format_of(source))
-    settle(lake)
+    update_states(lake)
 
 
 @pytest.fixture
