@@ -29,7 +29,7 @@ def delivery_key(source: Source) -> dg.AssetKey:
 def delivery_assets(
     inventory: Inventory, days: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
-    """Make the assets `delivery__<source>`: files that arrived, entered in the ledger."""
+    """Build the assets `delivery__<source>`: files that arrived, entered in the ledger."""
 
     @dg.multi_asset(
         name="deliveries",
@@ -79,6 +79,11 @@ def _delivery_spec(source: Source) -> dg.AssetSpec:
         description=f"{source.system}: {source.purpose}. {source.transport}.",
         deps=[export_key(source)] if source.bulk else [],
         tags={"source": source.name},
+        metadata={
+            "records_expected_at_least": source.expected_volume.minimum,
+            "records_expected_at_most": source.expected_volume.maximum,
+            "maintained_until": source.end_of_support.isoformat(),
+        },
     )
 
 
@@ -88,7 +93,7 @@ def _arrival_check(source: Source) -> dg.AssetCheckSpec:
 
 
 def _arrived(source: Source, arrived: Sequence[date], through: date) -> dg.AssetCheckResult:
-    """Say whether a source delivered when its cadence asks for it, and which days are holes.
+    """Check whether a source delivered as its cadence says, and which days are holes.
 
     An empty file is a delivery of volume 0; no delivery at all is a hole. Weekly feeds have a hole
     when seven days have none.
@@ -118,7 +123,7 @@ def _arrived(source: Source, arrived: Sequence[date], through: date) -> dg.Asset
 
 
 def ledger_asset(upstream: list[dg.AssetKey]) -> dg.AssetsDefinition:
-    """Make the asset `ledger`: every file with its counts, settled by the raw tables."""
+    """Build the asset `ledger`: every file with its counts, as the raw tables have closed it."""
 
     @dg.multi_asset(
         name="ledger",

@@ -24,7 +24,7 @@ def _models() -> dict[str, Path]:
 
 @lru_cache(maxsize=512)
 def tables_read_by(model: str) -> frozenset[str]:
-    """Give the Delta tables behind a model: sources and stored models; views are passed."""
+    """Return the Delta tables behind a model: sources and stored models, through views."""
     path = _models().get(model)
     if path is None:
         return frozenset()  # a seed

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 CONTENT_KEY = "lakeward.content"
-"""Commit metadata that tells what a table holds, see `tables.content_of`."""
+"""Commit metadata that identifies what a table holds, see `tables.content_of`."""
 
 _SAME_ROWS = frozenset(
     {"ADD COLUMN", "SET TBLPROPERTIES", "OPTIMIZE", "VACUUM START", "VACUUM END"}
@@ -17,7 +17,7 @@ _SAME_ROWS = frozenset(
 
 
 def remembered(table: Path, version: int | None) -> str | None:
-    """Give what the last commit that changed rows remembers, looking back from a version."""
+    """Return what the last commit that changed rows remembers, looking back from a version."""
     while version is not None and version >= 0:
         commit = _commit(table, version)
         if CONTENT_KEY in commit or commit.get("operation") not in _SAME_ROWS:

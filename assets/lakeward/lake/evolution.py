@@ -35,12 +35,12 @@ def add_columns(opened: DeltaTable, wanted: pa.Schema, properties: Mapping[str, 
 
 
 def may_lack_columns(opened: DeltaTable) -> bool:
-    """Tell whether files of a table may lack columns that its schema has."""
+    """Return whether files of a table may lack columns that its schema has."""
     return ADDED_KEY in opened.metadata().configuration
 
 
 def whole(opened: DeltaTable, wanted: pa.Schema, table: str) -> pa.Schema:
-    """Give the columns of a table in its own order, for rows that have the wanted ones.
+    """Return the columns of a table in its own order, for rows that have the wanted ones.
 
     Raises:
         SpecError: A column has another type in the table than wanted.
@@ -52,7 +52,7 @@ def whole(opened: DeltaTable, wanted: pa.Schema, table: str) -> pa.Schema:
                 f"table {table} column {field.name}",
                 f"is {held[field.name].type} in the lake and {field.type} in this version",
                 "the same type",
-                "name the column anew, or move the table away and load again",
+                "give the column another name, or move the table away and load again",
             )
     schema = pa.schema(opened.schema().to_arrow())
     known = {name: wanted.field(name) for name in wanted.names}

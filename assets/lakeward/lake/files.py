@@ -43,7 +43,7 @@ def data_files(lake: Lake, table: str, version: int) -> tuple[DataFile, ...]:
 def _data_files(
     lake: Lake, table: str, version: int, stamp: tuple[int, int] | None
 ) -> tuple[DataFile, ...]:
-    del stamp  # part of the key: a lake made anew is another
+    del stamp  # part of the key: a lake made again is another
     opened = open_table(lake, table, version)
     if opened is None:
         return ()

@@ -40,7 +40,7 @@ class Snapshot:
     """Some files lack columns; to match by name DuckDB must read every footer, so only then."""
 
     def select(self) -> str:
-        """Give the SQL that reads this snapshot."""
+        """Return the SQL that reads this snapshot."""
         names = ", ".join(f'"{name}"' for name, _ in self.columns)
         nulls = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in self.columns)
         nothing = f"select {names} from (select {nulls}) where false"
@@ -81,7 +81,7 @@ def _snapshot(
     opened = open_table(lake, table, version)
     if opened is None:
         return None
-    _refuse_unreadable(table, opened)
+    _check_readable(table, opened)
     schema = pa.schema(opened.schema().to_arrow())
     return Snapshot(
         table=table,
@@ -154,7 +154,7 @@ def register(
 def register_table(
     connection: Connection, lake: Lake, table: str, version: int | None, *, schema: str = "main"
 ) -> bool:
-    """Create or replace the view of one table at a version; say whether the table exists."""
+    """Create or replace the view of one table at a version; return whether the table exists."""
     pinned = snapshot(lake, table, version)
     if pinned is None:
         return False
@@ -208,7 +208,7 @@ def _snake(name: str) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
 
 
-def _refuse_unreadable(table: str, opened: DeltaTable) -> None:
+def _check_readable(table: str, opened: DeltaTable) -> None:
     features = set(opened.protocol().reader_features or []) - READER_FEATURES
     mapped = opened.metadata().configuration.get("delta.columnMapping.mode", "none") != "none"
     if features or mapped:

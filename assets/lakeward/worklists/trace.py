@@ -75,7 +75,7 @@ class Trace:
 
     def lines(self) -> list[str]:
         """Give the trace as text for a terminal."""
-        told = f"{self.worklist} of {self.day}, table version {self.table_version}"
+        head = f"{self.worklist} of {self.day}, table version {self.table_version}"
         release = f", release {self.release_id}" if self.release_id else ", not released"
         steps = [
             f"  {step.event_type}"
@@ -84,7 +84,7 @@ class Trace:
             + f": {step.origin}"
             for step in self.steps
         ]
-        return [told + release, f"change: {self.origin}", "events:", *(steps or ["  none"])]
+        return [head + release, f"change: {self.origin}", "events:", *(steps or ["  none"])]
 
 
 def trace(lake: Lake, home: Home, row_id: str, formats: Sequence[Format]) -> Trace:
