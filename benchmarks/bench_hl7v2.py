@@ -180,7 +180,8 @@ def _megabytes(folder: Path) -> float:
 
 def _ours(landing: str, lake: str) -> None:
     from lakeward.core.paths import Home
-    from lakeward.hl7v2.raw.load import flatten, load
+    from lakeward.hl7v2.flat.flatten import flatten
+    from lakeward.hl7v2.raw.load import load
     from lakeward.lake.tables import Lake
     from lakeward.landing.ledger import LedgerFile
     from lakeward.landing.sources import load_inventory

@@ -26,7 +26,7 @@ def floor(data: Path, out: Path) -> None:
 def raw(data: Path, out: Path) -> None:
     """Land and load, as a night does: ledger, raw table, quarantine."""
     from lakeward.core.paths import Home
-    from lakeward.fhir.raw.load import load
+    from lakeward.fhir.format import FHIR
     from lakeward.lake.tables import Lake
     from lakeward.landing.deliveries import deliveries
     from lakeward.landing.ledger import register
@@ -42,7 +42,7 @@ def raw(data: Path, out: Path) -> None:
         (folder / "_COMPLETE").touch()
     lake = Lake(home.lake)
     register(lake, home.landing, deliveries(home.landing, SOURCE, DAY))
-    load_pending(lake, home.landing, load_inventory(home).source(SOURCE), load)
+    load_pending(lake, home, load_inventory(home).source(SOURCE), FHIR)
 
 
 def raw_and_flat(data: Path, out: Path) -> None:

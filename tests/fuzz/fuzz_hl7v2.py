@@ -25,11 +25,12 @@ from pathlib import Path
 from unittest.mock import patch
 
 from lakeward.core.paths import Home
+from lakeward.hl7v2.flat.flatten import flatten
 from lakeward.hl7v2.framing import batch
 from lakeward.hl7v2.framing.batch import Layout, blocks, scan
 from lakeward.hl7v2.framing.streams import open_file
 from lakeward.hl7v2.inspect import inspect_file
-from lakeward.hl7v2.raw.load import flatten, load
+from lakeward.hl7v2.raw.load import load
 from lakeward.lake.tables import Lake
 from lakeward.landing.ledger import LedgerFile
 from lakeward.landing.sources import Source, load_inventory

@@ -11,6 +11,7 @@ import typer
 from simulated import DAYS, START
 from tables import fingerprints
 
+from lakeward.assets.formats import format_of
 from lakeward.core.settings import Settings
 from lakeward.lake.published import open_published, select
 from lakeward.lake.tables import Lake
@@ -24,8 +25,7 @@ from lakeward.orchestration.cli.quarantine import (
     quarantine_show,
 )
 from lakeward.orchestration.nightly import run_day
-from lakeward.orchestration.replays import formats
-from lakeward.quarantine.trail import settle
+from lakeward.quarantine.trail import update_states
 
 LAST = START + timedelta(days=DAYS - 1)
 NAME, MRN = "Zzyzxova", "QJX7730991"
@@ -69,8 +69,8 @@ def plant(settings: Settings, folder: Path) -> None:
     accept(settings, "LKWDADT")
     for source in load_inventory(settings.home).sources:
         register(lake, landing, deliveries(landing, source.name, date(2030, 1, 1)))
-        load_pending(lake, landing, source, formats()[source.format].load)
-    settle(lake)
+        load_pending(lake, settings.home, source, format_of(source))
+    update_states(lake)
 
 
 def rejected(settings: Settings) -> dict[str, str]:

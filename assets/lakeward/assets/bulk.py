@@ -9,7 +9,7 @@ from datetime import date
 
 import dagster as dg
 
-from lakeward.assets.failure import told_safely
+from lakeward.assets.failure import without_record_values
 from lakeward.assets.home import PARTITION_TAG
 from lakeward.core.paths import Home
 from lakeward.fhir.bulk.clock import ExportClock
@@ -59,7 +59,7 @@ def _export_asset(
         ],
         partitions_def=days,
     )
-    @told_safely
+    @without_record_values
     def _export(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         from lakeward.fhir.bulk.context import open_context
         from lakeward.fhir.bulk.exports import ExportRequest, advance, begin

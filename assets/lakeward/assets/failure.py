@@ -17,7 +17,7 @@ Parameters = ParamSpec("Parameters")
 Event = TypeVar("Event")
 
 
-def told_safely(
+def without_record_values(
     body: Callable[Parameters, Iterator[Event]],
 ) -> Callable[Parameters, Iterator[Event]]:
     """Let only texts of our own leave an asset's body; of other errors, kind and place."""

@@ -1,122 +1,77 @@
 """Assets of the flat layer: one typed table per FHIR view and per HL7 v2 segment."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
-from lakeward.assets.failure import told_safely
+from lakeward.assets.failure import without_record_values
+from lakeward.assets.formats import FORMATS
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
-from lakeward.core.errors import SpecError
 from lakeward.core.paths import Home
-from lakeward.fhir.raw import load as fhir
-from lakeward.hl7v2.flat.sequence_gaps import HEADERS, sequence_facts
-from lakeward.hl7v2.raw import load as hl7v2
-from lakeward.lake.tables import Lake, TableSpec, TableWrite
+from lakeward.lake.tables import TableSpec
+from lakeward.landing.formats import Format
 
 OWN_SPEC = "own_spec_is_right"
 """Check of a view or segment spec that the deployment brought: it can be read and run."""
 
-Problems = dict[str, str]
-"""What is wrong with specs of the deployment, by the table that shows it."""
-
 
 @dataclass(frozen=True)
-class Flattening:
-    """How one format's raw table becomes flat tables.
+class _FlatStep:
+    """The flat tables of a format as the code location found them when it was loaded.
 
     Attributes:
-        group: The format.
-        raw: Its raw table.
+        format: The format.
         tables: Its flat tables.
-        specs: Folder of the home with specs of the deployment.
-        flatten: Brings them up to the raw table; notes what is wrong with specs of the deployment.
-        own: The tables that specs of the deployment fill; those do not stop the others.
-        wrong: What was wrong with such specs when the code was loaded.
-        facts: Gives counts by table and name, over all that is stored.
+        own: Names of those that specs of the deployment fill; they do not stop the others.
+        problems: What was wrong with specs of the deployment, by table.
     """
 
-    group: str
-    raw: TableSpec
+    format: Format
     tables: Sequence[TableSpec]
-    specs: str
-    flatten: Callable[[Lake, Problems], list[TableWrite]]
-    own: frozenset[str] = frozenset()
-    wrong: Mapping[str, str] = field(default_factory=dict)
-    facts: Callable[[Lake], Mapping[str, Mapping[str, Any]]] = lambda _lake: {}
+    own: frozenset[str]
+    problems: Mapping[str, str]
 
 
 def flat_assets(home: Home) -> list[dg.AssetsDefinition]:
-    """Make one step per format, with an asset for each flat table, the home's own specs among."""
-    return [_flat_step(_fhir(home)), _flat_step(_hl7v2(home))]
+    """Build one step per format, with an asset for each flat table, own ones of the home among."""
+    return [_flat_asset(_flat_step(home, each)) for each in FORMATS]
 
 
-def _hl7v2(home: Home) -> Flattening:
-    own, wrong = home.root / "segments", Problems()
-    tables = hl7v2.flat_tables(own, _noted_in(wrong))
-    return Flattening(
-        group="hl7v2",
-        raw=hl7v2.RAW,
-        tables=tables,
-        specs="segments",
-        flatten=lambda lake, problems: hl7v2.flatten(lake, own, _noted_in(problems)),
-        own=_beyond(tables, hl7v2.flat_tables()),
-        wrong=wrong,
-        facts=lambda lake: {HEADERS: sequence_facts(lake)},
-    )
+def _flat_step(home: Home, format_: Format) -> _FlatStep:
+    found = format_.flat_tables(format_.own_specs(home))
+    packaged = {table.name for table in format_.flat_tables(None).tables}
+    own = frozenset(table.name for table in found.tables) - packaged
+    return _FlatStep(format_, found.tables, own, found.problems)
 
 
-def _fhir(home: Home) -> Flattening:
-    own_views, wrong = home.root / "views", Problems()
-    tables = fhir.flat_tables(own_views, _noted_in(wrong))
-    return Flattening(
-        group="fhir",
-        raw=fhir.RAW,
-        tables=tables,
-        specs="views",
-        flatten=lambda lake, problems: fhir.flatten(lake, own_views, _noted_in(problems)),
-        own=_beyond(tables, fhir.flat_tables()),
-        wrong=wrong,
-    )
-
-
-def _beyond(tables: Sequence[TableSpec], packaged: Sequence[TableSpec]) -> frozenset[str]:
-    return frozenset({table.name for table in tables} - {table.name for table in packaged})
-
-
-def _noted_in(problems: Problems) -> Callable[[str, SpecError], None]:
-    def note(table: str, error: SpecError) -> None:
-        problems[table] = "\n".join(filter(None, (problems.get(table), str(error))))
-
-    return note
-
-
-def _flat_step(step: Flattening) -> dg.AssetsDefinition:
-    checked = sorted({*step.own, *step.wrong})
+def _flat_asset(step: _FlatStep) -> dg.AssetsDefinition:
+    checked = sorted({*step.own, *step.problems})
 
     @dg.multi_asset(
-        name=f"{step.group}_flat",
+        name=f"{step.format.name}_flat",
         specs=[*_specs(step)],
         check_specs=[
             dg.AssetCheckSpec(
                 OWN_SPEC,
                 asset=table,
-                description=f"Its file in the home's `{step.specs}/` can be read and run",
+                description=f"Its file in the home's `{step.format.specs}/` can be read and run",
             )
             for table in checked
         ],
         pool=WRITER_POOL,
     )
-    @told_safely
+    @without_record_values
     def _flat(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        lake, problems = home.lake(), Problems()
-        writes = {write.table: write for write in step.flatten(lake, problems)}
-        facts = step.facts(lake)
-        for name in sorted(problems.keys() - set(checked)):  # a file that came after the code
+        lake, folders = home.lake(), home.settings().home
+        flattened = step.format.flatten(lake, step.format.own_specs(folders))
+        writes = {write.table: write for write in flattened.writes}
+        problems = flattened.problems
+        facts = step.format.flat_facts(lake)
+        for name in sorted(problems.keys() - set(checked)):  # of a file newer than this process
             context.log.error(problems[name])
         for table in step.tables:
             name = table.name
@@ -133,13 +88,14 @@ def _flat_step(step: Flattening) -> dg.AssetsDefinition:
     return _flat
 
 
-def _specs(step: Flattening) -> Iterator[dg.AssetSpec]:
+def _specs(step: _FlatStep) -> Iterator[dg.AssetSpec]:
     """Describe the tables; one whose spec is wrong has a place, but nothing to show in it."""
-    deps, kinds = [dg.AssetKey(step.raw.name)], {"deltalake", step.group}
+    group, deps = step.format.name, [dg.AssetKey(step.format.raw.name)]
+    kinds = {"deltalake", group}
     for table in step.tables:
-        spec = table_asset(table, group=step.group, kinds=kinds, deps=deps)
+        spec = table_asset(table, group=group, kinds=kinds, deps=deps)
         yield spec.replace_attributes(skippable=table.name in step.own)
-    for name in sorted(step.wrong.keys() - {table.name for table in step.tables}):
-        broken = TableSpec(name, (), description=step.wrong[name])
-        spec = table_asset(broken, group=step.group, kinds=kinds, deps=deps)
+    for name in sorted(step.problems.keys() - {table.name for table in step.tables}):
+        broken = TableSpec(name, (), description=step.problems[name])
+        spec = table_asset(broken, group=group, kinds=kinds, deps=deps)
         yield spec.replace_attributes(skippable=True)

@@ -1,4 +1,4 @@
-"""The resource that tells assets where home is, and which business day a run is for.
+"""The resource that says where home is, and which business day a run is for.
 
 Nothing is computed here; assets ask it for settings, lake, inventory and day.
 """
@@ -30,7 +30,7 @@ class BusinessDay:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Give the dbt variables of the day."""
+        """Return the dbt variables of the day."""
         return {
             "day": self.day.isoformat(),
             "as_of": self.as_of.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -39,7 +39,7 @@ class BusinessDay:
 
 
 def business_day(facility: Facility, day: date) -> BusinessDay:
-    """Give the cut-off of a day in the facility's zone."""
+    """Return the cut-off of a day in the facility's zone."""
     return BusinessDay(day, facility.cut_off(day), facility.time_zone)
 
 
@@ -63,7 +63,7 @@ class LakewardHome(dg.ConfigurableResource):  # type: ignore[type-arg]
         return load_settings(Path(self.root) if self.root else None)
 
     def lake(self) -> Lake:
-        """Give the lake of this home."""
+        """Return the lake of this home."""
         return Lake(self.settings().home.lake)
 
     def inventory(self) -> Inventory:
@@ -71,7 +71,7 @@ class LakewardHome(dg.ConfigurableResource):  # type: ignore[type-arg]
         return load_inventory(self.settings().home)
 
     def day_of(self, context: dg.AssetExecutionContext) -> BusinessDay:
-        """Give the run's partition as business day; without one, the facility's today."""
+        """Return the run's partition as business day; without one, the facility's today."""
         facility = self.inventory().facility
         key = context.run.tags.get(PARTITION_TAG)
         day = date.fromisoformat(key) if key else facility.today(datetime.now(UTC))

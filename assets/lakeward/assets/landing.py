@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from lakeward.assets.bulk import export_key
-from lakeward.assets.failure import told_safely
+from lakeward.assets.failure import without_record_values
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
 from lakeward.lake.query import connect
@@ -29,7 +29,7 @@ def delivery_key(source: Source) -> dg.AssetKey:
 def delivery_assets(
     inventory: Inventory, days: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
-    """Make the assets `delivery__<source>`: files that arrived, entered in the ledger."""
+    """Build the assets `delivery__<source>`: files that arrived, entered in the ledger."""
 
     @dg.multi_asset(
         name="deliveries",
@@ -39,7 +39,7 @@ def delivery_assets(
         can_subset=True,
         pool=WRITER_POOL,
     )
-    @told_safely
+    @without_record_values
     def _deliveries(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
@@ -79,6 +79,11 @@ def _delivery_spec(source: Source) -> dg.AssetSpec:
         description=f"{source.system}: {source.purpose}. {source.transport}.",
         deps=[export_key(source)] if source.bulk else [],
         tags={"source": source.name},
+        metadata={
+            "records_expected_at_least": source.expected_volume.minimum,
+            "records_expected_at_most": source.expected_volume.maximum,
+            "maintained_until": source.end_of_support.isoformat(),
+        },
     )
 
 
@@ -88,7 +93,7 @@ def _arrival_check(source: Source) -> dg.AssetCheckSpec:
 
 
 def _arrived(source: Source, arrived: Sequence[date], through: date) -> dg.AssetCheckResult:
-    """Say whether a source delivered when its cadence asks for it, and which days are holes.
+    """Check whether a source delivered as its cadence says, and which days are holes.
 
     An empty file is a delivery of volume 0; no delivery at all is a hole. Weekly feeds have a hole
     when seven days have none.
@@ -118,7 +123,7 @@ def _arrived(source: Source, arrived: Sequence[date], through: date) -> dg.Asset
 
 
 def ledger_asset(upstream: list[dg.AssetKey]) -> dg.AssetsDefinition:
-    """Make the asset `ledger`: every file with its counts, settled by the raw tables."""
+    """Build the asset `ledger`: every file with its counts, as the raw tables have closed it."""
 
     @dg.multi_asset(
         name="ledger",
@@ -127,7 +132,7 @@ def ledger_asset(upstream: list[dg.AssetKey]) -> dg.AssetsDefinition:
             for table in (LEDGER_ENTRY, EXPORT_FILE)
         ],
     )
-    @told_safely
+    @without_record_values
     def _ledger(home: LakewardHome) -> Iterator[dg.MaterializeResult[None]]:
         lake = home.lake()
         with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:

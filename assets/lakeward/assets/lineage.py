@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lakeward.contracts import load_contracts
 from lakeward.core.paths import project_path
-from lakeward.lake.relations import RELATIONS
+from lakeward.lake.relations import relations
 
 _REF = re.compile(r"""\bref\(\s*['"](\w+)['"]\s*\)""")
 _SOURCE = re.compile(r"""\bsource\(\s*['"]\w+['"]\s*,\s*['"](\w+)['"]\s*\)""")
@@ -24,14 +24,15 @@ def _models() -> dict[str, Path]:
 
 @lru_cache(maxsize=512)
 def tables_read_by(model: str) -> frozenset[str]:
-    """Give the Delta tables behind a model: sources and stored models; views are passed."""
+    """Return the Delta tables behind a model: sources and stored models, through views."""
     path = _models().get(model)
     if path is None:
         return frozenset()  # a seed
     sql = _COMMENT.sub(" ", path.read_text(encoding="utf-8"))
     tables: set[str] = set()
+    derived = relations()
     for name in _SOURCE.findall(sql):
-        tables |= RELATIONS[name].tables() if name in RELATIONS else {name}
+        tables |= derived[name].tables() if name in derived else {name}
     stored = load_contracts()
     for name in _REF.findall(sql):
         tables |= {name} if name in stored else tables_read_by(name)

@@ -1,4 +1,4 @@
-"""From tables, writes and judgements to Dagster metadata: counts and names, never values."""
+"""From tables, writes and rule results to Dagster metadata: counts and names, never values."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from lakeward.assets.failure import told_safely
+from lakeward.assets.failure import without_record_values
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.metadata import WRITER_POOL
 from lakeward.assets.units import Unit, units
@@ -49,7 +49,7 @@ def site_asset(days: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
         partitions_def=days,
         pool=WRITER_POOL,
     )
-    @told_safely
+    @without_record_values
     def _site(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None]]:
@@ -79,7 +79,7 @@ def _outbox_asset(
         partitions_def=days,
         pool=WRITER_POOL,
     )
-    @told_safely
+    @without_record_values
     def _outbox(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None]]:

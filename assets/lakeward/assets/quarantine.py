@@ -6,18 +6,18 @@ from typing import Any
 
 import dagster as dg
 
-from lakeward.assets.failure import told_safely
+from lakeward.assets.failure import without_record_values
+from lakeward.assets.formats import FORMATS
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
-from lakeward.assets.raw import FORMATS
 from lakeward.lake.tables import ensure_table
-from lakeward.quarantine.records import Rejected, Selection, find, tally
+from lakeward.quarantine.records import Rejected, Selection, count_by_reason, find
 from lakeward.quarantine.table import QUARANTINE
-from lakeward.quarantine.trail import settle
+from lakeward.quarantine.trail import update_states
 
 
 def quarantine_asset() -> dg.AssetsDefinition:
-    """Make the asset `quarantine`: rejected records by interface, reason and state."""
+    """Build the asset `quarantine`: rejected records by interface, reason and state."""
 
     @dg.multi_asset(
         name="quarantine",
@@ -31,19 +31,20 @@ def quarantine_asset() -> dg.AssetsDefinition:
         ],
         pool=WRITER_POOL,
     )
-    @told_safely
+    @without_record_values
     def _quarantine(home: LakewardHome) -> Iterator[dg.MaterializeResult[None]]:
         lake = home.lake()
         ensure_table(lake, QUARANTINE)
-        written = settle(lake)
-        yield table_result(lake, QUARANTINE.name, written, extra=_standing(find(lake, Selection())))
+        written = update_states(lake)
+        counts = _counts(find(lake, Selection()))
+        yield table_result(lake, QUARANTINE.name, written, extra=counts)
 
     return _quarantine
 
 
-def _standing(records: Sequence[Rejected]) -> dict[str, Any]:
+def _counts(records: Sequence[Rejected]) -> dict[str, Any]:
     """Count rejected records by state, and by interface, reason and state."""
-    rows = tally(records)
+    rows = count_by_reason(records)
     states = {s: sum(r.state == s for r in records) for s in ("open", "replayed", "discarded")}
     open_for = Counter(record.reason for record in records if record.state == "open")
     kinds = {"source": "string", "reason": "string", "state": "string", "records": "int"}

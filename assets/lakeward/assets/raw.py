@@ -1,62 +1,22 @@
-"""Assets of the raw layer: verbatim FHIR resources and HL7 v2 messages, and what was set aside."""
+"""Assets of the raw layer: records as delivered, and the tables that loading writes beside them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import dagster as dg
 
-from lakeward.assets.failure import told_safely
+from lakeward.assets.failure import without_record_values
+from lakeward.assets.formats import FORMATS
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.landing import delivery_key
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
-from lakeward.fhir.raw import load as fhir
-from lakeward.fhir.raw.unknown_elements import unknown_elements
-from lakeward.hl7v2.raw import envelopes
-from lakeward.hl7v2.raw import load as hl7v2
 from lakeward.lake.query import connect
-from lakeward.lake.tables import Lake, TableSpec, ensure_table
-from lakeward.landing.ledger import LEDGER_ENTRY, FileCounts, LedgerFile
-from lakeward.landing.loading import Load, load_pending
-from lakeward.landing.sources import Inventory, Source
+from lakeward.lake.tables import Lake, ensure_table
+from lakeward.landing.formats import Format
+from lakeward.landing.ledger import LEDGER_ENTRY, FileCounts
+from lakeward.landing.loading import load_pending
+from lakeward.landing.sources import Inventory
 from lakeward.quarantine.table import QUARANTINE
-
-
-@dataclass(frozen=True)
-class Format:
-    """One input format: its raw table, how it is loaded, and what else its asset tells.
-
-    `facts` gives counts by name, over all that is stored; `broken_promises` says where the content
-    itself promises another count; `beside` are tables that loading writes besides raw.
-    """
-
-    name: str
-    raw: TableSpec
-    load: Load
-    facts: Callable[[Lake], Mapping[str, Any]] = lambda _lake: {}
-    broken_promises: Callable[[Lake], Sequence[str]] = lambda _lake: ()
-    beside: tuple[TableSpec, ...] = ()
-
-
-def _load_fhir(
-    lake: Lake, landing: Path, source: Source, files: Sequence[LedgerFile]
-) -> list[FileCounts]:
-    """Load with the views of the home, so that what they walk is judged."""
-    return fhir.load(lake, landing, source, files, views=landing.parent / "views")
-
-
-FORMATS = (
-    Format("fhir", fhir.RAW, _load_fhir, unknown_elements, beside=(fhir.REPEAT,)),
-    Format(
-        "hl7v2",
-        hl7v2.RAW,
-        hl7v2.load,
-        envelopes.facts,
-        envelopes.broken_promises,
-        (envelopes.ENVELOPES, hl7v2.REPEAT),
-    ),
-)
 
 ADD_UP = "counts_add_up"
 PROMISED = "promised_is_found"
@@ -65,7 +25,7 @@ _SHOWN = 100
 
 
 def raw_assets(inventory: Inventory) -> list[dg.AssetsDefinition]:
-    """Make one raw asset per format."""
+    """Build one asset for the raw table of each format, and one for each table beside it."""
     return [_raw_asset(inventory, each) for each in FORMATS]
 
 
@@ -87,13 +47,13 @@ def _raw_asset(inventory: Inventory, each: Format) -> dg.AssetsDefinition:
         check_specs=_check_specs(key),
         pool=WRITER_POOL,
     )
-    @told_safely
+    @without_record_values
     def _raw(home: LakewardHome) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        lake, landing = home.lake(), home.settings().home.landing
+        lake, folders = home.lake(), home.settings().home
         ensure_table(lake, each.raw)
         ensure_table(lake, QUARANTINE)
         counts = [
-            count for source in sources for count in load_pending(lake, landing, source, each.load)
+            count for source in sources for count in load_pending(lake, folders, source, each)
         ]
         facts = each.facts(lake)
         yield table_result(lake, each.raw.name, extra={**_totals(counts), **facts})

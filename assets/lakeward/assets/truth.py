@@ -12,10 +12,10 @@ from typing import Any
 
 import dagster as dg
 
-from lakeward.assets.failure import told_safely
+from lakeward.assets.failure import without_record_values
 from lakeward.assets.home import LakewardHome
 from lakeward.lake.query import Connection, connect
-from lakeward.lake.relations import RELATIONS
+from lakeward.lake.relations import relations
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def truth_asset() -> dg.AssetsDefinition:
                 kinds={"duckdb", "view"},
                 owners=["team:data-platform"],
                 description=f"{report.says}.",
-                deps=sorted(RELATIONS[report.relation].tables()),
+                deps=sorted(relations()[report.relation].tables()),
             )
             for report in REPORTS
         ],
@@ -93,7 +93,7 @@ def truth_asset() -> dg.AssetsDefinition:
             for report in REPORTS
         ],
     )
-    @told_safely
+    @without_record_values
     def _truth(home: LakewardHome) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with connect(home.lake()) as connection:
             for report in REPORTS:

@@ -11,7 +11,7 @@ from graphlib import TopologicalSorter
 
 import dagster as dg
 
-from lakeward.assets.failure import told_safely
+from lakeward.assets.failure import without_record_values
 from lakeward.assets.home import BusinessDay, LakewardHome
 from lakeward.assets.lineage import tables_read_by
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
@@ -91,7 +91,7 @@ def _candidate_step(
         partitions_def=partitions,
         pool=WRITER_POOL,
     )
-    @told_safely
+    @without_record_values
     def _candidate(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
@@ -160,7 +160,7 @@ def _release_asset(
         partitions_def=partitions,
         pool=WRITER_POOL,
     )
-    @told_safely
+    @without_record_values
     def _release(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None]]:

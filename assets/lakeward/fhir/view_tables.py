@@ -14,6 +14,7 @@ from pathlib import Path
 from lakeward.core.errors import SpecError
 from lakeward.core.phi import Phi
 from lakeward.lake.incremental import OnFailure, raise_failure
+from lakeward.lake.origin import DAY, FILE, LINE, RECEIVED, SOURCE
 from lakeward.lake.tables import Column, TableSpec
 from lakeward.sqlonfhir.view import TYPED, compile_view
 from lakeward.sqlonfhir.viewdefinition import ViewDefinition, parse_view, read_view
@@ -24,11 +25,11 @@ COMPILER_VERSION = 3
 """To be raised when the same view compiles to other rows, so that tables are rebuilt."""
 
 ENVELOPE = (
-    Column("source", "VARCHAR", Phi.N, "Interface that delivered the resource"),
-    Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-    Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
-    Column("line", "BIGINT", Phi.N, "Line in the file, from 1"),
-    Column("day", "DATE", Phi.N, "Day of the delivery"),
+    SOURCE,
+    RECEIVED,
+    FILE,
+    LINE,
+    DAY,
     Column("id", "VARCHAR", Phi.LK, "Resource id"),
     Column("version_id", "VARCHAR", Phi.N, "meta.versionId"),
     Column("last_updated", "TIMESTAMP WITH TIME ZONE", Phi.QI, "meta.lastUpdated"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 CONTENT_KEY = "lakeward.content"
-"""Commit metadata that says what a table holds, see `tables.content_of`."""
+"""Commit metadata that identifies what a table holds, see `tables.content_of`."""
 
 _SAME_ROWS = frozenset(
     {"ADD COLUMN", "SET TBLPROPERTIES", "OPTIMIZE", "VACUUM START", "VACUUM END"}

@@ -16,8 +16,9 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakeward.core.errors import SpecError
+from lakeward.lake.arrow import sql_literal
 from lakeward.lake.evolution import may_lack_columns
-from lakeward.lake.relations import derived_views
+from lakeward.lake.relations import ViewsByValue, derived_views, views_by_value
 from lakeward.lake.tables import Lake, commit_stamp, newest_version, open_table, table_names
 
 Connection = duckdb.DuckDBPyConnection
@@ -39,7 +40,7 @@ class Snapshot:
     """Some files lack columns; to match by name DuckDB must read every footer, so only then."""
 
     def select(self) -> str:
-        """Give the SQL that reads this snapshot."""
+        """Return the SQL that reads this snapshot."""
         names = ", ".join(f'"{name}"' for name, _ in self.columns)
         nulls = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in self.columns)
         nothing = f"select {names} from (select {nulls}) where false"
@@ -50,7 +51,7 @@ class Snapshot:
         return f"select {names} from {self._scan()}"
 
     def _scan(self) -> str:
-        files = ", ".join(_literal(file) for file in self.files)
+        files = ", ".join(sql_literal(file) for file in self.files)
         options = ", union_by_name=true" if self.by_name else ""
         if self.partition_columns:
             kinds = dict(self.columns)
@@ -80,7 +81,7 @@ def _snapshot(
     opened = open_table(lake, table, version)
     if opened is None:
         return None
-    _refuse_unreadable(table, opened)
+    _check_readable(table, opened)
     schema = pa.schema(opened.schema().to_arrow())
     return Snapshot(
         table=table,
@@ -123,7 +124,7 @@ def secure_spill(connection: Connection, spill: Path | None) -> None:
     connection.execute("set temp_file_encryption = true")
     if spill is not None:
         spill.mkdir(parents=True, exist_ok=True)
-    connection.execute(f"set temp_directory = {_literal(str(spill) if spill else '')}")
+    connection.execute(f"set temp_directory = {sql_literal(str(spill) if spill else '')}")
 
 
 def register(
@@ -145,14 +146,15 @@ def register(
     ]
     for name, body in derived_views(shown, schema):
         connection.execute(f'create or replace view {schema}."{name}" as {body}')
-    if tables is None and "raw_fhir__resource" in shown:
-        _register_types(connection, schema)
+    for views in views_by_value() if tables is None else ():
+        if views.table in shown:
+            _register_by_value(connection, views, schema)
 
 
 def register_table(
     connection: Connection, lake: Lake, table: str, version: int | None, *, schema: str = "main"
 ) -> bool:
-    """Create or replace the view of one table at a version; say whether the table exists."""
+    """Create or replace the view of one table at a version; return whether the table exists."""
     pinned = snapshot(lake, table, version)
     if pinned is None:
         return False
@@ -192,14 +194,13 @@ def duckdb_type(kind: pa.DataType) -> str:
     return names[str(kind)]
 
 
-def _register_types(connection: Connection, schema: str) -> None:
-    types = connection.execute(
-        f"select distinct resource_type from {schema}.raw_fhir__resource order by 1"
-    ).fetchall()
-    for (kind,) in types:
+def _register_by_value(connection: Connection, views: ViewsByValue, schema: str) -> None:
+    table, column = f'{schema}."{views.table}"', f'"{views.column}"'
+    query = f"select distinct {column} from {table} order by 1"
+    for (value,) in connection.execute(query).fetchall():
         connection.execute(
-            f'create or replace view {schema}."raw_fhir__{_snake(kind)}" as '
-            f"select * from {schema}.raw_fhir__resource where resource_type = {_literal(kind)}"
+            f'create or replace view {schema}."{views.prefix}{_snake(value)}" as '
+            f"select * from {table} where {column} = {sql_literal(value)}"
         )
 
 
@@ -207,11 +208,7 @@ def _snake(name: str) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _refuse_unreadable(table: str, opened: DeltaTable) -> None:
+def _check_readable(table: str, opened: DeltaTable) -> None:
     features = set(opened.protocol().reader_features or []) - READER_FEATURES
     mapped = opened.metadata().configuration.get("delta.columnMapping.mode", "none") != "none"
     if features or mapped:

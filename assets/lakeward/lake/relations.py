@@ -1,121 +1,139 @@
-"""Relations that are derived by SQL from tables of the lake: `relations/<name>.sql`.
+"""Relations that are derived by SQL from tables of the lake, wherever in the package they stand.
 
-Which tables each reads is told here; what it says is in its SQL. Tables are made in `tables`.
+A folder `<room>/relations/` holds one SQL file for each relation and a `relations.yaml`, which
+lists what each reads. The folders are found by looking, so the lake names no table of a format:
+
+    lakeward/fhir/relations/relations.yaml      fhir_version: {needs: [raw_fhir__resource], ...}
+                            fhir_version.sql    select ... from {schema}.raw_fhir__resource
+    lakeward/landing/relations/relations.yaml   ledger: {needs: [ledger_entry]}
+                               ledger.sql
+
+Tables are made in `tables`; relations are shown to a connection by `query`.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import resources
+from graphlib import TopologicalSorter
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
 
-_RAW = "raw_fhir__resource"
-_PLACE = {"source": "varchar", "received": "bigint", "line": "bigint"}
-_IDENTITY = {**_PLACE, "resource_type": "varchar", "id": "varchar"}
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+_CATALOGUES = "*/relations/relations.yaml"
 
 
-@dataclass(frozen=True)
-class Relation:
+class ViewsByValue(BaseModel):
+    """Views that each show the rows of a table with one value of a column.
+
+    Attributes:
+        table: Whose rows.
+        column: Has few values, each a name such as `MedicationRequest`.
+        prefix: Of the views' names; the value follows in snake case.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table: str
+    column: str
+    prefix: str
+
+
+class Relation(BaseModel):
     """One derived relation.
 
     Attributes:
-        needs: Tables, and relations before it, without which it is not shown.
-        uses: Tables that it reads if they are there, with the columns that it reads of each;
-            one that is not there counts as empty.
+        path: Its SQL. `{schema}` stands for the schema, `{<table>}` for a table that it uses.
+        needs: Tables and relations without which it is not shown.
+        uses: Tables that it reads if they exist, with the columns that it reads of each; one that
+            does not exist counts as empty.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
     needs: tuple[str, ...]
-    uses: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    uses: Mapping[str, Mapping[str, str]]
 
     def tables(self) -> frozenset[str]:
-        """Give all tables behind it."""
-        below = [RELATIONS[n].tables() if n in RELATIONS else {n} for n in self.needs]
+        """Return all tables behind it, also those behind the relations that it needs."""
+        known = relations()
+        below = [known[n].tables() if n in known else {n} for n in self.needs]
         return frozenset(self.uses).union(*below)
 
 
-_REPEAT = {
-    "raw_fhir__repeat": {
-        **_PLACE,
-        "repeat_received": "bigint",
-        "repeat_line": "bigint",
-        "transaction_time": "timestamptz",
-        "is_beside_another": "boolean",
-    }
-}
-_DELETION = {
-    "fhir__bundle_deletion": {
-        **_PLACE,
-        "id": "varchar",
-        "content_sha256": "varchar",
-        "url": "varchar",
-    }
-}
-_DISCRIMINATOR = {"fhir_discriminator": {**_IDENTITY, "discriminator": "varchar"}}
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-RELATIONS: Mapping[str, Relation] = {
-    "fhir_version": Relation((_RAW,), {**_REPEAT, **_DELETION, **_DISCRIMINATOR}),
-    "resolved_reference": Relation(
-        ("fhir_version",),
-        {
-            "fhir_reference": {
-                **_IDENTITY,
-                **dict.fromkeys(("element", "kind", "server_base"), "varchar"),
-                **dict.fromkeys(("target_type", "target_id"), "varchar"),
-                **dict.fromkeys(("identifier_system", "identifier_value"), "varchar"),
-                "ordinal": "bigint",
-                "is_contained": "boolean",
-            },
-            "fhir_identifier": {
-                **_IDENTITY,
-                **dict.fromkeys(("identifier_system", "identifier_value"), "varchar"),
-            },
-            "ledger_entry": {"source": "varchar", "server_base": "varchar"},
-        },
-    ),
-    "unresolved_reference": Relation(("resolved_reference",)),
-    "fhir_current": Relation(("fhir_version", _RAW)),
-    "fhir_collision": Relation(("fhir_version", _RAW), {**_REPEAT, **_DELETION}),
-    "hl7v2_repeat_count": Relation(("hl7v2_repeat",)),
-    "ledger": Relation(("ledger_entry",)),
-    "load_completeness": Relation(
-        ("ledger", _RAW),
-        {
-            **_REPEAT,
-            "export_file": {
-                **dict.fromkeys(("source", "manifest", "export_group"), "varchar"),
-                **dict.fromkeys(("kind", "resource_type", "file"), "varchar"),
-                **dict.fromkeys(("revision", "promised"), "bigint"),
-                "day": "date",
-                "transaction_time": "timestamptz",
-            },
-        },
-    ),
-}
-"""In an order in which each comes after those it needs."""
+    needs: tuple[str, ...]
+    uses: tuple[str, ...] = ()
+
+
+class _Catalogue(BaseModel):
+    """One `relations.yaml`: its relations, and the columns that they read of tables they use."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    relations: Mapping[str, _Entry]
+    columns: Mapping[str, Mapping[str, str]] = {}
+    views_by_value: tuple[ViewsByValue, ...] = ()
+
+
+@lru_cache(maxsize=1)
+def relations() -> Mapping[str, Relation]:
+    """Return all relations by name, each after those that it needs."""
+    found = {
+        name: Relation(
+            path=path.with_name(f"{name}.sql"),
+            needs=entry.needs,
+            uses={table: catalogue.columns[table] for table in entry.uses},
+        )
+        for path, catalogue in _catalogues().items()
+        for name, entry in catalogue.relations.items()
+    }
+    order = TopologicalSorter({name: found[name].needs for name in sorted(found)}).static_order()
+    return MappingProxyType({name: found[name] for name in order if name in found})
+
+
+def views_by_value() -> tuple[ViewsByValue, ...]:
+    """Return the views to make over single values of columns."""
+    return tuple(each for c in _catalogues().values() for each in c.views_by_value)
 
 
 def derived_views(shown: Collection[str], schema: str) -> Iterator[tuple[str, str]]:
-    """Give name and SQL of each relation that can be derived from the tables shown."""
-    there = set(shown)
-    for name, relation in RELATIONS.items():
-        if there.issuperset(relation.needs):
-            there.add(name)
-            yield name, _body(name, relation, there, schema)
+    """Yield name and SQL of each relation that can be derived from the tables shown."""
+    existing = set(shown)
+    for name, relation in relations().items():
+        if existing.issuperset(relation.needs):
+            existing.add(name)
+            yield name, _body(relation, existing, schema)
 
 
-def _body(name: str, relation: Relation, there: Collection[str], schema: str) -> str:
-    body = _text(name).replace("{schema}", schema)
+@lru_cache(maxsize=1)
+def _catalogues() -> Mapping[Path, _Catalogue]:
+    """Read every `relations.yaml`; the package has several roots, and each may hold rooms."""
+    roots = import_module("lakeward").__path__
+    paths = sorted({path for root in roots for path in Path(root).glob(_CATALOGUES)})
+    return {
+        path: _Catalogue.model_validate(yaml.safe_load(path.read_text("utf-8"))) for path in paths
+    }
+
+
+def _body(relation: Relation, existing: Collection[str], schema: str) -> str:
+    body = _text(relation.path).replace("{schema}", schema)
     for table, columns in relation.uses.items():
-        body = body.replace(f"{{{table}}}", _reading(table, columns, there, schema))
+        body = body.replace(f"{{{table}}}", _reading(table, columns, existing, schema))
     return body
 
 
-def _reading(table: str, columns: Mapping[str, str], there: Collection[str], schema: str) -> str:
-    if table in there:
+def _reading(table: str, columns: Mapping[str, str], existing: Collection[str], schema: str) -> str:
+    if table in existing:
         return f'{schema}."{table}"'
     nulls = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in columns.items())
     return f"(select * from (select {nulls}) where false)"
 
 
 @lru_cache(maxsize=64)
-def _text(name: str) -> str:
-    return resources.files("lakeward.lake").joinpath(f"relations/{name}.sql").read_text("utf-8")
+def _text(path: Path) -> str:
+    return path.read_text("utf-8")

@@ -1,8 +1,8 @@
 """The table factory: the only place that creates or writes a Delta table.
 
 It knows each column's PHI class, and by it keeps values out of the transaction log and the Parquet
-footers: delta-rs writes min and max of every column in clear text unless told otherwise, names and
-birth dates among them. What a table means is not known here.
+footers: delta-rs by itself writes min and max of every column in clear text, names and birth dates
+among them. What a table means is not known here.
 """
 
 import time
@@ -67,7 +67,7 @@ class TableSpec:
 
 @dataclass(frozen=True)
 class Transaction:
-    """Marks a commit as the `version`-th of `app_id`, so that a repeat can be told."""
+    """Marks a commit as the `version`-th of `app_id`, so that a repeated one is recognised."""
 
     app_id: str
     version: int
@@ -91,7 +91,7 @@ class Lake:
     root: Path
 
     def path(self, table: str) -> Path:
-        """Give the folder of a table."""
+        """Return the folder of a table."""
         return self.root / table
 
 
@@ -119,19 +119,19 @@ def open_table(lake: Lake, table: str, version: int | None = None) -> DeltaTable
 @lru_cache(maxsize=1024)
 def _opened(path: Path, born: tuple[int, int] | None) -> DeltaTable:
     """Read a whole log once per process: a night asks for the same table many times."""
-    del born  # part of the key: a lake made anew is another
+    del born  # part of the key: a lake made again is another
     return DeltaTable(path)
 
 
 def newest_version(lake: Lake, table: str) -> int | None:
-    """Give the newest version of a table from the names in its log; None when there is none."""
+    """Return the newest version of a table from the names in its log; None when there is none."""
     commits = (lake.path(table) / "_delta_log").glob("*.json")
     versions = [int(commit.stem) for commit in commits if commit.stem.isdigit()]
     return max(versions, default=None)
 
 
 def commit_stamp(lake: Lake, table: str, version: int) -> tuple[int, int] | None:
-    """Tell one commit from another of the same number, as after a lake was made anew."""
+    """Return what distinguishes a commit from another of its number, as of a lake made again."""
     commit = lake.path(table) / "_delta_log" / f"{version:020}.json"
     try:
         status = commit.stat()
@@ -231,14 +231,14 @@ def write(
 
 
 def amend(lake: Lake, spec: TableSpec, key: str, rows: pa.Table) -> TableWrite:
-    """Set columns of rows that stand in a table, in one commit.
+    """Set columns of rows of a table, in one commit.
 
     The log gets the comparison of the key columns, and the least and the greatest key.
 
     Args:
         lake: Where the table lives.
         spec: Its columns.
-        key: Column that tells the rows; unique in `rows`, and without PHI.
+        key: Column that identifies the rows; unique in `rows`, and without PHI.
         rows: The key and the columns to set.
 
     Raises:
@@ -275,13 +275,13 @@ def _overtaken(spec: TableSpec) -> RetryableError:
 
 
 def transaction_version(lake: Lake, table: str, app_id: str) -> int | None:
-    """Give the newest version that `app_id` committed to a table; None when there is none."""
+    """Return the newest version that `app_id` committed to a table; None when there is none."""
     opened = open_table(lake, table)
     return opened.transaction_version(app_id) if opened else None
 
 
 def content_of(lake: Lake, table: str) -> str | None:
-    """Give the content hash remembered with the newest version, if it has one.
+    """Return the content hash remembered with the newest version, if it has one.
 
     Commits that change no rows, such as a VACUUM, are passed over.
     """
@@ -342,7 +342,7 @@ def _writer_properties(spec: TableSpec) -> WriterProperties:
 
 @dataclass(frozen=True)
 class TableSize:
-    """Version, rows and bytes of a table, as its log tells them."""
+    """Version, rows and bytes of a table, as its log has them."""
 
     version: int
     rows: int

@@ -1,6 +1,12 @@
 """Deliveries: what lies in landing, and putting files there as one complete delivery.
 
-A delivery is one folder `landing/<source>/<day>`; it is complete when its marker stands in it.
+    landing/adt_hl7/2026-03-10/adt.hl7
+                               _COMPLETE              written last
+    landing/ehr_fhir/2026-03-10/Patient.ndjson
+                                manifest.json         of the export that brought these files
+                                export-1a2b3c4d/      a second export of that day, with its manifest
+                                replay/               records that come again from quarantine
+
 Files are never changed here, and what they hold is not looked at.
 """
 
@@ -35,7 +41,7 @@ class Delivery:
     manifests: Mapping[Path, Manifest] = field(default_factory=dict)
 
     def manifest_of(self, path: Path) -> Manifest | None:
-        """Give the manifest that speaks of a file: the one nearest to it."""
+        """Return the manifest that lists a file: the one nearest to it, going up the folders."""
         return next((self.manifests[f] for f in path.parents if f in self.manifests), None)
 
 
@@ -56,10 +62,10 @@ def incomplete(landing: Path, source: str) -> list[date]:
 def land(landing: Path, source: str, paths: Sequence[Path], day: date) -> Delivery:
     """Copy files into landing as one complete delivery, marker last.
 
-    A folder keeps the folders in it. A file of the same name and content is left as it stands; one
-    of the same name and other content is put beside it under a name that carries its hash, so
-    nothing is overwritten. An export whose manifest differs from one that is there gets a folder
-    of its own, so that each manifest speaks of its own files.
+    A folder keeps the folders in it. A file of the same name and content is left as it is; one of
+    the same name and other content is put beside it under a name that carries its hash, so nothing
+    is overwritten. An export whose manifest differs from one that is there gets a folder of its
+    own, so that each manifest lists its own files.
 
     Raises:
         UsageError: A path does not exist or cannot be read, or landing cannot be written.
@@ -69,9 +75,9 @@ def land(landing: Path, source: str, paths: Sequence[Path], day: date) -> Delive
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARKER).unlink(missing_ok=True)
-        place = folder / _own_folder(files, folder)
+        target = folder / _own_folder(files, folder)
         for file, name in files:
-            _place(file, place / name)
+            _copy(file, target / name)
         (folder / MARKER).touch()
     except OSError as error:
         raise UsageError(
@@ -84,7 +90,7 @@ def land(landing: Path, source: str, paths: Sequence[Path], day: date) -> Delive
 
 
 def hash_file(path: Path) -> str:
-    """Give the SHA-256 of a file, read in pieces."""
+    """Compute the SHA-256 of a file, read in pieces."""
     digest = sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -115,7 +121,7 @@ def _delivery(folder: Path, source: str, day: date) -> Delivery:
 
 
 def _manifest(path: Path) -> Manifest | None:
-    """Read the manifest of a bulk export; none from a file that is none."""
+    """Read the manifest of a bulk export; None when the file is none, as `manifest.json` may be."""
     try:
         return parse_manifest(json.loads(path.read_text(encoding="utf-8")), path.name)
     except (ValueError, OSError, SpecError):
@@ -145,15 +151,15 @@ def _expand(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
 
 def _own_folder(files: Sequence[tuple[Path, Path]], folder: Path) -> str:
     """Name the folder of an export whose manifest is another than the one that is there."""
-    held = folder / MANIFEST
+    present = folder / MANIFEST
     for file, name in files:
-        if name == Path(MANIFEST) and held.is_file():
+        if name == Path(MANIFEST) and present.is_file():
             digest = hash_file(file)
-            return "" if hash_file(held) == digest else f"export-{digest[:8]}"
+            return "" if hash_file(present) == digest else f"export-{digest[:8]}"
     return ""
 
 
-def _place(file: Path, target: Path) -> None:
+def _copy(file: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         digest = hash_file(file)

@@ -1,7 +1,6 @@
 """What the manifests of bulk exports promise: their files, and the types that were asked for.
 
-Kept apart from the ledger, which knows only files that arrived. What came of a promise is told by
-`load_completeness`.
+Kept apart from the ledger, which has only files that arrived; `load_completeness` compares the two.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakeward.core.phi import Phi
+from lakeward.lake.origin import DAY, SOURCE
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Column, Lake, TableSpec, arrow_schema, ensure_table, write
 from lakeward.landing.deliveries import MANIFEST, Delivery, hash_file
@@ -20,8 +20,8 @@ EXPORT_FILE = TableSpec(
     description="Files that manifests of bulk exports promise, and types asked for without a file",
     grain="One row per promised file, or type without one, of a manifest; the last revision counts",
     columns=(
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the manifest"),
-        Column("day", "DATE", Phi.N, "Day of the delivery"),
+        SOURCE,
+        DAY,
         Column("manifest", "VARCHAR", Phi.LK, "Path of the manifest below landing"),
         Column("manifest_sha256", "VARCHAR", Phi.LK, "SHA-256 of the manifest as delivered"),
         Column("revision", "BIGINT", Phi.N, "Counts contents of the manifest, from 1"),
@@ -41,21 +41,24 @@ EXPORT_FILE = TableSpec(
 
 
 def register_promises(lake: Lake, landing: Path, arrived: Sequence[Delivery]) -> int:
-    """Enter what manifests promise that are not known yet; give how many were new."""
+    """Enter what manifests promise that are not entered yet; return how many were new.
+
+    A manifest delivered again with other content is a new revision: the last one counts.
+    """
     ensure_table(lake, EXPORT_FILE)
     with connect(lake, tables=[EXPORT_FILE.name]) as connection:
         query = "select distinct source, manifest, manifest_sha256 from export_file"
-        known: dict[tuple[str, str], set[str]] = {}
+        entered: dict[tuple[str, str], set[str]] = {}
         for source, manifest, digest in connection.execute(query).fetchall():
-            known.setdefault((source, manifest), set()).add(digest)
+            entered.setdefault((source, manifest), set()).add(digest)
     rows: list[dict[str, object]] = []
     added = 0
     for delivery in arrived:
         for folder, manifest in delivery.manifests.items():
             path = folder / MANIFEST
-            place = path.relative_to(landing).as_posix()
+            name = path.relative_to(landing).as_posix()
             digest = hash_file(path)
-            digests = known.setdefault((delivery.source, place), set())
+            digests = entered.setdefault((delivery.source, name), set())
             if digest in digests:
                 continue
             digests.add(digest)
@@ -63,13 +66,13 @@ def register_promises(lake: Lake, landing: Path, arrived: Sequence[Delivery]) ->
             shared = {
                 "source": delivery.source,
                 "day": delivery.day,
-                "manifest": place,
+                "manifest": name,
                 "manifest_sha256": digest,
                 "revision": len(digests),
                 "transaction_time": manifest.transaction_time,
                 "export_group": manifest.group,
             }
-            rows += [{**shared, **row} for row in _promises(manifest, Path(place).parent)]
+            rows += [{**shared, **row} for row in _promises(manifest, Path(name).parent)]
     if rows:
         table = pa.Table.from_pylist(rows, schema=arrow_schema(EXPORT_FILE))
         write(lake, EXPORT_FILE, table, mode="append")
@@ -89,7 +92,7 @@ def _promises(manifest: Manifest, folder: Path) -> Iterator[dict[str, object]]:
 
 
 def _without_file(manifest: Manifest) -> Iterable[str]:
-    """Give the types asked for that have no file; unknown where files hold types of any kind."""
+    """Return the types asked for that have no file; none where a file may hold any type."""
     outputs = [file for file in manifest.files if file.kind == "output"]
     if any(file.type is None for file in outputs):
         return ()

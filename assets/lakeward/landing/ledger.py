@@ -1,8 +1,16 @@
 """The ledger: each delivered file once, in order, with what became of it.
 
 A file is known by (source, sha256). The ledger gives it a sequence number per source (`received`),
-which the Delta transactions of later steps repeat; its `loaded` entry commits last, so a kill at
-any moment and a re-run give the same tables. Reading the files' content belongs to the formats.
+which the Delta transactions of a load carry; its closing entry commits last, so a kill at any
+moment and a second run give the same tables. An entry is never changed, a later step is a new one:
+
+    source   received  file        repeats  found  stored  duplicate  quarantined  state      step
+    adt_hl7  1         …/a.hl7                                                     received   1
+    adt_hl7  1         …/a.hl7              5      4       0          1            loaded     2
+    adt_hl7  2         …/b.hl7     1                                               received   1
+    adt_hl7  2         …/b.hl7     1        5      0       5          0            duplicate  2
+
+Reading the files' content belongs to the formats.
 """
 
 from collections.abc import Sequence
@@ -14,23 +22,21 @@ import pyarrow as pa
 
 from lakeward.core.paths import replayed
 from lakeward.core.phi import Phi
+from lakeward.lake.origin import ORIGIN
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import Column, Lake, TableSpec, arrow_schema, ensure_table, write
 from lakeward.landing.deliveries import Delivery, hash_file
 from lakeward.landing.expected_files import register_promises
 
-RECEIVED, SETTLED = 1, 2
-"""Steps of an entry: the file was registered; what became of it is known."""
+REGISTERED, CLOSED = 1, 2
+"""Steps of an entry: the file was registered; what became of its records is known."""
 
 LEDGER_ENTRY = TableSpec(
     name="ledger_entry",
     description="What happened to each delivered file, step by step; `ledger` shows the last step",
     grain="One row per source, received and step",
     columns=(
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the file"),
-        Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-        Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
+        *ORIGIN,
         Column("sha256", "VARCHAR", Phi.LK, "SHA-256 of the file as delivered"),
         Column("bytes", "BIGINT", Phi.N, "Size of the file"),
         Column("modified_ns", "BIGINT", Phi.N, "Modification time, to know a file without hashing"),
@@ -49,9 +55,9 @@ LEDGER_ENTRY = TableSpec(
         Column("found", "BIGINT", Phi.N, "Records found: stored + duplicate + quarantined"),
         Column("stored", "BIGINT", Phi.N, "Records stored"),
         Column("duplicate", "BIGINT", Phi.N, "Records whose content was stored before"),
-        Column("quarantined", "BIGINT", Phi.N, "Records set aside"),
+        Column("quarantined", "BIGINT", Phi.N, "Records rejected"),
         Column("state", "VARCHAR", Phi.N, "received, loaded, duplicate or ignored"),
-        Column("step", "BIGINT", Phi.N, "1 registered, 2 settled"),
+        Column("step", "BIGINT", Phi.N, "1 registered, 2 closed"),
     ),
 )
 
@@ -94,21 +100,22 @@ class FileCounts:
 
 
 def register(lake: Lake, landing: Path, arrived: Sequence[Delivery]) -> int:
-    """Enter files that the ledger does not know yet; give how many were new.
+    """Enter files that the ledger does not have yet; return how many were new.
 
-    A known (file, size, modification time) is not read again; a known content under another name
-    is entered as a repeat. A replay is none: it brings what was rejected, in the same bytes, and
-    inherits what a manifest said of the file that it came from.
+    A file of the same name, size and modification time is not read again; a content that came
+    before under another name is entered as a repeat. A replay file is never a repeat: it brings
+    what was rejected, in the same bytes, and inherits what a manifest said of the file that its
+    records came from.
     """
     ensure_table(lake, LEDGER_ENTRY)
     register_promises(lake, landing, arrived)
     rows: list[dict[str, object]] = []
     with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
         for source in dict.fromkeys(delivery.source for delivery in arrived):
-            known = _Known.of(connection, source)
+            entered = _Entered.of(connection, source)
             for delivery in arrived:
                 if delivery.source == source:
-                    rows += known.enter(landing, delivery)
+                    rows += entered.enter(landing, delivery)
     _append(lake, rows)
     return len(rows)
 
@@ -124,42 +131,48 @@ def pending(lake: Lake, source: str, *, repeats: bool = False) -> list[LedgerFil
         source: Whose files.
         repeats: With those whose content another file brought before.
     """
-    wanted = "" if repeats else " and repeats is null"
+    condition = "" if repeats else " and repeats is null"
     with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
         rows = connection.execute(
             "select source, received, day, file, sha256, bytes, promised, kind, promised_type,"
             " transaction_time, repeats from ("
             " select *, max(step) over (partition by source, received) as last_step"
             " from ledger_entry where source = ?)"
-            f" where last_step = ?{wanted} order by received",
-            [source, RECEIVED],
+            f" where last_step = ?{condition} order by received",
+            [source, REGISTERED],
         ).fetchall()
     return [LedgerFile(*row) for row in rows]
 
 
-def settle(lake: Lake, source: str, counts: Sequence[FileCounts]) -> None:
-    """Enter what became of loaded files, and of the repeats of every file that is settled."""
+def close_files(lake: Lake, source: str, counts: Sequence[FileCounts]) -> None:
+    """Enter what became of loaded files, and of the repeats of every file that is closed.
+
+    Args:
+        lake: Where the ledger lives.
+        source: Whose files.
+        counts: What became of each loaded file; may be empty.
+    """
     with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
         arrow = pa.Table.from_pylist([vars(c) for c in counts], schema=_COUNTS)
         connection.register("counts", arrow)
-        settled = connection.sql(_SETTLE_SQL, params={"source": source}).to_arrow_table()
-    if settled.num_rows:
-        write(lake, LEDGER_ENTRY, settled, mode="append")
+        closed = connection.sql(_CLOSE_SQL, params={"source": source}).to_arrow_table()
+    if closed.num_rows:
+        write(lake, LEDGER_ENTRY, closed, mode="append")
 
 
-_SETTLE_SQL = """
+_CLOSE_SQL = f"""
 with entry as (
     select *, max(step) over (partition by source, received) as last_step
     from ledger_entry
     where source = $source
 ),
-waiting as (select * from entry where last_step = 1),
+waiting as (select * from entry where last_step = {REGISTERED}),
 loaded as (
     select w.* replace (
         c.found as found, c.stored as stored, c.duplicate as duplicate,
         c.quarantined as quarantined,
         case when w.repeats is not null and c.stored = 0 then 'duplicate' else c.state end as state,
-        coalesce(w.promised, c.promised) as promised, 2 as step
+        coalesce(w.promised, c.promised) as promised, {CLOSED} as step
     )
     from waiting as w
     join counts as c on w.received = c.received
@@ -167,12 +180,12 @@ loaded as (
 outcome as (
     select received, found from loaded
     union all
-    select received, found from entry where step = 2
+    select received, found from entry where step = {CLOSED}
 ),
 repeated as (
     select w.* replace (
         o.found as found, 0 as stored, o.found as duplicate, 0 as quarantined,
-        'duplicate' as state, 2 as step
+        'duplicate' as state, {CLOSED} as step
     )
     from waiting as w
     join outcome as o on w.repeats = o.received
@@ -186,8 +199,16 @@ order by received
 
 
 @dataclass
-class _Known:
-    """What the ledger knows of one source while files are entered."""
+class _Entered:
+    """What the ledger has of one source, growing while files are entered.
+
+    Attributes:
+        seen: Name, size and modification time of each file: enough to pass it over unread.
+        names: Name and SHA-256 of each file.
+        contents: `received` of the first file of each content, by SHA-256.
+        last: The last `received`.
+        promises: What manifests said of files, by `received`; replays inherit it.
+    """
 
     seen: set[tuple[str, int, int]]
     names: set[tuple[str, str]]
@@ -196,23 +217,23 @@ class _Known:
     promises: dict[int, dict[str, object]]
 
     @classmethod
-    def of(cls, connection: Connection, source: str) -> "_Known":
+    def of(cls, connection: Connection, source: str) -> "_Entered":
         promised = connection.execute(
             f"select received, {', '.join(_INHERITED)} from ledger_entry"
             " where source = ? and step = ? and kind is not null",
-            [source, RECEIVED],
+            [source, REGISTERED],
         ).fetchall()
         rows = connection.execute(
             "select file, bytes, modified_ns, sha256, received, repeats from ledger_entry"
             " where source = ? and step = ?",
-            [source, RECEIVED],
+            [source, REGISTERED],
         ).fetchall()
         return cls(
             seen={(file, size, modified) for file, size, modified, *_ in rows},
             names={(file, digest) for file, _, _, digest, *_ in rows},
             contents={digest: number for *_, digest, number, repeats in rows if repeats is None},
             last=max((number for *_, number, _ in rows), default=0),
-            promises={n: dict(zip(_INHERITED, told, strict=True)) for n, *told in promised},
+            promises={n: dict(zip(_INHERITED, values, strict=True)) for n, *values in promised},
         )
 
     def enter(self, landing: Path, delivery: Delivery) -> list[dict[str, object]]:
@@ -238,21 +259,21 @@ class _Known:
                     "repeats": self.contents.get(digest),
                     **_promise(delivery, path),
                     "state": "received",
-                    "step": RECEIVED,
-                    **self._again(file),
+                    "step": REGISTERED,
+                    **self._of_replay(file),
                 }
             )
             self.contents.setdefault(digest, self.last)
         return rows
 
-    def _again(self, file: str) -> dict[str, object]:
-        """Give what a replay file has from the file it came from; nothing for any other."""
+    def _of_replay(self, file: str) -> dict[str, object]:
+        """Return what a replay file inherits; nothing for any other file."""
         origin = replayed(file)
         return {"repeats": None, **self.promises.get(origin[1], {})} if origin else {}
 
 
 def _promise(delivery: Delivery, path: Path) -> dict[str, object]:
-    """Give what the delivery's manifest says of a file."""
+    """Return what the delivery's manifest says of a file."""
     manifest = delivery.manifest_of(path)
     file = manifest.file(path.name) if manifest else None
     if manifest is None or file is None:

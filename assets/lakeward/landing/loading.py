@@ -1,55 +1,240 @@
-"""Loading what is pending, in order and in bounded batches, for any format.
+"""Loading what is pending, in order, in bounded batches and exactly once, for any format.
 
-The format's own `load` reads the files and writes its tables; here it is only called in the order
-of the ledger and its counts are entered. A kill between the two is mended by the next call.
+A format reads files and yields rows (`Reading`). Here they are committed, counted and entered in
+the ledger. What makes it exactly once:
+
+- every commit carries the source and `received` of the last file whose rows it holds;
+- a table that holds a file already gets no row of that file again;
+- counts are taken from what is stored, so a repeated load counts the same;
+- the ledger entry commits last, so whatever a kill leaves is pending in the next run.
+
+How files become rows is not known here.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Literal
 
-from lakeward.lake.tables import Lake
-from lakeward.landing.ledger import FileCounts, LedgerFile, pending, settle
+import pyarrow as pa
+
+from lakeward.core.errors import LakewardError
+from lakeward.core.paths import Home
+from lakeward.lake.query import connect
+from lakeward.lake.tables import (
+    Lake,
+    TableSpec,
+    Transaction,
+    arrow_schema,
+    ensure_table,
+    transaction_version,
+    write,
+)
+from lakeward.landing.formats import Format
+from lakeward.landing.ledger import FileCounts, LedgerFile, close_files, pending
 from lakeward.landing.source_rules import half_loaded, note_rules, noted_rules
 from lakeward.landing.sources import Source
-
-Load = Callable[[Lake, Path, Source, Sequence[LedgerFile]], list[FileCounts]]
-
-RETELLING = frozenset({"fhir"})
-"""Formats of which the same file again can change what is true: a resource without stamps that was
-told as A, B and A again is A. In the others a record is an event, which happens once."""
+from lakeward.quarantine.table import QUARANTINE
 
 BATCH_BYTES = 256 * 2**20
 """Files are committed together up to this size: 20,000 tiny files are not 20,000 commits."""
 
 
-def load_pending(lake: Lake, landing: Path, source: Source, load: Load) -> list[FileCounts]:
+@dataclass(frozen=True)
+class Rows:
+    """Rows to be committed to one table.
+
+    Attributes:
+        batches: Pulled while the table is written, so that memory stays bounded. None of them may
+            ask Delta for anything: delta-rs deadlocks when it is called while it pulls.
+        mode: `overwrite` when they are the whole table.
+    """
+
+    batches: Iterator[pa.RecordBatch]
+    mode: Literal["append", "overwrite"] = "append"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One table that a load writes.
+
+    Attributes:
+        spec: The table.
+        rows: Returns the rows of files after `done`, the last file whose rows the table holds.
+            Asked for once, after the outputs before it are committed.
+        marks_progress: Commit also when there are no rows: the format reads off this table which
+            files it has loaded. Without it, a file of which all was rejected would be read again.
+    """
+
+    spec: TableSpec
+    rows: Callable[[int], Rows]
+    marks_progress: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a format found in consecutive files of one source.
+
+    Attributes:
+        outputs: Quarantine, raw and the tables beside raw, in the order of their commits. That
+            order is the format's: it must be able to go on after a kill between any two of them.
+        found: Number of records of each file, by `received`; a file without records may be absent.
+        ignored: Files that hold nothing of the format.
+        promised: Records that the files themselves promise (batch trailers), by `received`.
+    """
+
+    outputs: tuple[Output, ...]
+    found: Mapping[int, int]
+    ignored: frozenset[int] = frozenset()
+    promised: Mapping[int, int | None] = field(default_factory=dict)
+
+
+Read = Callable[[Sequence[LedgerFile]], AbstractContextManager[Reading]]
+"""Reads consecutive files of one source, ascending; `outputs` are used within the context."""
+
+
+def load_pending(lake: Lake, home: Home, source: Source, format_: Format) -> list[FileCounts]:
     """Load all pending files of a source and enter what became of them.
 
     Files that a kill left half loaded are loaded by the rules by which they were begun.
 
     Args:
         lake: Where raw tables and ledger live.
-        landing: Folder below which the files lie.
+        home: Its `landing` holds the files; it may have specs of its own.
         source: Whose files.
-        load: Reads consecutive files of the source and writes raw rows and quarantine.
+        format_: The format of the source.
 
     Returns:
         Counts of the files loaded now, in order of arrival.
     """
     done: list[FileCounts] = []
-    for rules, files in _by_rules(lake, source):
+    own_specs = format_.own_specs(home)
+    for rules, files in _by_rules(lake, source, format_):
         for batch in _batches(files):
-            counts = load(lake, landing, rules, batch)
-            settle(lake, source.name, counts)
+            counts = format_.load(lake, home.landing, rules, batch, own_specs)
+            close_files(lake, source.name, counts)
             done += counts
     if not done:
-        settle(lake, source.name, [])  # repeats that a kill left unsettled
+        close_files(lake, source.name, [])  # repeats that a kill left open
     return done
 
 
-def _by_rules(lake: Lake, source: Source) -> Iterator[tuple[Source, Sequence[LedgerFile]]]:
+def load_files(
+    lake: Lake, raw: TableSpec, files: Sequence[LedgerFile], read: Read
+) -> list[FileCounts]:
+    """Load files of one source exactly once.
+
+    Files whose raw rows are stored come first and by themselves: what a kill left out of their
+    other tables must be there before the files after them are compared with what is stored.
+
+        files   1  2  3  4  5
+        raw     x  x  x  .  .      committed up to 3 when the load was killed
+        parts  [1  2  3][4  5]     the first part writes only what other tables lack
+
+    Args:
+        lake: Where the tables live.
+        raw: The raw table of the format.
+        files: Pending files of one source, ascending.
+        read: Reads some of them.
+
+    Returns:
+        Counts of the files, in their order.
+    """
+    counts: list[FileCounts] = []
+    ensure_table(lake, raw)
+    ensure_table(lake, QUARANTINE)
+    for part in _parts(lake, raw, files):
+        with read(part) as reading:
+            for output in reading.outputs:
+                _commit(lake, output, part[-1])
+        counts += _counts(lake, raw, part, reading)
+    return counts
+
+
+def _parts(lake: Lake, raw: TableSpec, files: Sequence[LedgerFile]) -> list[Sequence[LedgerFile]]:
+    if not files:
+        return []
+    done = transaction_version(lake, raw.name, files[0].source) or 0
+    stored = [file for file in files if file.received <= done]
+    return [part for part in (stored, files[len(stored) :]) if part]
+
+
+def _commit(lake: Lake, output: Output, last: LedgerFile) -> None:
+    """Write the rows of one table in one commit; none when nothing would change."""
+    ensure_table(lake, output.spec)
+    done = transaction_version(lake, output.spec.name, last.source) or 0
+    rows = output.rows(done)
+    failures: list[LakewardError] = []
+    batches = _noting(rows.batches, failures)
+    first = next(batches, None)
+    if first is None and not (output.marks_progress and done < last.received):
+        return
+    try:
+        write(
+            lake,
+            output.spec,
+            pa.RecordBatchReader.from_batches(
+                arrow_schema(output.spec), chain([first] if first else [], batches)
+            ),
+            mode=rows.mode,
+            transaction=Transaction(last.source, last.received),
+        )
+    except Exception:
+        if failures:  # delta-rs wraps what is raised by the rows that it pulls
+            raise failures[0] from None
+        raise
+
+
+def _noting(
+    batches: Iterator[pa.RecordBatch], failures: list[LakewardError]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the batches that have rows; note an error of ours before it is wrapped."""
+    try:
+        yield from (batch for batch in batches if batch.num_rows)
+    except LakewardError as error:
+        failures.append(error)
+        raise
+
+
+def _counts(
+    lake: Lake, raw: TableSpec, files: Sequence[LedgerFile], reading: Reading
+) -> list[FileCounts]:
+    """Count per file: found by the format, stored and quarantined from the tables."""
+    stored, quarantined = (_rows_by_file(lake, t.name, files) for t in (raw, QUARANTINE))
+    counts = []
+    for number in (file.received for file in files):
+        found = reading.found.get(number, 0)
+        kept, rejected = stored.get(number, 0), quarantined.get(number, 0)
+        counts.append(
+            FileCounts(
+                received=number,
+                found=found,
+                stored=kept,
+                duplicate=found - kept - rejected,
+                quarantined=rejected,
+                state="ignored" if number in reading.ignored else "loaded",
+                promised=reading.promised.get(number),
+            )
+        )
+    return counts
+
+
+def _rows_by_file(lake: Lake, table: str, files: Sequence[LedgerFile]) -> dict[int, int]:
+    sql = (
+        f"select received, count(*) from {table}"
+        " where source = ? and received between ? and ? group by received"
+    )
+    range_ = [files[0].source, files[0].received, files[-1].received]
+    with connect(lake, tables=[table]) as connection:
+        return dict(connection.execute(sql, range_).fetchall())
+
+
+def _by_rules(
+    lake: Lake, source: Source, format_: Format
+) -> Iterator[tuple[Source, Sequence[LedgerFile]]]:
     """Part the pending files: first those that a load by other rules has begun, then the others."""
-    files = pending(lake, source.name, repeats=source.format in RETELLING)
+    files = pending(lake, source.name, repeats=format_.is_state)
     before = noted_rules(lake, source.name)
     if not files or before == source:
         yield source, files

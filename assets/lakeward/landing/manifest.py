@@ -35,7 +35,6 @@ class ManifestFile:
         type: Resource type that it promises, if any.
         count: Resources that it promises, if any.
         size: Bytes that it promises, if any.
-        continues_in: URL of the file that goes on with the last block; advisory.
     """
 
     kind: FileKind
@@ -43,11 +42,10 @@ class ManifestFile:
     type: str | None = None
     count: int | None = None
     size: int | None = None
-    continues_in: str | None = None
 
     @property
     def name(self) -> str:
-        """Give the last part of the URL's path: the name under which a file lies in a delivery."""
+        """Return the last part of the URL's path: the name of the file in a delivery."""
         return unquote(urlsplit(self.url).path.rsplit("/", 1)[-1])
 
 
@@ -60,8 +58,6 @@ class Manifest:
         files: All files, in the manifest's order.
         requires_access_token: Whether file requests must carry the token (else they must not).
         request_url: The kick-off request; STU4 has none.
-        manifest_type: Canonical of the manifest's kind; STU4 only.
-        output_format: Media type of the files.
         organized_by: Resource type by which files are cut into blocks, if any.
         next_url: Next page of the manifest; markers such as `#pending` are no page.
     """
@@ -70,14 +66,12 @@ class Manifest:
     files: tuple[ManifestFile, ...]
     requires_access_token: bool = False
     request_url: str | None = None
-    manifest_type: str | None = None
-    output_format: str | None = None
     organized_by: str | None = None
     next_url: str | None = None
 
     @property
     def group(self) -> str | None:
-        """Give what was exported, from the request: `Group/<id>`, `Patient` or `system`."""
+        """Return what was exported, from the request: `Group/<id>`, `Patient` or `system`."""
         if self.request_url is None:
             return None
         found = _GROUP.search(urlsplit(self.request_url).path)
@@ -85,14 +79,14 @@ class Manifest:
 
     @property
     def asked_types(self) -> tuple[str, ...]:
-        """Give the resource types that the request asked for; none when it asked for all."""
+        """Return the resource types that the request asked for; none when it asked for all."""
         query = parse_qsl(urlsplit(self.request_url or "").query)
         names = [n.strip() for key, value in query if key == "_type" for n in value.split(",")]
         return tuple(dict.fromkeys(name for name in names if _TYPE.fullmatch(name)))
 
     @property
     def server_base(self) -> str | None:
-        """Give the base URL of the server that was asked, from the request."""
+        """Return the base URL of the server that was asked, from the request."""
         if self.request_url is None:
             return None
         found = _BASE.match(self.request_url)
@@ -104,7 +98,9 @@ class Manifest:
 
 
 def parse_manifest(data: Any, where: str) -> Manifest:
-    """Read a manifest of STU1 to STU4; unknown properties are let through.
+    """Read a manifest of STU1 to STU4; properties that nobody reads here are passed over.
+
+    Source: FHIR Bulk Data Access, Bulk Data Output File Request, "Response - Complete Status".
 
     Raises:
         SpecError: It is no manifest; the text names the property, not its value.
@@ -121,8 +117,6 @@ def parse_manifest(data: Any, where: str) -> Manifest:
         ),
         requires_access_token=data.get("requiresAccessToken") is True,
         request_url=_text(data.get("request")),
-        manifest_type=_text(data.get("manifestType")),
-        output_format=_text(data.get("outputFormat")),
         organized_by=_text(data.get("outputOrganizedBy")),
         next_url=_next(data.get("link") or []),
     )
@@ -144,7 +138,6 @@ def _file(entry: Any, kind: FileKind, where: str) -> ManifestFile:
         type=_text(entry.get("type")),
         count=_number(entry.get("count")),
         size=_number(entry.get("fileSize")),
-        continues_in=_text(entry.get("continuesInFile")),
     )
 
 

@@ -1,8 +1,9 @@
 """The rules of a source that its files were last loaded by.
 
 A load commits raw and quarantine one after the other. If it is killed in between and its entry of
-`sources.yaml` is changed before the next run, each record must still be judged as it was begun:
-judged anew, it could end in both tables, or in neither. So the entry is noted before a load.
+`sources.yaml` is changed before the next run, each record must still be checked by the rules by
+which the load was begun: by other rules it could end in both tables, or in neither. So the entry is
+noted before a load.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from lakeward.landing.sources import Source
 
 
 def noted_rules(lake: Lake, source: str) -> Source | None:
-    """Give the entry by which a source was last loaded; None when that is not known."""
+    """Read the entry by which a source was last loaded; None when that is not known."""
     try:
         return Source.model_validate_json(_path(lake, source).read_bytes())
     except (OSError, ValidationError):  # none yet, or of a release whose entries were others
@@ -30,7 +31,7 @@ def note_rules(lake: Lake, source: Source) -> None:
 
 
 def half_loaded(lake: Lake, source: str, files: Sequence[LedgerFile]) -> int:
-    """Give the last of pending files that a table of the lake holds something of; 0 when none.
+    """Return the last of pending files that a table of the lake holds something of; 0 when none.
 
     Args:
         lake: Whose tables were written with `received` as transaction.

@@ -17,7 +17,7 @@ from lakeward.core.paths import Home
 from lakeward.landing.bulk import BulkExport
 
 Policy = Literal["quarantine", "accept_with_warning"]
-"""What happens to what breaks a rule: it is set aside, or kept and reported."""
+"""What happens to what breaks a rule: it is rejected, or kept and reported."""
 
 
 class _Entry(BaseModel):
@@ -46,7 +46,8 @@ class Source(_Entry):
         bulk: How a FHIR source is pulled with a Bulk Data export; without it, files arrive.
         tz_policy: What HL7 v2 times without an offset are in: the interface's time_zone
             (`facility`), or the offset of MSH-7 where it has one (`msh7`).
-        end_of_support: Last day on which the interface is maintained.
+        expected_volume: What a delivery is expected to hold; shown with the deliveries.
+        end_of_support: Last day on which the interface is maintained; shown there, too.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -81,7 +82,7 @@ class Source(_Entry):
 
 
 class Facility(_Entry):
-    """The place whose calendar and clock the worklists follow."""
+    """The hospital whose calendar and clock the worklists follow."""
 
     id: str
     name: str
@@ -93,11 +94,11 @@ class Facility(_Entry):
         return _zone(value)
 
     def cut_off(self, day: date) -> datetime:
-        """Give the instant up to which day `day` counts: the start of the next local day."""
+        """Return the instant up to which day `day` counts: the start of the next local day."""
         return datetime.combine(day + timedelta(days=1), time(0), ZoneInfo(self.time_zone))
 
     def today(self, now: datetime) -> date:
-        """Give the local date of an instant."""
+        """Return the local date of an instant."""
         return now.astimezone(ZoneInfo(self.time_zone)).date()
 
 

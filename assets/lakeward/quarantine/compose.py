@@ -38,7 +38,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ReplayedRecord:
     """One record in a replay file: its position there, and its hash before and after."""
 
     record: Rejected
@@ -55,99 +55,113 @@ class ReplayFile:
     day: date
     file: str
     sha256: str
-    entries: tuple[Entry, ...]
+    records: tuple[ReplayedRecord, ...]
 
 
 @dataclass(frozen=True)
-class _Again:
+class ReplayPlan:
+    """Where replay files are made from.
+
+    Attributes:
+        lake: Holds the rejected records and the trail.
+        landing: Folder of the landed files, for what quarantine holds only the beginning of.
+        shapes: How records stand in a file, by source.
+        correction: What comes instead of the one record that is replayed.
+    """
+
+    lake: Lake
+    landing: Path
+    shapes: Mapping[str, Shape]
+    correction: bytes | None = None
+
+
+@dataclass(frozen=True)
+class _Content:
+    """A record with its bytes as rejected and as they come again; a path when the file is all."""
+
     record: Rejected
     original: bytes | Path
-    content: bytes | Path
+    replayed: bytes | Path
 
 
 def compose(
-    lake: Lake,
-    landing: Path,
+    plan: ReplayPlan,
     target: Path,
     records: Sequence[Rejected],
-    *,
-    shapes: Mapping[str, Shape],
     numbers: Mapping[tuple[str, int], int],
-    correction: bytes | None = None,
 ) -> list[ReplayFile]:
     """Write replay files below a folder.
 
     Args:
-        lake: Holds the records.
-        landing: Folder of the landed files, for what quarantine holds only the beginning of.
-        target: Folder that stands for landing.
+        plan: Where records and files are, and how records stand in a file.
+        target: Folder that takes the place of landing.
         records: Which, in order of source, `received` and position.
-        shapes: By source.
         numbers: How many replay files there are of a source and `received`.
-        correction: What comes instead of the one record.
     """
     files = []
     for (source, received), group in groupby(records, key=lambda r: (r.source, r.received)):
         number = numbers.get((source, received), 0)
-        again = list(_again(lake, landing, list(group), correction))
-        for part in _parts(again, shapes[source]):
+        shape = plan.shapes[source]
+        for part in _parts(list(_contents(plan, list(group))), shape):
             number += 1
-            files.append(_write(target, part, shapes[source], received, number))
+            files.append(_write(target, part, shape, number))
     return files
 
 
-def _again(
-    lake: Lake, landing: Path, records: Sequence[Rejected], correction: bytes | None
-) -> Iterator[_Again]:
-    held = contents(lake, records)
+def _contents(plan: ReplayPlan, records: Sequence[Rejected]) -> Iterator[_Content]:
+    stored = contents(plan.lake, records)
     for record in records:
-        original = read_content(landing, record, held[record.quarantine_id])
-        yield _Again(record, original, original if correction is None else correction)
+        original = read_content(plan.landing, record, stored[record.quarantine_id])
+        replayed = original if plan.correction is None else plan.correction
+        yield _Content(record, original, replayed)
 
 
-def _parts(again: Sequence[_Again], shape: Shape) -> Iterator[list[_Again]]:
-    joined: list[_Again] = []
-    alone: list[_Again] = []
-    for each in again:
-        joins = isinstance(each.content, bytes) and shape.joins(each.content)
+def _parts(contents_: Sequence[_Content], shape: Shape) -> Iterator[list[_Content]]:
+    """Yield what goes into one file each: first all that can stand together, then the others."""
+    joined: list[_Content] = []
+    alone: list[_Content] = []
+    for each in contents_:
+        joins = isinstance(each.replayed, bytes) and shape.joins(each.replayed)
         (joined if joins else alone).append(each)
     if joined:
         yield joined
     yield from ([each] for each in alone)
 
 
-def _write(
-    target: Path, again: Sequence[_Again], shape: Shape, received: int, number: int
-) -> ReplayFile:
-    first = again[0]
-    name = replay_file(first.record.source, first.record.day, received, number, shape.suffix)
+def _write(target: Path, part: Sequence[_Content], shape: Shape, number: int) -> ReplayFile:
+    first, content = part[0].record, part[0].replayed
+    name = replay_file(first.source, first.day, first.received, number, shape.suffix)
     path = target / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(first.content, bytes) and shape.joins(first.content):
-        places = _write_joined(path, again, shape)
+    if isinstance(content, bytes) and shape.joins(content):
+        positions = _write_joined(path, part, shape)
     else:
-        places = [1]
-        _copy(first.content, path)
-    entries = tuple(
-        Entry(each.record, position, _hash(each.original), _hash(each.content))
-        for each, position in zip(again, places, strict=True)
+        positions = [1]
+        _copy(content, path)
+    records = tuple(
+        ReplayedRecord(each.record, position, _hash(each.original), _hash(each.replayed))
+        for each, position in zip(part, positions, strict=True)
     )
-    return ReplayFile(first.record.source, first.record.day, name, _hash(path), entries)
+    return ReplayFile(first.source, first.day, name, _hash(path), records)
 
 
-def _write_joined(path: Path, again: Sequence[_Again], shape: Shape) -> list[int]:
-    """Write records one after the other; give their positions."""
-    places: list[int] = []
+def _write_joined(path: Path, part: Sequence[_Content], shape: Shape) -> list[int]:
+    """Write records one after the other; return their positions.
+
+    Where a position is a line, blank lines fill up to the line that the record had: lines 3 and 7
+    of the landed file are lines 3 and 7 here, and so in the same order among other replays.
+    """
+    positions: list[int] = []
     following = 1
     with path.open("wb") as file:
-        for each in again:
-            place = max(each.record.position, following) if shape.keeps_lines else following
-            file.write(shape.separator * (place - following))
-            if isinstance(each.content, bytes):
-                file.write(each.content + shape.separator)
-            places.append(place)
-            following = place + 1
-    return places
+        for each in part:
+            position = max(each.record.position, following) if shape.keeps_lines else following
+            file.write(shape.separator * (position - following))
+            if isinstance(each.replayed, bytes):
+                file.write(each.replayed + shape.separator)
+            positions.append(position)
+            following = position + 1
+    return positions
 
 
 def _copy(content: bytes | Path, path: Path) -> None:

@@ -1,6 +1,6 @@
 """Rejected records as people ask for them: which, how many, where they stood, and their bytes.
 
-Nothing here shows content but `read_content`, whose callers answer for it.
+Only `contents` and `read_content` return content; whoever shows it enters that in the audit first.
 """
 
 import gzip
@@ -14,7 +14,7 @@ from lakeward.core.errors import PermanentError, UsageError
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import Lake
 from lakeward.quarantine.table import QUARANTINE
-from lakeward.quarantine.trail import standing
+from lakeward.quarantine.trail import current_state
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Rejected:
 
 
 @dataclass(frozen=True)
-class Deed:
-    """What somebody did with a record; `outcome` is waiting, loaded, rejected or unclear."""
+class TrailEntry:
+    """An action on a record; `outcome` is waiting, loaded, rejected or unclear."""
 
     action: str
     at: datetime
@@ -79,18 +79,18 @@ def find(lake: Lake, selection: Selection) -> list[Rejected]:
     Raises:
         UsageError: An id is not in quarantine.
     """
-    wanted: dict[str, Any] = {
+    conditions: dict[str, Any] = {
         "source = ?": selection.source,
         "reason = ?": selection.reason,
         "state = ?": selection.state,
         "day = ?": selection.day,
         "quarantine_id in (select unnest(?))": list(selection.ids) or None,
     }
-    parts = {condition: value for condition, value in wanted.items() if value is not None}
+    parts = {condition: value for condition, value in conditions.items() if value is not None}
     where = f" where {' and '.join(parts)}" if parts else ""
-    with standing(lake) as connection:
+    with current_state(lake) as connection:
         rows = connection.execute(
-            f"select {_NAMES} from standing{where} order by source, received, position",
+            f"select {_NAMES} from record_state{where} order by source, received, position",
             list(parts.values()),
         ).fetchall()
     found = [Rejected(*row) for row in rows]
@@ -105,7 +105,7 @@ def find(lake: Lake, selection: Selection) -> list[Rejected]:
     return found
 
 
-def tally(records: Iterable[Rejected]) -> list[dict[str, str | int]]:
+def count_by_reason(records: Iterable[Rejected]) -> list[dict[str, str | int]]:
     """Count records by source, reason and state."""
     found: dict[tuple[str, str, str], int] = {}
     for record in records:
@@ -117,9 +117,9 @@ def tally(records: Iterable[Rejected]) -> list[dict[str, str | int]]:
     ]
 
 
-def trail_of(lake: Lake, quarantine_id: str) -> list[Deed]:
+def trail_of(lake: Lake, quarantine_id: str) -> list[TrailEntry]:
     """List what was done with a record, oldest first, and what came of it."""
-    with standing(lake) as connection:
+    with current_state(lake) as connection:
         rows = connection.execute(
             "select a.action, a.at, a.principal, a.note, a.file, a.position, a.original_sha256,"
             " a.sha256, r.outcome, r.rejected_as, r.rejected_for"
@@ -128,11 +128,11 @@ def trail_of(lake: Lake, quarantine_id: str) -> list[Deed]:
             " where a.quarantine_id = ? order by a.at",
             [quarantine_id],
         ).fetchall()
-    return [Deed(*row) for row in rows]
+    return [TrailEntry(*row) for row in rows]
 
 
 def contents(lake: Lake, records: Collection[Rejected]) -> Mapping[str, bytes]:
-    """Give what `quarantine` holds of records, by id: the bytes, or their beginning."""
+    """Read what `quarantine` holds of records, by id: the bytes, or their beginning."""
     ids = [record.quarantine_id for record in records]
     with connect(lake, tables=[QUARANTINE.name]) as connection:
         return dict(_contents(connection, ids))
@@ -146,19 +146,19 @@ def _contents(connection: Connection, ids: Sequence[str]) -> list[tuple[str, byt
     return found
 
 
-def read_content(landing: Path, record: Rejected, held: bytes) -> bytes | Path:
-    """Give the whole bytes of a record, or the landed file when the record is all of it.
+def read_content(landing: Path, record: Rejected, stored: bytes) -> bytes | Path:
+    """Read the whole bytes of a record; return the landed file when the record is all of it.
 
     Args:
         landing: Folder below which the files lie.
         record: The record.
-        held: What `quarantine` holds of it: long ones are cut there.
+        stored: What `quarantine` holds of it: long ones are cut there.
 
     Raises:
         PermanentError: It was cut, and the landed file is gone.
     """
-    if len(held) == record.byte_length:
-        return held
+    if len(stored) == record.byte_length:
+        return stored
     path = landing / record.file
     if not path.is_file():
         raise PermanentError(

@@ -1,10 +1,9 @@
-"""The way back: rejected records come again as a delivery, once, and the trail says so.
+"""The way back: rejected records come again as a delivery, once, and the trail records it.
 
 A replay is prepared in a scratch home, where the format itself says what it would reject again;
-that stays open, and no file is made of it. What remains is committed in this order: files under
-hidden names, the trail in one commit, files under their names. A file is named by the trail before
-a run can see it, so a kill at any moment leaves either nothing (hidden files that no trail names
-are removed) or what `finish` completes. How a format reads a file is given from above.
+that stays open, and no file is made of it. What remains is committed so that a kill at any moment
+leaves either nothing or what `finish` completes, see `commit`. How a format reads a file is handed
+in by the caller.
 """
 
 import shutil
@@ -19,29 +18,35 @@ from lakeward.core.errors import UsageError
 from lakeward.core.files import flush
 from lakeward.core.paths import replayed
 from lakeward.lake.tables import Lake, arrow_schema
-from lakeward.quarantine.compose import ReplayFile, Shape, compose
+from lakeward.quarantine.compose import ReplayedRecord, ReplayFile, ReplayPlan, compose
 from lakeward.quarantine.records import Rejected, Selection, find
-from lakeward.quarantine.trail import ACTION, append, settle, standing
+from lakeward.quarantine.trail import ACTION, append_actions, current_state, update_states
 
 NOT_ONE = "not_one_record"
 """Reason for a record that its format does not read as one record when it stands in a file."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a format makes of a replay file: records found, and why it would reject which."""
+class ReplayCheck:
+    """What a format makes of a replay file.
+
+    Attributes:
+        found: Records found.
+        rejected: Reasons of those that it would reject, by position.
+        is_data: It holds something of the format at all.
+    """
 
     found: int
     rejected: Mapping[int, str] = field(default_factory=dict)
     is_data: bool = True
 
 
-Judge = Callable[[Path, Sequence[ReplayFile]], Mapping[str, Verdict]]
-"""Loads files below a folder in a scratch lake; gives a verdict by file."""
+CheckFiles = Callable[[Path, Sequence[ReplayFile]], Mapping[str, ReplayCheck]]
+"""Loads files below a folder in a scratch lake; returns what came of each, by file."""
 
 
 @dataclass(frozen=True)
-class By:
+class Actor:
     """Who acts, when and why."""
 
     principal: str
@@ -51,20 +56,26 @@ class By:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Replay files below `folder` that would load, and why which records would not."""
+    """Replay files below `folder` that would load.
+
+    Attributes:
+        folder: Takes the place of landing.
+        files: Below it.
+        still_rejected: Reasons of the records that would be rejected again, by `quarantine_id`.
+    """
 
     folder: Path
     files: tuple[ReplayFile, ...]
-    refused: Mapping[str, str]
+    still_rejected: Mapping[str, str]
 
     @property
     def records(self) -> list[Rejected]:
-        """Give the records that come again."""
-        return [entry.record for file in self.files for entry in file.entries]
+        """Return the records that come again."""
+        return [each.record for file in self.files for each in file.records]
 
 
 def choose(lake: Lake, landing: Path, selection: Selection) -> tuple[list[Rejected], int]:
-    """Give the records to replay, and how many of the selection are replayed already.
+    """Return the records to replay, and how many of the selection are replayed already.
 
     Without ids only open records are taken; by its id a discarded one comes back too.
 
@@ -100,85 +111,64 @@ def choose(lake: Lake, landing: Path, selection: Selection) -> tuple[list[Reject
 
 
 def prepare(
-    lake: Lake,
-    landing: Path,
-    scratch: Path,
-    records: Sequence[Rejected],
-    *,
-    shapes: Mapping[str, Shape],
-    judge: Judge,
-    correction: bytes | None = None,
+    plan: ReplayPlan, scratch: Path, records: Sequence[Rejected], check: CheckFiles
 ) -> Prepared:
     """Write replay files into a scratch folder, without the records that would be rejected again.
 
     Args:
-        lake: Holds the records and the trail.
-        landing: Folder of the landed files.
+        plan: Where records and files are.
         scratch: Folder for the files; a scratch home's landing.
-        records: Which, as `choose` gives them.
-        shapes: By source.
-        judge: Asks the format.
-        correction: What comes instead of the one record.
+        records: Which, as `choose` returns them.
+        check: Asks the format.
 
     Raises:
         UsageError: The correction is what was rejected, is not one record, or would be rejected.
     """
-    numbers = _numbers(lake)
-
-    def composed(target: Path, chosen: Sequence[Rejected]) -> list[ReplayFile]:
-        return compose(
-            lake,
-            landing,
-            target,
-            chosen,
-            shapes=shapes,
-            numbers=numbers,
-            correction=correction,
-        )
-
-    files = composed(scratch, records)
-    if correction is not None:
+    numbers = _numbers(plan.lake)
+    files = compose(plan, scratch, records, numbers)
+    if plan.correction is not None:
         _check_changed(files)
-    verdicts = judge(scratch, files) if files else {}
-    if correction is not None:
-        _check_correction(files, verdicts)
-    refused = {i: reason for f in files for i, reason in _refused(f, verdicts[f.file])}
-    if not refused:
+    checks = check(scratch, files) if files else {}
+    if plan.correction is not None:
+        _check_correction(files, checks)
+    rejected = {i: reason for f in files for i, reason in _rejected(f, checks[f.file])}
+    if not rejected:
         return Prepared(scratch, tuple(files), {})
-    kept = [record for record in records if record.quarantine_id not in refused]
+    kept = [record for record in records if record.quarantine_id not in rejected]
     folder = scratch.with_name(f"{scratch.name}-kept")
-    return Prepared(folder, tuple(composed(folder, kept)), refused)
+    return Prepared(folder, tuple(compose(plan, folder, kept, numbers)), rejected)
 
 
-def commit(lake: Lake, landing: Path, prepared: Prepared, by: By, *, edited: bool = False) -> None:
+def commit(
+    lake: Lake, landing: Path, prepared: Prepared, actor: Actor, *, edited: bool = False
+) -> None:
     """Bring prepared files into landing and enter them in the trail; the caller holds the lake.
+
+    The order decides what a kill can leave:
+
+        hidden file | trail names it | file shown
+        yes         | no             | no          nothing happened: `_clear` removes it
+        yes         | yes            | no          `finish` shows it
+        -           | yes            | yes         done
 
     Raises:
         UsageError: The folder of a delivery is gone, so that no run would look there.
     """
     _clear(lake, landing)
     for file in prepared.files:
-        _place(prepared.folder / file.file, landing / file.file)
+        _hide(prepared.folder / file.file, landing / file.file)
+    action = "edited" if edited else "replayed"
     rows = [
-        {
-            **_deed(entry.record, "edited" if edited else "replayed", by),
-            "file": file.file,
-            "file_sha256": file.sha256,
-            "position": entry.position,
-            "original_sha256": entry.original_sha256,
-            "sha256": entry.sha256,
-        }
-        for file in prepared.files
-        for entry in file.entries
+        _replay_row(file, each, action, actor) for file in prepared.files for each in file.records
     ]
     if rows:
-        append(lake, pa.Table.from_pylist(rows, schema=arrow_schema(ACTION)))
+        append_actions(lake, pa.Table.from_pylist(rows, schema=arrow_schema(ACTION)))
     finish(lake, landing)
-    settle(lake)
+    update_states(lake)
 
 
 def finish(lake: Lake, landing: Path) -> int:
-    """Show files that the trail names and that a kill left hidden; give how many."""
+    """Show files that the trail names and that a kill left hidden; return how many."""
     hidden = _hidden(landing)
     named = _named(lake) if hidden else frozenset()
     done = [file for file in hidden if file in named]
@@ -187,8 +177,8 @@ def finish(lake: Lake, landing: Path) -> int:
     return len(done)
 
 
-def discard(lake: Lake, records: Sequence[Rejected], by: By) -> int:
-    """Enter that records will not be loaded; they are kept. Give how many were not discarded yet.
+def discard(lake: Lake, records: Sequence[Rejected], actor: Actor) -> int:
+    """Enter that records will not be loaded; they are kept. Return how many were not discarded yet.
 
     Raises:
         UsageError: A record is replayed, or waits for a run.
@@ -201,31 +191,31 @@ def discard(lake: Lake, records: Sequence[Rejected], by: By) -> int:
                 "open records",
                 "see `lakeward quarantine show`",
             )
-    rows = [_deed(record, "discarded", by) for record in records if record.state == "open"]
+    rows = [_action_row(record, "discarded", actor) for record in records if record.state == "open"]
     if rows:
-        append(lake, pa.Table.from_pylist(rows, schema=arrow_schema(ACTION)))
-    settle(lake)
+        append_actions(lake, pa.Table.from_pylist(rows, schema=arrow_schema(ACTION)))
+    update_states(lake)
     return len(rows)
 
 
-def _refused(file: ReplayFile, verdict: Verdict) -> list[tuple[str, str]]:
-    """Give the records that would not be loaded, and why."""
-    places = {entry.position for entry in file.entries}
-    reasons = verdict.rejected
-    if verdict.found == len(places) == 1:  # whatever place the format calls it by
-        reasons = dict(zip(places, verdict.rejected.values(), strict=False))
-    if not verdict.is_data or verdict.found != len(places) or not reasons.keys() <= places:
-        return [(entry.record.quarantine_id, NOT_ONE) for entry in file.entries]
+def _rejected(file: ReplayFile, check: ReplayCheck) -> list[tuple[str, str]]:
+    """Return the records that would be rejected again, and why."""
+    positions = {each.position for each in file.records}
+    reasons = check.rejected
+    if check.found == len(positions) == 1:  # whatever position the format calls it by
+        reasons = dict(zip(positions, check.rejected.values(), strict=False))
+    if not check.is_data or check.found != len(positions) or not reasons.keys() <= positions:
+        return [(each.record.quarantine_id, NOT_ONE) for each in file.records]
     return [
-        (entry.record.quarantine_id, reasons[entry.position])
-        for entry in file.entries
-        if entry.position in reasons
+        (each.record.quarantine_id, reasons[each.position])
+        for each in file.records
+        if each.position in reasons
     ]
 
 
 def _check_changed(files: Sequence[ReplayFile]) -> None:
-    for entry in (entry for file in files for entry in file.entries):
-        if entry.sha256 == entry.original_sha256:
+    for each in (each for file in files for each in file.records):
+        if each.sha256 == each.original_sha256:
             raise UsageError(
                 "corrected record",
                 "is the same as the rejected one",
@@ -234,21 +224,34 @@ def _check_changed(files: Sequence[ReplayFile]) -> None:
             )
 
 
-def _check_correction(files: Sequence[ReplayFile], verdicts: Mapping[str, Verdict]) -> None:
+def _check_correction(files: Sequence[ReplayFile], checks: Mapping[str, ReplayCheck]) -> None:
     for file in files:
-        verdict = verdicts[file.file]
-        if not verdict.is_data or verdict.found != 1:
-            found = verdict.found if verdict.is_data else "no"
+        check = checks[file.file]
+        if not check.is_data or check.found != 1:
+            found = check.found if check.is_data else "no"
             what = f"holds {found} record(s)"
             raise UsageError("corrected record", what, "one record", "mend the file")
-        for reason in verdict.rejected.values():
+        for reason in check.rejected.values():
             what = f"would be rejected as {reason}"
             raise UsageError("corrected record", what, "one that loads", "mend the file")
 
 
-def _deed(record: Rejected, action: str, by: By) -> dict[str, object]:
+def _replay_row(
+    file: ReplayFile, each: ReplayedRecord, action: str, actor: Actor
+) -> dict[str, object]:
+    return {
+        **_action_row(each.record, action, actor),
+        "file": file.file,
+        "file_sha256": file.sha256,
+        "position": each.position,
+        "original_sha256": each.original_sha256,
+        "sha256": each.sha256,
+    }
+
+
+def _action_row(record: Rejected, action: str, actor: Actor) -> dict[str, object]:
     nothing = {column.name: None for column in ACTION.columns}
-    who = {"at": by.at, "principal": by.principal, "note": by.note}
+    who = {"at": actor.at, "principal": actor.principal, "note": actor.note}
     return {
         **nothing,
         **who,
@@ -258,8 +261,8 @@ def _deed(record: Rejected, action: str, by: By) -> dict[str, object]:
     }
 
 
-def _place(composed: Path, target: Path) -> None:
-    """Bring a file beside its place under a hidden name, on disk before anybody names it."""
+def _hide(composed: Path, target: Path) -> None:
+    """Bring a file into its folder under a hidden name, on disk before the trail names it."""
     delivery = target.parent.parent
     if not delivery.is_dir():
         raise UsageError(
@@ -292,13 +295,13 @@ def _hidden(landing: Path) -> dict[str, Path]:
 
 
 def _named(lake: Lake) -> Collection[str]:
-    with standing(lake) as connection:
+    with current_state(lake) as connection:
         rows = connection.execute("select distinct file from replay").fetchall()
     return frozenset(file for (file,) in rows)
 
 
 def _numbers(lake: Lake) -> dict[tuple[str, int], int]:
-    """Give the last number of the replay files of each landed file."""
+    """Return the last number of the replay files of each landed file."""
     last: dict[tuple[str, int], int] = {}
     for file in _named(lake):
         name = replayed(file)
@@ -310,7 +313,7 @@ def _numbers(lake: Lake) -> dict[tuple[str, int], int]:
 
 def _lost(lake: Lake, landing: Path) -> Collection[str]:
     """Find records that wait for a file which nobody can load any more."""
-    with standing(lake) as connection:
+    with current_state(lake) as connection:
         rows = connection.execute(
             "select quarantine_id, file from replay where outcome = 'waiting'"
         ).fetchall()

@@ -1,32 +1,25 @@
-"""The quarantine table and writing to it; what is wrong with a record is decided by its format."""
+"""The quarantine table and its rows; what is wrong with a record is decided by its format."""
+
+from collections.abc import Sequence
+from uuid import NAMESPACE_URL, uuid5
 
 import pyarrow as pa
 
 from lakeward.core.phi import Phi
-from lakeward.lake.tables import (
-    Column,
-    Lake,
-    TableSpec,
-    TableWrite,
-    Transaction,
-    ensure_table,
-    write,
-)
+from lakeward.lake.origin import BYTE_LENGTH, BYTE_OFFSET, ORIGIN
+from lakeward.lake.tables import Column, TableSpec, arrow_schema
 
 QUARANTINE = TableSpec(
     name="quarantine",
-    description="Records that left the line sideways: place, reason and raw bytes",
+    description="Records that could not be loaded: position, reason and raw bytes",
     grain="One row per rejected record",
     columns=(
         Column("quarantine_id", "VARCHAR", Phi.N, "Identifier made of source, received and place"),
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the record"),
-        Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-        Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
+        *ORIGIN,
         Column("place", "VARCHAR", Phi.N, "Where it stood, as `line 12` or `message 3`"),
         Column("position", "BIGINT", Phi.N, "Line or message number, from 1"),
-        Column("byte_offset", "BIGINT", Phi.N, "First byte in the file, from 0"),
-        Column("byte_length", "BIGINT", Phi.N, "Length in bytes"),
+        BYTE_OFFSET,
+        BYTE_LENGTH,
         Column("reason", "VARCHAR", Phi.N, "Reason code"),
         Column("detail", "VARCHAR", Phi.N, "What was expected, without values of the record"),
         Column("state", "VARCHAR", Phi.N, "open, replayed or discarded"),
@@ -35,9 +28,23 @@ QUARANTINE = TableSpec(
 )
 
 
-def write_quarantine(lake: Lake, rows: pa.Table, transaction: Transaction) -> TableWrite | None:
-    """Append rejected records in one commit; None and no commit when there are none."""
-    ensure_table(lake, QUARANTINE)
-    if not rows.num_rows:
-        return None
-    return write(lake, QUARANTINE, rows, mode="append", transaction=transaction)
+def quarantine_rows(rejected: pa.Table) -> pa.Table:
+    """Build rows of `quarantine` from rejected records.
+
+    The identifier is made of where the record was delivered and of nothing else, so a load that
+    is repeated after a crash gives the same one.
+
+    Args:
+        rejected: All columns of `quarantine` but `quarantine_id` and `state`; one row per record,
+            `source`, `received` and `place` together unique.
+    """
+    names = ("source", "received", "place")
+    places = zip(*(rejected.column(name).to_pylist() for name in names), strict=True)
+    rows = rejected.append_column("quarantine_id", pa.array(map(_identifier, places), pa.string()))
+    rows = rows.append_column("state", pa.repeat("open", len(rows)))
+    schema = arrow_schema(QUARANTINE)
+    return rows.select(schema.names).cast(schema)
+
+
+def _identifier(place: Sequence[object]) -> str:
+    return str(uuid5(NAMESPACE_URL, "|".join(map(str, place))))

@@ -1,8 +1,9 @@
 """The trail: what people did with rejected records, append-only, and the state it leads to.
 
-The state of a record is derived from three things that are never changed: its deeds, the ledger's
-word on the files that brought it again, and what was rejected from those. `settle` writes it into
-`quarantine`, where readers look for it. Making replays is not done here.
+The state of a record is derived from three things that are never changed: the actions on it, the
+ledger entries of the files that brought it again, and what was rejected from those files.
+`update_states` writes it into `quarantine`, where readers look for it. Replays are made in
+`replay`.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from lakeward.quarantine.table import QUARANTINE
 ACTION = TableSpec(
     name="quarantine_action",
     description="What people did with rejected records: replayed, edited or discarded, and who",
-    grain="One row per deed on a rejected record",
+    grain="One row per action on a rejected record",
     columns=(
         Column("quarantine_id", "VARCHAR", Phi.N, "The rejected record"),
         Column("source", "VARCHAR", Phi.N, "Its interface"),
@@ -37,36 +38,39 @@ ACTION = TableSpec(
 _REPLAY = """
 create or replace temp view replay as
 select
-    deed.quarantine_id, deed.source, deed.action, deed.at, deed.file, deed.position,
+    acted.quarantine_id, acted.source, acted.action, acted.at, acted.file, acted.position,
     case
         when entry.state is null or entry.state = 'received' then 'waiting'
-        when again.quarantine_id is not null then 'rejected'
+        when attempt.quarantine_id is not null then 'rejected'
         when entry.state = 'loaded' and entry.found = planned.records
             and coalesce(rejected.records, 0)
-                = count(again.quarantine_id) over (partition by deed.source, deed.file)
+                = count(attempt.quarantine_id) over (partition by acted.source, acted.file)
             then 'loaded'
         else 'unclear'
     end as outcome,
-    again.quarantine_id as rejected_as,
-    again.reason as rejected_for
-from quarantine_action as deed
+    attempt.quarantine_id as rejected_as,
+    attempt.reason as rejected_for
+from quarantine_action as acted
 join (
     select source, file, count(*) as records from quarantine_action group by source, file
-) as planned on planned.source = deed.source and planned.file = deed.file
+) as planned on planned.source = acted.source and planned.file = acted.file
 left join ledger as entry
-    on entry.source = deed.source and entry.file = deed.file and entry.sha256 = deed.file_sha256
-left join quarantine as again
-    on again.source = deed.source and again.file = deed.file
-    and (again.position = deed.position or planned.records = 1)
+    on entry.source = acted.source and entry.file = acted.file
+    and entry.sha256 = acted.file_sha256
+left join quarantine as attempt
+    on attempt.source = acted.source and attempt.file = acted.file
+    -- a format may number the only record of a file otherwise than the file was written
+    and (attempt.position = acted.position or planned.records = 1)
 left join (
     select source, file, count(*) as records from quarantine group by source, file
-) as rejected on rejected.source = deed.source and rejected.file = deed.file
-where deed.file is not null
+) as rejected on rejected.source = acted.source and rejected.file = acted.file
+where acted.file is not null
 """
-"""What became of each replay. `unclear`: the file was read as other records than were put in it."""
+"""What became of each replay, one row per action that brought a record again. `unclear`: the file
+was read as other records than were put in it."""
 
-_STANDING = """
-create or replace temp view standing as
+_RECORD_STATE = """
+create or replace temp view record_state as
 select
     q.* exclude (state, content),
     q.state as stored_state,
@@ -99,8 +103,13 @@ it stands for stays open, so that one record is open once."""
 
 
 @contextmanager
-def standing(lake: Lake) -> Iterator[Connection]:
-    """Show `standing` and `replay`, and the tables they are made of; nothing is written."""
+def current_state(lake: Lake) -> Iterator[Connection]:
+    """Open a connection that shows what became of rejected records; nothing is written.
+
+    Views: `record_state`, one row per rejected record: the columns of `quarantine` but `content`,
+    `state` as it is now, `stored_state` as the table has it, `is_waiting`, `replay_of`; and
+    `replay`, one row per action that brought a record again, with its `outcome`.
+    """
     tables = [QUARANTINE.name, ACTION.name, "ledger_entry"]
     with connect(lake, tables=tables) as connection:
         for spec in (QUARANTINE, ACTION):
@@ -110,25 +119,25 @@ def standing(lake: Lake) -> Iterator[Connection]:
             none = "'' as source, '' as file, '' as sha256, '' as state, 0 as found"
             connection.execute(f"create view ledger as select {none} where false")
         connection.execute(_REPLAY)
-        connection.execute(_STANDING)
+        connection.execute(_RECORD_STATE)
         yield connection
 
 
-def append(lake: Lake, rows: pa.Table) -> TableWrite:
-    """Enter deeds, all in one commit."""
+def append_actions(lake: Lake, rows: pa.Table) -> TableWrite:
+    """Write actions, all in one commit; columns are those of `quarantine_action`."""
     return write(lake, ACTION, rows, mode="append")
 
 
-def settle(lake: Lake) -> TableWrite | None:
-    """Bring the column `state` of `quarantine` up to the trail; None when it is.
+def update_states(lake: Lake) -> TableWrite | None:
+    """Bring the column `state` of `quarantine` up to date; None when it is.
 
-    Needed after deeds and after each load; a repeat changes nothing.
+    Needed after actions and after each load. A second call changes nothing.
     """
-    with standing(lake) as connection:
-        wrong = connection.sql(
-            "select quarantine_id, state from standing where state <> stored_state"
+    with current_state(lake) as connection:
+        outdated = connection.sql(
+            "select quarantine_id, state from record_state where state <> stored_state"
         ).to_arrow_table()
-    return amend(lake, QUARANTINE, "quarantine_id", wrong) if wrong.num_rows else None
+    return amend(lake, QUARANTINE, "quarantine_id", outdated) if outdated.num_rows else None
 
 
 def _show_empty(connection: Connection, spec: TableSpec) -> None:

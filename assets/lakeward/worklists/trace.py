@@ -3,7 +3,7 @@
 Says where things stand, never what they say: no name, no time of a visit, no value of a record.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,22 +15,13 @@ from lakeward.core.paths import Home
 from lakeward.lake.query import Connection, DatabaseError, connect, register_table, snapshot
 from lakeward.lake.release import Release, history, published_pins
 from lakeward.lake.tables import Lake
+from lakeward.landing.formats import Format
 from lakeward.quarantine.table import QUARANTINE
 from lakeward.quarantine.trail import ACTION
 from lakeward.worklists.documents import short_name
 
 EVENTS = "canonical__visit_event"
 _SUBJECTS = ("visit_key", "referral_key", "bed_key")
-_RECORDS = {
-    "raw_hl7v2__message": (
-        "message",
-        "message_type || coalesce('^' || trigger_event, '')",
-    ),
-    "raw_fhir__resource": (
-        "line",
-        "resource_type || coalesce(' version ' || version_id, '')",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -84,7 +75,7 @@ class Trace:
 
     def lines(self) -> list[str]:
         """Give the trace as text for a terminal."""
-        told = f"{self.worklist} of {self.day}, table version {self.table_version}"
+        head = f"{self.worklist} of {self.day}, table version {self.table_version}"
         release = f", release {self.release_id}" if self.release_id else ", not released"
         steps = [
             f"  {step.event_type}"
@@ -93,11 +84,17 @@ class Trace:
             + f": {step.origin}"
             for step in self.steps
         ]
-        return [told + release, f"change: {self.origin}", "events:", *(steps or ["  none"])]
+        return [head + release, f"change: {self.origin}", "events:", *(steps or ["  none"])]
 
 
-def trace(lake: Lake, home: Home, row_id: str) -> Trace:
+def trace(lake: Lake, home: Home, row_id: str, formats: Sequence[Format]) -> Trace:
     """Find a row in any worklist, current or earlier, and follow it back.
+
+    Args:
+        lake: Holds worklists and raw records.
+        home: Its `landing` holds the files.
+        row_id: As it stands in an exported file.
+        formats: In whose raw tables the records behind the row may be.
 
     Raises:
         UsageError: No worklist holds or held such a row.
@@ -107,7 +104,8 @@ def trace(lake: Lake, home: Home, row_id: str) -> Trace:
             for version, release in _versions(lake, contract):
                 row = _row(lake, contract.name, version, row_id)
                 if row is not None:
-                    return _follow(lake, home, contract, version, release, row)
+                    found = _Found(contract, version, release, row)
+                    return _follow(lake, home.landing, formats, found)
     raise UsageError(
         "trace", "no worklist holds this row", "a row_id of an exported list", "copy it from a file"
     )
@@ -136,27 +134,48 @@ def _row(lake: Lake, table: str, version: int, row_id: str) -> dict[str, Any] | 
     return found[0] if found else None
 
 
-def _follow(
-    lake: Lake,
-    home: Home,
-    contract: Contract,
-    version: int,
-    release: Release | None,
-    row: Mapping[str, Any],
-) -> Trace:
+@dataclass(frozen=True)
+class _Found:
+    """A row, the version of the worklist that it stands in, and the release of that."""
+
+    contract: Contract
+    version: int
+    release: Release | None
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Records:
+    """Where the records behind rows are looked up.
+
+    Attributes:
+        connection: Shows the tables of `shown`.
+        landing: Holds the files.
+        formats: In whose raw tables the records may be.
+    """
+
+    connection: Connection
+    shown: frozenset[str]
+    landing: Path
+    formats: Sequence[Format]
+
+
+def _follow(lake: Lake, landing: Path, formats: Sequence[Format], found: _Found) -> Trace:
     with connect() as connection:
-        pins = published_pins(lake)
-        for table in (EVENTS, *_RECORDS, QUARANTINE.name, ACTION.name):
+        pins, row, release = published_pins(lake), found.row, found.release
+        raw = [each.raw.name for each in formats]
+        for table in (EVENTS, *raw, QUARANTINE.name, ACTION.name):
             register_table(connection, lake, table, pins.get(table))
-        shown = {name for (name,) in connection.execute("show tables").fetchall()}
+        shown = frozenset(name for (name,) in connection.execute("show tables").fetchall())
+        records = _Records(connection, shown, landing, formats)
         events = _events(connection, row) if EVENTS in shown else []
         return Trace(
             row_id=row["row_id"],
-            worklist=short_name(contract),
+            worklist=short_name(found.contract),
             day=row["day"],
-            table_version=version,
+            table_version=found.version,
             release_id=release.release_id if release else None,
-            origin=_origin(connection, shown, home, row["source_ref"]),
+            origin=_origin(records, row["source_ref"]),
             steps=tuple(
                 Step(
                     event["event_type"],
@@ -164,7 +183,7 @@ def _follow(
                     event["to_state"],
                     event["source_trigger"],
                     bool(event["is_cancelled"]),
-                    _origin(connection, shown, home, event["source_ref"]),
+                    _origin(records, event["source_ref"]),
                 )
                 for event in events
             ),
@@ -184,31 +203,32 @@ def _events(connection: Connection, row: Mapping[str, Any]) -> list[dict[str, An
     )
 
 
-def _origin(connection: Connection, shown: set[str], home: Home, source_ref: str | None) -> Origin:
+def _origin(records: _Records, source_ref: str | None) -> Origin:
     file, mark, number = (source_ref or "").rpartition("#")
     if not mark or not number.isdigit():
         return Origin(source_ref or "unknown")
-    for table, (unit, record) in _RECORDS.items():
-        if table in shown:
-            found = connection.execute(
-                f"select {record} from {table} where file = ? and {unit} = ?", [file, int(number)]
+    for each in records.formats:
+        if each.raw.name in records.shown:
+            found = records.connection.execute(
+                f"select {each.title} from {each.raw.name} where file = ? and {each.position} = ?",
+                [file, int(number)],
             ).fetchall()
             if found:
                 return Origin(
                     str(source_ref),
-                    home.landing / file,
-                    f"{unit} {number}",
+                    records.landing / file,
+                    f"{each.position} {number}",
                     str(found[0][0]),
-                    _rejected(connection, shown, file, int(number)),
+                    _rejected(records, file, int(number)),
                 )
-    return Origin(str(source_ref), home.landing / file, f"record {number}")
+    return Origin(str(source_ref), records.landing / file, f"record {number}")
 
 
-def _rejected(connection: Connection, shown: set[str], file: str, position: int) -> str:
+def _rejected(records: _Records, file: str, position: int) -> str:
     """Say where a record stood that a replay file brought again; empty for any other."""
-    if ACTION.name not in shown:
+    if ACTION.name not in records.shown:
         return ""
-    found = connection.execute(
+    found = records.connection.execute(
         f"select q.file || ' ' || q.place from {ACTION.name} as a"
         f" join {QUARANTINE.name} as q on q.quarantine_id = a.quarantine_id"
         " where a.file = ? and a.position = ?",

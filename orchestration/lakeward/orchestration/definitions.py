@@ -8,11 +8,12 @@ import dagster as dg
 
 from lakeward.assets.bulk import export_assets
 from lakeward.assets.flat import flat_assets
+from lakeward.assets.formats import FORMATS
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.landing import delivery_assets, ledger_asset
 from lakeward.assets.outbox import outbox_assets, site_asset
 from lakeward.assets.quarantine import quarantine_asset
-from lakeward.assets.raw import FORMATS, raw_assets
+from lakeward.assets.raw import raw_assets
 from lakeward.assets.truth import truth_asset
 from lakeward.assets.units import unit_assets
 from lakeward.core.settings import Settings, load_settings

@@ -1,16 +1,17 @@
-"""Replays put together: which format reads what, what would change, and the commit.
+"""Replays put together: what would change, and the commit.
 
-The rules of a replay are in `lakeward.quarantine`; here each format is one entry of a table, and
-the steps of a night that a preview needs are called on a scratch copy of the lake.
+The rules of a replay are in `lakeward.quarantine`, what a format does with a record in its
+`Format`. Here the steps of a night that a preview needs are called on a scratch copy of the lake.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
+from lakeward.assets.formats import format_of
 from lakeward.assets.home import business_day
 from lakeward.assets.units import units
 from lakeward.core.paths import Home
@@ -22,62 +23,15 @@ from lakeward.lake.lock import sole_writer
 from lakeward.lake.query import connect
 from lakeward.lake.release import newest_day
 from lakeward.lake.scratch import scratch_home
-from lakeward.lake.tables import Lake, TableWrite, newest_version
+from lakeward.lake.tables import Lake, newest_version
 from lakeward.landing.deliveries import Delivery
 from lakeward.landing.ledger import LEDGER_ENTRY, FileCounts, pending, register
-from lakeward.landing.loading import Load
-from lakeward.landing.sources import Inventory, Source, load_inventory
-from lakeward.quarantine.compose import ReplayFile, Shape
+from lakeward.landing.sources import Inventory, load_inventory
+from lakeward.quarantine.compose import ReplayFile, ReplayPlan
 from lakeward.quarantine.records import Rejected, Selection
-from lakeward.quarantine.replay import By, Prepared, Verdict, choose, commit, finish, prepare
+from lakeward.quarantine.replay import Actor, Prepared, ReplayCheck, choose, commit, finish, prepare
 from lakeward.quarantine.table import QUARANTINE
 from lakeward.quarantine.trail import ACTION
-
-Explain = Callable[[Rejected, bytes, Path, Source], list[str]]
-"""Says in words what is wrong: record, its content, landing, source. Never a value."""
-
-
-@dataclass(frozen=True)
-class Format:
-    """What replaying and explaining needs to know of an input format."""
-
-    shape: Shape
-    raw: str
-    load: Load
-    flatten: Callable[[Lake, Path], list[TableWrite]]
-    explain: Explain
-
-
-@lru_cache(maxsize=1)
-def formats() -> Mapping[str, Format]:
-    """Give the formats by the name that sources bear."""
-    from lakeward.fhir.raw import load as fhir
-    from lakeward.fhir.raw.explain import explain as explain_fhir
-    from lakeward.hl7v2.framing.explain import explain as explain_hl7v2
-    from lakeward.hl7v2.raw import load as hl7v2
-
-    return {
-        "fhir": Format(
-            Shape(".ndjson", b"\n", keeps_lines=True, joins=_is_one_line),
-            fhir.RAW.name,
-            fhir.load,
-            fhir.flatten,
-            lambda _record, content, _landing, _source: explain_fhir(content),
-        ),
-        "hl7v2": Format(
-            Shape(".hl7", b"\r", keeps_lines=False, joins=lambda c: c.startswith(b"MSH")),
-            hl7v2.RAW.name,
-            hl7v2.load,
-            lambda lake, _views: hl7v2.flatten(lake),
-            lambda record, content, landing, source: explain_hl7v2(
-                content, source, landing / record.file, record.position
-            ),
-        ),
-    }
-
-
-def _is_one_line(content: bytes) -> bool:
-    return b"\n" not in content and bool(content.strip())
 
 
 @dataclass(frozen=True)
@@ -94,7 +48,7 @@ class Replay:
 
 
 def replay(
-    settings: Settings, selection: Selection, by: By, correction: bytes | None = None
+    settings: Settings, selection: Selection, actor: Actor, correction: bytes | None = None
 ) -> Replay:
     """Bring rejected records back as a delivery; the next run loads it.
 
@@ -109,7 +63,7 @@ def replay(
         with scratch_home(home, _tables(inventory, records)) as scratch:
             prepared = _prepare(home, inventory, scratch, records, correction)
             if prepared.files:
-                commit(lake, home.landing, prepared, by, edited=correction is not None)
+                commit(lake, home.landing, prepared, actor, edited=correction is not None)
     return Replay(prepared, already, _run_day(lake, prepared))
 
 
@@ -117,7 +71,7 @@ def preview(settings: Settings, selection: Selection, correction: bytes | None =
     """Say which canonical rows a replay would change; nothing is committed.
 
     The canonical store is built twice in a scratch copy of the lake, without and with the replay,
-    so that what is shown is the replay's doing alone.
+    so that only what the replay changes is shown.
 
     Raises:
         UsageError: An id or the source is unknown.
@@ -127,9 +81,9 @@ def preview(settings: Settings, selection: Selection, correction: bytes | None =
     with ExitStack() as held:
         with sole_writer(home):
             records, already = choose(lake, home.landing, selection)
-            judging = held.enter_context(scratch_home(home, _tables(inventory, records)))
+            checking = held.enter_context(scratch_home(home, _tables(inventory, records)))
             trying = held.enter_context(scratch_home(home, None if records else ()))
-        prepared = _prepare(home, inventory, judging, records, correction)
+        prepared = _prepare(home, inventory, checking, records, correction)
         day = _run_day(lake, prepared)
         found = _changes(settings, inventory, trying, prepared, day) if day else []
     return Replay(prepared, already, day, found)
@@ -144,7 +98,7 @@ def _opened(settings: Settings, selection: Selection) -> tuple[Home, Lake, Inven
 
 def _tables(inventory: Inventory, records: Sequence[Rejected]) -> list[str]:
     """Name the tables that loading needs; none when there is nothing to load."""
-    raw = {formats()[inventory.source(r.source).format].raw for r in records}
+    raw = {format_of(inventory.source(r.source)).raw.name for r in records}
     return [LEDGER_ENTRY.name, QUARANTINE.name, ACTION.name, *sorted(raw)] if raw else []
 
 
@@ -155,23 +109,17 @@ def _prepare(
     records: Sequence[Rejected],
     correction: bytes | None,
 ) -> Prepared:
-    lake, sources = Lake(scratch.lake), {record.source for record in records}
-    return prepare(
-        lake,
-        home.landing,
-        scratch.landing,
-        records,
-        shapes={s: formats()[inventory.source(s).format].shape for s in sources},
-        judge=partial(_judge, lake, inventory),
-        correction=correction,
-    )
+    sources = {record.source for record in records}
+    shapes = {s: format_of(inventory.source(s)).shape for s in sources}
+    plan = ReplayPlan(Lake(scratch.lake), home.landing, shapes, correction)
+    return prepare(plan, scratch.landing, records, partial(_check, scratch, inventory))
 
 
-def _judge(
-    lake: Lake, inventory: Inventory, landing: Path, files: Sequence[ReplayFile]
-) -> Mapping[str, Verdict]:
+def _check(
+    scratch: Home, inventory: Inventory, landing: Path, files: Sequence[ReplayFile]
+) -> Mapping[str, ReplayCheck]:
     """Load files in a scratch lake and see what is rejected."""
-    counts = _load(lake, inventory, landing, files)
+    lake, counts = Lake(scratch.lake), _load(scratch, inventory, landing, files)
     with connect(lake, tables=[QUARANTINE.name]) as connection:
         rows = connection.execute(
             "select file, position, reason from quarantine where file in (select unnest(?))",
@@ -181,15 +129,19 @@ def _judge(
     for file, position, reason in rows:
         rejected[file][position] = reason
     return {
-        file: Verdict(count.found, rejected[file], is_data=count.state == "loaded")
+        file: ReplayCheck(count.found, rejected[file], is_data=count.state == "loaded")
         for file, count in counts.items()
     }
 
 
 def _load(
-    lake: Lake, inventory: Inventory, landing: Path, files: Sequence[ReplayFile]
+    scratch: Home, inventory: Inventory, landing: Path, files: Sequence[ReplayFile]
 ) -> dict[str, FileCounts]:
-    """Load replay files, and nothing else that may be pending; give the counts by file."""
+    """Load replay files, and nothing else that may be pending; return the counts by file.
+
+    With the specs of the deployment, which a scratch home shows, as a night would.
+    """
+    lake = Lake(scratch.lake)
     found: dict[str, FileCounts] = {}
     for name in sorted({file.source for file in files}):
         mine = [file for file in files if file.source == name]
@@ -197,14 +149,15 @@ def _load(
         register(lake, landing, arrived)
         source, wanted = inventory.source(name), {file.file for file in mine}
         entries = [entry for entry in pending(lake, name) if entry.file in wanted]
-        counts = formats()[source.format].load(lake, landing, source, entries)
+        format_ = format_of(source)
+        counts = format_.load(lake, landing, source, entries, format_.own_specs(scratch))
         files_of = {entry.received: entry.file for entry in entries}
         found |= {files_of[count.received]: count for count in counts}
     return found
 
 
 def _run_day(lake: Lake, prepared: Prepared) -> date | None:
-    """Give the day whose run loads what comes again: never one behind the newest released day."""
+    """Return the day whose run loads what comes again: never one behind the newest released day."""
     days = [file.day for file in prepared.files]
     newest = newest_day(lake)
     return max([*days, *([newest] if newest else [])]) if days else None
@@ -219,9 +172,9 @@ def _changes(
     variables = business_day(inventory.facility, day).variables
     build(tried, canonical.select, variables)
     before = {c.name: newest_version(lake, c.name) for c in canonical.contracts}
-    _load(lake, inventory, prepared.folder, prepared.files)
-    for name in {inventory.source(file.source).format for file in prepared.files}:
-        formats()[name].flatten(lake, scratch.root / "views")
+    _load(scratch, inventory, prepared.folder, prepared.files)
+    for format_ in {format_of(inventory.source(file.source)) for file in prepared.files}:
+        format_.flatten(lake, format_.own_specs(scratch))
     build(tried, canonical.select, variables)
     return [
         change

@@ -4,7 +4,7 @@ from lakeward.assets.lineage import tables_read_by
 from lakeward.contracts import load_contracts
 from lakeward.core.settings import Settings, exported
 from lakeward.lake.dbt import _parse
-from lakeward.lake.relations import RELATIONS
+from lakeward.lake.relations import relations
 
 
 def test_the_graph_read_from_files_is_that_of_dbts_manifest(settings: Settings) -> None:
@@ -16,12 +16,14 @@ def test_the_graph_read_from_files_is_that_of_dbts_manifest(settings: Settings) 
     models = {node.unique_id: node.name for node in manifest.nodes.values()}
     sources = {node.unique_id: node.name for node in manifest.sources.values()}
 
+    derived = relations()
+
     def tables(unique_id: str) -> set[str]:
         found: set[str] = set()
         for parent in manifest.parent_map[unique_id]:
             if parent in sources:
                 name = sources[parent]
-                found |= RELATIONS[name].tables() if name in RELATIONS else {name}
+                found |= derived[name].tables() if name in derived else {name}
             elif parent in models:
                 found |= {models[parent]} if models[parent] in stored else tables(parent)
         return found

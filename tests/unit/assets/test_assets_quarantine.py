@@ -8,8 +8,8 @@ import pyarrow as pa
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.quarantine import quarantine_asset
 from lakeward.core.settings import Settings
-from lakeward.lake.tables import Lake, Transaction, arrow_schema
-from lakeward.quarantine.table import QUARANTINE, write_quarantine
+from lakeward.lake.tables import Lake, Transaction, arrow_schema, write
+from lakeward.quarantine.table import QUARANTINE
 
 
 def test_counts_by_state_reason_and_source(settings: Settings, lake: Lake) -> None:
@@ -29,7 +29,7 @@ def test_counts_by_state_reason_and_source(settings: Settings, lake: Lake) -> No
         for n, (s, r) in enumerate(kinds, start=1)
     ]
     table = pa.Table.from_pylist(rows, schema=arrow_schema(QUARANTINE))
-    write_quarantine(lake, table, Transaction("adt", 1))
+    write(lake, QUARANTINE, table, mode="append", transaction=Transaction("adt", 1))
     result = dg.materialize(
         [quarantine_asset()], resources={"home": LakewardHome(root=str(settings.home.root))}
     )

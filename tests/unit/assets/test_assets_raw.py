@@ -5,8 +5,9 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from lakeward.assets.raw import FORMATS, _keeps_promises
+from lakeward.assets.raw import _keeps_promises
 from lakeward.core.paths import Home
+from lakeward.hl7v2.format import HL7V2
 from lakeward.landing.deliveries import deliveries, land
 from lakeward.landing.ledger import register
 from lakeward.landing.loading import load_pending
@@ -14,7 +15,6 @@ from lakeward.landing.sources import load_inventory
 
 DAY = date(2026, 3, 10)
 MESSAGE = "MSH|^~\\&|A|F|||2026||ADT^A01|{0}|P|2.5\rPID|1||{0}||Secretname\r"
-(HL7V2,) = (each for each in FORMATS if each.name == "hl7v2")
 
 
 def check(lake, tmp_path, text: str) -> dg.AssetCheckResult:
@@ -22,7 +22,7 @@ def check(lake, tmp_path, text: str) -> dg.AssetCheckResult:
     (tmp_path / "a.hl7").write_bytes(text.encode())
     land(landing, "adt_hl7", [tmp_path / "a.hl7"], DAY)
     register(lake, landing, deliveries(landing, "adt_hl7", DAY))
-    load_pending(lake, landing, source, HL7V2.load)
+    load_pending(lake, Home(tmp_path), source, HL7V2)
     return _keeps_promises(lake, HL7V2, ["adt_hl7"], dg.AssetKey("raw_hl7v2__message"))
 
 

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from lakeward.assets.formats import FORMATS, format_of
 from lakeward.core.settings import load_settings
-from lakeward.fhir.raw import load as fhir
-from lakeward.hl7v2.raw import load as hl7v2
 from lakeward.lake.dbt import build
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import Lake, ensure_table
@@ -22,7 +21,6 @@ from lakeward.quarantine.table import QUARANTINE
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "canonical_folds"
 DAYS = ("2026-01-05", "2026-01-06")
 THROUGH = date(2026, 1, 6)
-FORMATS = {"fhir": fhir, "hl7v2": hl7v2}
 VARIABLES = {"day": DAYS[-1], "as_of": "2026-01-07T05:00:00Z", "time_zone": "America/New_York"}
 SELECT = ("resource_type:seed", "+path:models/canonical")
 
@@ -54,15 +52,15 @@ def load_landed(home: Path, through: date) -> None:
     for source in load_inventory(settings.home).sources:
         landed = deliveries(settings.home.landing, source.name, through)
         register(lake, settings.home.landing, landed)
-        ensure_table(lake, FORMATS[source.format].RAW)
-        load_pending(lake, settings.home.landing, source, FORMATS[source.format].load)
+        ensure_table(lake, format_of(source).raw)
+        load_pending(lake, settings.home, source, format_of(source))
 
 
 def build_canonical(home: Path, variables: Mapping[str, str]) -> Connection:
     """Flatten what is loaded and build the canonical tables over it."""
     settings = load_settings(home)
     lake = Lake(settings.home.lake)
-    for ingest in FORMATS.values():
-        ingest.flatten(lake)
+    for each in FORMATS:
+        each.flatten(lake, None)
     build(settings, SELECT, variables)
     return connect(lake)

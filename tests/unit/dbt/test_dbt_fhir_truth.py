@@ -9,8 +9,8 @@ import pytest
 
 from lakeward.core.paths import project_path
 from lakeward.core.settings import load_settings
-from lakeward.fhir.raw import load as ingest
-from lakeward.hl7v2.raw import load as hl7v2
+from lakeward.fhir.format import FHIR
+from lakeward.hl7v2.format import HL7V2
 from lakeward.lake.dbt import build
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import Lake, ensure_table
@@ -82,11 +82,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Connection:
         (folder / "all.ndjson").write_text("\n".join(map(json.dumps, told)))
         (folder / MARKER).touch()
     ensure_table(lake, QUARANTINE)
-    ensure_table(lake, hl7v2.RAW)
+    ensure_table(lake, HL7V2.raw)
     register(lake, landing, deliveries(landing, "ehr_fhir", date(2026, 1, 6)))
-    load_pending(lake, landing, load_inventory(settings.home).source("ehr_fhir"), ingest.load)
-    ingest.flatten(lake)
-    hl7v2.flatten(lake)
+    load_pending(lake, settings.home, load_inventory(settings.home).source("ehr_fhir"), FHIR)
+    FHIR.flatten(lake, None)
+    HL7V2.flatten(lake, None)
     build(settings, ("+path:models/canonical",), VARIABLES)
     return connect(lake)
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from lakeward.core.settings import Settings
-from lakeward.fhir.raw.load import flatten, load
+from lakeward.fhir.flat.derived_tables import flatten
+from lakeward.fhir.format import FHIR
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
 from lakeward.landing.deliveries import MARKER, deliveries, land
@@ -37,7 +38,7 @@ def put(settings: Settings, day: str, files: Mapping[str, Sequence[object] | obj
 def load_all(settings: Settings, lake: Lake) -> None:
     register(lake, settings.home.landing, deliveries(settings.home.landing, SOURCE, THROUGH))
     source = load_inventory(settings.home).source(SOURCE)
-    load_pending(lake, settings.home.landing, source, load)
+    load_pending(lake, settings.home, source, FHIR)
 
 
 def query(lake: Lake, text: str) -> list[tuple[Any, ...]]:

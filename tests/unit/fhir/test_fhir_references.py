@@ -8,8 +8,8 @@ import pytest
 from test_fhir_completeness import load_all, manifest, put, query, resource
 
 from lakeward.core.settings import Settings
+from lakeward.fhir.flat.derived_tables import flatten
 from lakeward.fhir.flat.reference_tables import reference_paths
-from lakeward.fhir.raw.load import flatten
 from lakeward.lake.tables import Lake
 
 NPI = "http://hl7.org/fhir/sid/us-npi"

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from lakeward.core.paths import Home
+from lakeward.hl7v2.flat.flatten import flatten
 from lakeward.hl7v2.framing.batch import scan
 from lakeward.hl7v2.inspect import inspect_file, inspection
 from lakeward.hl7v2.raw.envelopes import ENVELOPES
-from lakeward.hl7v2.raw.load import RAW, flatten, load
+from lakeward.hl7v2.raw.load import load
+from lakeward.hl7v2.raw.table import RAW
 from lakeward.lake.query import connect
 from lakeward.lake.tables import table_names
 from lakeward.landing.ledger import LedgerFile

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from lakeward.core.paths import Home
-from lakeward.hl7v2.raw.load import flat_tables, flatten, load
+from lakeward.hl7v2.flat.flatten import flatten
+from lakeward.hl7v2.parsing.segments import flat_tables
+from lakeward.hl7v2.raw.load import load
 from lakeward.lake.query import connect
 from lakeward.landing.ledger import LedgerFile
 from lakeward.landing.sources import load_inventory

@@ -6,8 +6,10 @@ from datetime import date
 import pytest
 
 from lakeward.core.paths import Home
+from lakeward.hl7v2.flat.flatten import flatten
 from lakeward.hl7v2.inspect import STATUSES, inspect_file
-from lakeward.hl7v2.raw.load import RAW, flatten, load
+from lakeward.hl7v2.raw.load import load
+from lakeward.hl7v2.raw.table import RAW
 from lakeward.lake.query import connect
 from lakeward.landing.ledger import LedgerFile
 from lakeward.landing.sources import load_inventory

@@ -8,7 +8,7 @@ from lakeward.core.settings import Settings
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
 from lakeward.landing.deliveries import MARKER, deliveries, incomplete, land
-from lakeward.landing.ledger import FileCounts, pending, register, settle
+from lakeward.landing.ledger import FileCounts, close_files, pending, register
 
 DAY = date(2026, 1, 5)
 SOURCE = "ehr_fhir"
@@ -63,20 +63,20 @@ def test_the_same_content_again_is_a_repeat_and_never_pending(
     enter(settings, lake)
     waiting = pending(lake, SOURCE)
     assert [f.received for f in waiting] == [1]
-    settle(lake, SOURCE, [FileCounts(1, found=5, stored=3, duplicate=1, quarantined=1)])
+    close_files(lake, SOURCE, [FileCounts(1, found=5, stored=3, duplicate=1, quarantined=1)])
     assert states(lake) == [(1, 5, 3, 1, 1, "loaded"), (2, 5, 0, 5, 0, "duplicate")]
     assert pending(lake, SOURCE) == []
 
 
-def test_a_repeat_that_arrives_later_is_settled_without_loading(
+def test_a_repeat_that_arrives_later_is_closed_without_loading(
     settings: Settings, lake: Lake, tmp_path: Path
 ) -> None:
     put(settings, tmp_path, a="1")
     enter(settings, lake)
-    settle(lake, SOURCE, [FileCounts(1, 1, 1, 0, 0)])
+    close_files(lake, SOURCE, [FileCounts(1, 1, 1, 0, 0)])
     put(settings, tmp_path, date(2026, 1, 6), c="1")
     enter(settings, lake, date(2026, 1, 6))
-    settle(lake, SOURCE, [])
+    close_files(lake, SOURCE, [])
     assert states(lake)[1] == (2, 1, 0, 1, 0, "duplicate")
 
 

@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as configured
 from hypothesis import strategies as st
 
+from killed_load import COUNTS, Killed, kill_before
 from lakeward.core.settings import Settings, load_settings
+from lakeward.fhir.format import FHIR
 from lakeward.fhir.raw import load as fhir
-from lakeward.hl7v2.raw import load as hl7v2
+from lakeward.hl7v2.format import HL7V2
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
 from lakeward.landing.deliveries import deliveries, land
@@ -22,17 +24,10 @@ from lakeward.landing.ledger import register
 from lakeward.landing.loading import load_pending
 from lakeward.landing.source_rules import note_rules, noted_rules
 from lakeward.landing.sources import Source, load_inventory
+from lakeward.quarantine.table import QUARANTINE
 
 DAY = date(2026, 1, 5)
 FIRST, SECOND = ("OLD",), ("NEW",)
-
-
-class Killed(BaseException):
-    """Stands for the process being gone."""
-
-
-def _killed(*_: object, **__: object) -> None:
-    raise Killed
 
 
 def message(number: int, sender: str) -> str:
@@ -60,20 +55,20 @@ def rows(home: Settings, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
-@pytest.mark.parametrize("step", ["_write_raw", "_write_quarantine", "_counts"])
+@pytest.mark.parametrize("moment", ["raw_hl7v2__message", QUARANTINE.name, COUNTS])
 def test_messages_are_judged_by_the_rules_by_which_their_load_was_begun(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, step: str
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    lake, landing = Lake(settings.home.lake), settings.home.landing
+    lake = Lake(settings.home.lake)
     text = "".join(message(n, sender) for n, sender in enumerate(("OLD", "NEW", "OLD"), start=1))
     arrive(settings, "adt_hl7", "a.hl7", text)
     with monkeypatch.context() as patch:
-        patch.setattr(hl7v2, step, _killed)
+        kill_before(patch, moment)
         with pytest.raises(Killed):
-            load_pending(lake, landing, accepting(settings, *FIRST), hl7v2.load)
+            load_pending(lake, settings.home, accepting(settings, *FIRST), HL7V2)
     arrive(settings, "adt_hl7", "b.hl7", message(4, "NEW") + message(5, "OLD"))
-    counts = load_pending(lake, landing, accepting(settings, *SECOND), hl7v2.load)
-    begun = step != "_write_raw"
+    counts = load_pending(lake, settings.home, accepting(settings, *SECOND), HL7V2)
+    begun = moment != "raw_hl7v2__message"
     assert [(c.found, c.stored, c.duplicate, c.quarantined) for c in counts] == [
         (3, 2, 0, 1) if begun else (3, 1, 0, 2),
         (2, 1, 0, 1),
@@ -100,10 +95,10 @@ JUDGED = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=
 )
 @given(
     st.lists(JUDGED, min_size=2, max_size=2),
-    st.sampled_from(["_store_good", "remember", "_counts"]),
+    st.sampled_from(["raw_fhir__resource", "raw_fhir__repeat", COUNTS]),
 )
 def test_resources_judged_anew_after_a_kill_are_in_one_table(
-    tmp_path_factory: pytest.TempPathFactory, files: list[list[tuple[bool, bool]]], step: str
+    tmp_path_factory: pytest.TempPathFactory, files: list[list[tuple[bool, bool]]], moment: str
 ) -> None:
     """Each record is good or bad before the kill, and good or bad after it."""
     home = load_settings(tmp_path_factory.mktemp("home") / "home")
@@ -114,12 +109,12 @@ def test_resources_judged_anew_after_a_kill_are_in_one_table(
         arrive(home, source.name, f"{name}.ndjson", "\n".join(content))
     with pytest.MonkeyPatch.context() as patch:
         _judge_by(patch, "bad-before")
-        patch.setattr(fhir, step, _killed)
+        kill_before(patch, moment)
         with pytest.raises(Killed):
-            load_pending(lake, home.home.landing, source, fhir.load)
+            load_pending(lake, home.home, source, FHIR)
     with pytest.MonkeyPatch.context() as patch:
         _judge_by(patch, "bad-after")
-        counts = load_pending(lake, home.home.landing, source, fhir.load)
+        counts = load_pending(lake, home.home, source, FHIR)
     assert [c.found for c in counts] == [len(file) for file in lines]
     for count in counts:
         assert count.found == count.stored + count.duplicate + count.quarantined

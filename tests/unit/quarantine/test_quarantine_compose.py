@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakeward.core.paths import replayed
+from lakeward.fhir.format import FHIR
+from lakeward.hl7v2.format import HL7V2
 from lakeward.hl7v2.framing.batch import blocks, scan
-from lakeward.lake.tables import Lake, Transaction, arrow_schema
-from lakeward.orchestration.replays import formats
-from lakeward.quarantine.compose import compose
+from lakeward.lake.tables import Lake, Transaction, arrow_schema, write
+from lakeward.landing.formats import Format
+from lakeward.quarantine.compose import ReplayPlan, compose
 from lakeward.quarantine.records import Selection, find
-from lakeward.quarantine.table import QUARANTINE, write_quarantine
+from lakeward.quarantine.table import QUARANTINE
 
 MESSAGES = st.lists(
     st.sampled_from(
@@ -61,28 +63,24 @@ def rejected(root: Path, source: str, contents: list[bytes]) -> Lake:
         for number, content in enumerate(contents)
     ]
     table = pa.Table.from_pylist(rows, schema=arrow_schema(QUARANTINE))
-    write_quarantine(lake, table, Transaction(source, 2))
+    write(lake, QUARANTINE, table, mode="append", transaction=Transaction(source, 2))
     return lake
 
 
-def composed(kind: str, contents: list[bytes], root: Path) -> dict[str, list[tuple[int, str]]]:
+def composed(
+    format_: Format, contents: list[bytes], root: Path
+) -> dict[str, list[tuple[int, str]]]:
     """Give position and hash of the records by file, as the trail would have them."""
     lake = rejected(root, "s", contents)
-    files = compose(
-        lake,
-        root / "landing",
-        root / "out",
-        find(lake, Selection()),
-        shapes={"s": formats()[kind].shape},
-        numbers={("s", 1): 7},
-    )
+    plan = ReplayPlan(lake, root / "landing", {"s": format_.shape})
+    files = compose(plan, root / "out", find(lake, Selection()), {("s", 1): 7})
     names = [replayed(file.file) for file in files]
     assert len(set(names)) == len(names)
     assert all(name and name[2] > (7 if name[1] == 1 else 0) for name in names)
-    entries = [entry for file in files for entry in file.entries]
+    entries = [entry for file in files for entry in file.records]
     assert len(entries) == len(contents)
     assert {e.original_sha256 for e in entries} == {sha256(c).hexdigest() for c in contents}
-    return {file.file: [(e.position, e.sha256) for e in file.entries] for file in files}
+    return {file.file: [(e.position, e.sha256) for e in file.records] for file in files}
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
@@ -90,7 +88,7 @@ def composed(kind: str, contents: list[bytes], root: Path) -> dict[str, list[tup
 def test_messages_are_read_back_one_by_one(contents: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for file, entries in composed("hl7v2", contents, root).items():
+        for file, entries in composed(HL7V2, contents, root).items():
             layout = scan(root / "out" / file)
             if layout.problem or not layout.found:
                 assert len(entries) == 1, "text without a header shares no file"
@@ -104,7 +102,7 @@ def test_messages_are_read_back_one_by_one(contents: list[bytes]) -> None:
 def test_lines_are_read_back_on_their_own_lines(contents: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for file, entries in composed("fhir", contents, root).items():
+        for file, entries in composed(FHIR, contents, root).items():
             path = root / "out" / file
             if len(entries) == 1 and entries[0][1] == sha256(path.read_bytes()).hexdigest():
                 continue  # alone, byte for byte: it may be a document of several lines

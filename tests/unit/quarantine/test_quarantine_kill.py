@@ -54,7 +54,7 @@ def _killer(patch: pytest.MonkeyPatch, step: int) -> None:
 
     patch.setattr(replay.shutil, "move", wrap(shutil.move))
     patch.setattr(Path, "replace", wrap(Path.replace))
-    patch.setattr(replay, "append", wrap(trail.append))
+    patch.setattr(replay, "append_actions", wrap(trail.append_actions))
     patch.setattr(trail, "amend", wrap(tables.amend))
 
 

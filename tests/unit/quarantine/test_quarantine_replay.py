@@ -2,21 +2,27 @@
 
 import gzip
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from ward import DAY, Ward, message, patient
 
+from lakeward.assets.formats import FORMATS
 from lakeward.core.errors import PermanentError, UsageError
-from lakeward.lake.tables import Transaction, arrow_schema, newest_version
-from lakeward.orchestration.replays import formats
+from lakeward.hl7v2.format import HL7V2
+from lakeward.lake.tables import Lake, Transaction, arrow_schema, newest_version, write
+from lakeward.landing.formats import Flattened, Format
+from lakeward.orchestration import replays
+from lakeward.quarantine.compose import ReplayPlan
 from lakeward.quarantine.records import Selection, find, trail_of
-from lakeward.quarantine.replay import NOT_ONE, By, Verdict, discard, prepare
-from lakeward.quarantine.table import QUARANTINE, write_quarantine
+from lakeward.quarantine.replay import NOT_ONE, Actor, ReplayCheck, discard, prepare
+from lakeward.quarantine.table import QUARANTINE
 
-BY = By("tester", datetime(2026, 1, 6, tzinfo=UTC), "why")
+BY = Actor("tester", datetime(2026, 1, 6, tzinfo=UTC), "why")
 
 
 def test_a_replay_after_a_fix_loads_once_and_keeps_its_place(ward: Ward) -> None:
@@ -70,7 +76,7 @@ def test_what_would_be_rejected_again_makes_no_file(ward: Ward) -> None:
     ward.accept("NEW")
     done = ward.replay(source="adt")
     assert [record.position for record in done.prepared.records] == [1]
-    assert list(done.prepared.refused.values()) == ["sender_not_accepted"]
+    assert list(done.prepared.still_rejected.values()) == ["sender_not_accepted"]
     ward.night()
     assert ward.states() == {"replayed": 1, "open": 1}
     nothing = ward.replay(source="adt")
@@ -114,7 +120,7 @@ def test_a_file_that_is_read_as_other_records_is_not_taken_for_loaded(ward: Ward
         "position": 9,
     }
     table = pa.Table.from_pylist([row], schema=arrow_schema(QUARANTINE))
-    write_quarantine(ward.lake, table, Transaction("other", 1))
+    write(ward.lake, QUARANTINE, table, mode="append", transaction=Transaction("other", 1))
     ward.night()
     assert ward.states() == {"open": 3}
     assert trail_of(ward.lake, ward.ids()[0])[0].outcome == "unclear"
@@ -123,28 +129,27 @@ def test_a_file_that_is_read_as_other_records_is_not_taken_for_loaded(ward: Ward
 @pytest.mark.parametrize(
     ("verdict", "told"),
     [
-        (Verdict(1), []),
-        (Verdict(1, {0: "x"}), ["x"]),
-        (Verdict(1, {1: "x"}), ["x"]),
-        (Verdict(2), [NOT_ONE]),
-        (Verdict(0), [NOT_ONE]),
-        (Verdict(1, is_data=False), [NOT_ONE]),
+        (ReplayCheck(1), []),
+        (ReplayCheck(1, {0: "x"}), ["x"]),
+        (ReplayCheck(1, {1: "x"}), ["x"]),
+        (ReplayCheck(2), [NOT_ONE]),
+        (ReplayCheck(0), [NOT_ONE]),
+        (ReplayCheck(1, is_data=False), [NOT_ONE]),
     ],
 )
 def test_a_verdict_on_one_record_holds_by_whatever_place(
-    ward: Ward, verdict: Verdict, told: list[str]
+    ward: Ward, verdict: ReplayCheck, told: list[str]
 ) -> None:
     ward.land("adt", "a.hl7", message("1", "NEW"))
     ward.night()
+    plan = ReplayPlan(ward.lake, ward.home.landing, {"adt": HL7V2.shape})
     prepared = prepare(
-        ward.lake,
-        ward.home.landing,
+        plan,
         ward.home.work / "out",
         find(ward.lake, Selection()),
-        shapes={"adt": formats()["hl7v2"].shape},
-        judge=lambda _, files: {file.file: verdict for file in files},
+        lambda _, files: {file.file: verdict for file in files},
     )
-    assert list(prepared.refused.values()) == told
+    assert list(prepared.still_rejected.values()) == told
 
 
 def test_a_batch_comes_back_as_one_file_in_one_commit_in_order(ward: Ward) -> None:
@@ -186,12 +191,12 @@ def test_a_record_that_quarantine_cut_is_read_whole_from_landing(ward: Ward) -> 
     held = ward.rows("select octet_length(content) from quarantine")[0][0]
     assert held < record.byte_length == len(text)
     done = ward.replay(record.quarantine_id, correction=message("9").encode())
-    assert done.prepared.files[0].entries[0].original_sha256 == sha256(text).hexdigest()
-    assert list(ward.replay(source="adt").prepared.refused) == []
+    assert done.prepared.files[0].records[0].original_sha256 == sha256(text).hexdigest()
+    assert list(ward.replay(source="adt").prepared.still_rejected) == []
     ward.land("adt", "b.hl7", text + b"more\r")
     ward.night()
     (cut,) = ward.ids("state = 'open'")
-    assert list(ward.replay(cut).prepared.refused.values()) == ["not_hl7v2"]
+    assert list(ward.replay(cut).prepared.still_rejected.values()) == ["not_hl7v2"]
     (ward.home.landing / "adt/2026-01-05/b.hl7").unlink()
     with pytest.raises(PermanentError, match="landed file is gone"):
         ward.replay(cut)
@@ -357,3 +362,46 @@ def test_a_replayed_resource_overrides_what_its_file_said_before(ward: Ward) -> 
     ward.land("ehr", "b.ndjson", patient("p1", language="newer"))
     ward.night()
     assert ward.rows("select resource ->> 'language' from fhir_current") == [("newer",)]
+
+
+def test_a_replay_is_checked_with_the_views_of_the_deployment(ward: Ward) -> None:
+    """A night would reject the record again, because a view of the home walks it."""
+    views = ward.home.root / "views"
+    views.mkdir()
+    column = {"name": "code", "path": "code.coding.code", "collection": True}
+    view = {"resourceType": "ViewDefinition", "name": "basic", "resource": "Basic"}
+    definition = view | {"status": "active", "select": [{"column": [column]}]}
+    (views / "basic.json").write_text(json.dumps(definition))
+    basic = {"resourceType": "Basic", "id": "b", "code": {"coding": {"code": "x"}}}
+    ward.land("ehr", "b.ndjson", json.dumps(basic) + "\n")
+    ward.night()
+    (rejected,) = ward.ids()
+    replayed = ward.replay(rejected)
+    assert dict(replayed.prepared.still_rejected) == {rejected: "structure_mismatch"}
+    assert replayed.prepared.files == ()
+
+
+@pytest.mark.parametrize("format_", FORMATS, ids=lambda each: each.name)
+def test_a_preview_flattens_with_the_specs_of_the_deployment(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, format_: Format
+) -> None:
+    folders: list[Path | None] = []
+
+    def flatten(_lake: Lake, own_specs: Path | None) -> Flattened:
+        folders.append(own_specs)
+        return Flattened((), {})
+
+    monkeypatch.setattr(replays, "build", lambda *_: None)
+    monkeypatch.setattr(replays, "format_of", lambda source: replace(format_, flatten=flatten))
+    (ward.home.root / format_.specs).mkdir()
+    ward.land("adt", "a.hl7", message("1", "NEW"))
+    ward.land("ehr", "p.ndjson", patient(None) + "\n")
+    ward.night()
+    ward.accept("NEW")
+    source, fixed = ("adt", None) if format_.name == "hl7v2" else ("ehr", patient("a").encode())
+    (record,) = find(ward.lake, Selection(source=source))
+    replays.preview(ward.settings, Selection(ids=(record.quarantine_id,)), fixed)
+    (folder,) = folders
+    assert folder is not None
+    assert folder.name == format_.specs
+    assert folder.parent.parent == ward.home.work / "scratch"

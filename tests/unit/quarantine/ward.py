@@ -4,6 +4,7 @@ import json
 from datetime import UTC, date, datetime
 from typing import Any
 
+from lakeward.assets.formats import format_of
 from lakeward.core.settings import Settings
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
@@ -11,10 +12,10 @@ from lakeward.landing.deliveries import deliveries, land
 from lakeward.landing.ledger import register
 from lakeward.landing.loading import load_pending
 from lakeward.landing.sources import load_inventory
-from lakeward.orchestration.replays import Replay, formats, replay
+from lakeward.orchestration.replays import Replay, replay
 from lakeward.quarantine.records import Selection
-from lakeward.quarantine.replay import By, finish
-from lakeward.quarantine.trail import settle
+from lakeward.quarantine.replay import Actor, finish
+from lakeward.quarantine.trail import update_states
 
 DAY = date(2026, 1, 5)
 SOURCE = """
@@ -73,12 +74,12 @@ class Ward:
                 self.home.landing,
                 deliveries(self.home.landing, source.name, date(2030, 1, 1)),
             )
-            load_pending(self.lake, self.home.landing, source, formats()[source.format].load)
-        settle(self.lake)
+            load_pending(self.lake, self.home, source, format_of(source))
+        update_states(self.lake)
 
     def replay(self, *ids: str, correction: bytes | None = None, **chosen: Any) -> Replay:
         """Replay as the command line does."""
-        by = By("tester", datetime.now(UTC), "a note")
+        by = Actor("tester", datetime.now(UTC), "a note")
         return replay(self.settings, Selection(ids=ids, **chosen), by, correction)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from lakeward.assets.formats import FORMATS
 from lakeward.core.errors import UsageError
 from lakeward.core.phi import Phi
 from lakeward.lake.tables import Column, Lake, TableSpec, write
@@ -68,7 +69,7 @@ def told(hospital: Any) -> Any:
 
 
 def test_reminder_names_the_message_of_the_change(told: Any) -> None:
-    found = trace(told.lake, told.home, "r-1")
+    found = trace(told.lake, told.home, "r-1", FORMATS)
     assert found.worklist == REMINDERS
     assert found.origin.path == told.home.landing / SIU
     assert (found.origin.place, found.origin.record) == ("message 3", "SIU^S13")
@@ -83,13 +84,13 @@ def test_reminder_names_the_message_of_the_change(told: Any) -> None:
 
 def test_a_row_of_an_earlier_version_is_found(told: Any) -> None:
     told.release(REMINDERS, [])
-    found = trace(told.lake, told.home, "r-1")
+    found = trace(told.lake, told.home, "r-1", FORMATS)
     assert (found.table_version, found.release_id is not None) == (1, True)
 
 
 def test_unknown_row_is_a_usage_error(told: Any) -> None:
     with pytest.raises(UsageError, match="no worklist holds this row"):
-        trace(told.lake, told.home, "nobody")
+        trace(told.lake, told.home, "nobody", FORMATS)
 
 
 def test_a_record_that_came_back_names_where_it_was_rejected(told: Any) -> None:
@@ -98,7 +99,7 @@ def test_a_record_that_came_back_names_where_it_was_rejected(told: Any) -> None:
     _table(told.lake, "quarantine_action", texts | {"position": "BIGINT"}, [row])
     landed = {"quarantine_id": "q-1", "file": "scheduling_hl7/2026-01-05/a.hl7", "place": "line 9"}
     _table(told.lake, "quarantine", texts | {"place": "VARCHAR"}, [landed])
-    found = trace(told.lake, told.home, "r-1")
+    found = trace(told.lake, told.home, "r-1", FORMATS)
     assert found.origin.rejected == "scheduling_hl7/2026-01-05/a.hl7 line 9"
     assert str(found.origin).endswith(f"(SIU^S13), rejected before as {found.origin.rejected}")
     assert found.steps[0].origin.rejected == ""

@@ -17,6 +17,7 @@ from lakeward.core.phi import Phi
 from lakeward.fhir.flat.view_rows import RESOURCES
 from lakeward.fhir.view_tables import COMPILER_VERSION
 from lakeward.lake.incremental import DerivedTable, bring_up, open_derived
+from lakeward.lake.origin import LINE, RECEIVED, SOURCE
 from lakeward.lake.progress import Slice, in_one_slice
 from lakeward.lake.query import Connection
 from lakeward.lake.tables import Column, Lake, TableSpec, TableWrite, arrow_schema
@@ -24,11 +25,11 @@ from lakeward.sqlonfhir.view import compile_view
 from lakeward.sqlonfhir.viewdefinition import ViewDefinition
 
 ORIGIN = (
-    Column("source", "VARCHAR", Phi.N, "Interface that delivered the resource"),
+    SOURCE,
     Column("resource_type", "VARCHAR", Phi.N, "resourceType"),
     Column("id", "VARCHAR", Phi.LK, "Resource id"),
-    Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-    Column("line", "BIGINT", Phi.N, "Line in the file, from 1"),
+    RECEIVED,
+    LINE,
 )
 """Columns that say which stored version of which resource a row is about."""
 

@@ -33,22 +33,16 @@ Records are checked in `checked_records`; versions are ordered by the relation `
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from lakeward.core.phi import Phi
+from lakeward.lake.origin import SOURCE
 from lakeward.lake.query import Connection, register_table
-from lakeward.lake.tables import (
-    Column,
-    Lake,
-    TableSpec,
-    Transaction,
-    ensure_table,
-    transaction_version,
-    write,
-)
+from lakeward.lake.tables import Column, Lake, TableSpec, arrow_schema, ensure_table
 from lakeward.landing.ledger import LedgerFile
 
 REPEAT = TableSpec(
@@ -56,7 +50,7 @@ REPEAT = TableSpec(
     description="When a stored FHIR resource was delivered again, byte for byte",
     grain="At least one row per stored resource delivered again; the latest counts",
     columns=(
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the resource"),
+        SOURCE,
         Column("received", "BIGINT", Phi.N, "File that holds the stored resource"),
         Column("line", "BIGINT", Phi.N, "Its line in that file"),
         Column(
@@ -113,7 +107,7 @@ def find_duplicates(
 ) -> npt.NDArray[np.bool_]:
     """Return for each record whether it is a duplicate.
 
-    Temporary tables stay in the connection; `remember` reads them.
+    Temporary tables stay in the connection; `new_repeats` reads them.
 
     Args:
         connection: Shows `raw_fhir__resource`.
@@ -144,33 +138,28 @@ def find_duplicates(
     return duplicate
 
 
-def remember(connection: Connection, lake: Lake, source: str, last: int) -> None:
-    """Write, once, which stored resources the duplicates of a load repeat.
+def new_repeats(
+    connection: Connection, source: str, done: int
+) -> tuple[pa.Table, Literal["append", "overwrite"]]:
+    """Return which stored resources the duplicates repeat, and whether it is the whole table.
+
+    Columns are those of `REPEAT`, at least one row per stored resource that is repeated.
 
     Args:
         connection: The one that `find_duplicates` was called with.
-        lake: Where repeats are kept.
-        source: The source of the load.
-        last: `received` of its last file. The commit carries it, so a second call changes nothing.
+        source: Whose files.
+        done: The last file whose repeats are remembered already.
     """
-    done = transaction_version(lake, REPEAT.name, source) or 0
     connection.execute(_statement("new_repeat"), {"source": source, "done": done})
     # Few repeats are the rule, many of them a source that delivers everything every night.
     new, remembered = (
         connection.execute(f"select count(*) from {table}").fetchall()[0][0]
         for table in ("new_repeat", REPEAT.name)
     )
-    if not new:
-        return
-    merge = new * _MERGE_AT >= remembered
+    merge = new > 0 and new * _MERGE_AT >= remembered
     query = _statement("merged_repeat") if merge else "from new_repeat"
-    write(
-        lake,
-        REPEAT,
-        connection.sql(query).to_arrow_table(),
-        mode="overwrite" if merge else "append",
-        transaction=Transaction(source, last),
-    )
+    rows = connection.sql(query).to_arrow_table()
+    return rows.cast(arrow_schema(REPEAT)), "overwrite" if merge else "append"
 
 
 @lru_cache(maxsize=16)

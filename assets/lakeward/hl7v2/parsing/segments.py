@@ -30,6 +30,7 @@ from lakeward.core.phi import Phi
 from lakeward.hl7v2.parsing.specfile import ChildFile, ColumnLine, read_spec_file, spec_error
 from lakeward.hl7v2.parsing.specfile import Path as LinePath
 from lakeward.lake.incremental import OnFailure, raise_failure
+from lakeward.lake.origin import DAY, FILE, MESSAGE, RECEIVED, SOURCE
 from lakeward.lake.tables import Column, TableSpec
 
 PARSER_VERSION = 3
@@ -44,11 +45,11 @@ PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 
 ENVELOPE = (
-    Column("source", "VARCHAR", Phi.N, "Interface that delivered the message"),
-    Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-    Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
-    Column("message", "BIGINT", Phi.N, "Number of the message in its file, from 1"),
-    Column("day", "DATE", Phi.N, "Day of the delivery"),
+    SOURCE,
+    RECEIVED,
+    FILE,
+    MESSAGE,
+    DAY,
     Column("segment", "BIGINT", Phi.N, "Place of the segment in the message, from 1"),
     Column("patient_group", "BIGINT", Phi.N, "Number of PID segments up to here"),
 )

@@ -10,23 +10,19 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from lakeward.core.phi import Phi
 from lakeward.hl7v2.framing.batch import Layout
 from lakeward.hl7v2.framing.envelope import Header, later_of
 from lakeward.hl7v2.framing.reconcile import History, Settled, reconcile
+from lakeward.lake.origin import ORIGIN
 from lakeward.lake.query import connect
 from lakeward.lake.tables import (
     Column,
     Lake,
     TableSpec,
-    Transaction,
-    arrow_schema,
     ensure_table,
     open_table,
     transaction_version,
-    write,
 )
 from lakeward.landing.ledger import LedgerFile
 from lakeward.landing.sources import Source
@@ -36,10 +32,7 @@ ENVELOPES = TableSpec(
     description="Batches and files of HL7 v2 messages: what they promised, held and came to",
     grain="One row per envelope: BHS … BTS, or FHS … FTS",
     columns=(
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the file"),
-        Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-        Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
+        *ORIGIN,
         Column("kind", "VARCHAR", Phi.N, "file (FHS … FTS) or batch (BHS … BTS)"),
         Column("number", "BIGINT", Phi.N, "Number within its kind in the file, from 1"),
         Column("in_file", "BIGINT", Phi.N, "Of a batch: number of the file it stands in, if any"),
@@ -82,16 +75,10 @@ group by all
 
 @dataclass(frozen=True)
 class Reconciled:
-    """Files of one load: their layouts with reasons, and rows of their envelopes to be written."""
+    """Files of one load: their layouts with reasons, and rows of `hl7v2_batch` to be written."""
 
     layouts: list[Layout]
     rows: list[dict[str, Any]]
-
-    def write(self, lake: Lake, last: Transaction) -> None:
-        """Append the rows in one commit, after all else of the load was written."""
-        if self.rows:
-            table = pa.Table.from_pylist(self.rows, schema=arrow_schema(ENVELOPES))
-            write(lake, ENVELOPES, table, mode="append", transaction=last)
 
 
 def reconcile_files(

@@ -1,42 +1,34 @@
-"""Files of one HL7 v2 source into `raw_hl7v2__message` and quarantine, each message once.
+"""Files of one HL7 v2 source to `raw_hl7v2__message` and quarantine, each message once.
 
-Reads files and writes those two tables; deriving the flat tables from raw is `flatten`.
+How rows are committed exactly once is in `landing.loading`; deriving the flat tables from raw is in
+`hl7v2.flat`.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from lakeward.hl7v2.flat.flatten import flatten
 from lakeward.hl7v2.framing.batch import Layout, scan
-from lakeward.hl7v2.parsing.segments import flat_tables, spec_problems
-from lakeward.hl7v2.raw.envelopes import reconcile_files
+from lakeward.hl7v2.raw.envelopes import ENVELOPES, Reconciled, reconcile_files
 from lakeward.hl7v2.raw.messages import DETAILS, Judged, judge_file
 from lakeward.hl7v2.raw.repeats import Snapshots
 from lakeward.hl7v2.raw.seen import Known, message_keys
 from lakeward.hl7v2.raw.table import RAW, REPEAT
-from lakeward.lake.query import Connection, connect
-from lakeward.lake.tables import (
-    Lake,
-    TableSpec,
-    Transaction,
-    arrow_schema,
-    ensure_table,
-    transaction_version,
-    write,
-)
+from lakeward.lake.arrow import hex_texts
+from lakeward.lake.query import connect
+from lakeward.lake.tables import Lake, TableSpec, arrow_schema, ensure_table
 from lakeward.landing.ledger import FileCounts, LedgerFile
+from lakeward.landing.loading import Output, Reading, Rows, load_files
 from lakeward.landing.sources import Source
-from lakeward.quarantine.table import QUARANTINE
-
-__all__ = ["RAW", "REPEAT", "flat_tables", "flatten", "load", "spec_problems"]
+from lakeward.quarantine.table import QUARANTINE, quarantine_rows
 
 _KEY = ("sending_application", "sending_facility", "control_id")
 _FROM_HEADER = {
@@ -51,8 +43,31 @@ _FROM_HEADER = {
     "processing_id": "processing_id",
     "hl7_version": "version",
 }
-_ASIDE = 32 << 20
-"""Bytes of records set aside that are held while raw is written; more are read again."""
+"""Columns of raw that come from MSH, and what `headers` calls them."""
+
+_HELD_BYTES = 32 << 20
+"""Bytes of rejected records that are held while raw is written; when there are more, the files are
+read a second time. A file of nothing but rejects would else be held whole."""
+
+
+def load(
+    lake: Lake,
+    landing: Path,
+    source: Source,
+    files: Sequence[LedgerFile],
+    own_specs: Path | None = None,
+) -> list[FileCounts]:
+    """Load files of one source, in order, exactly once.
+
+    Args:
+        lake: Where the tables live.
+        landing: Root that the files' paths are below.
+        source: The interface: its rules decide what is accepted.
+        files: Files with ascending `received`.
+        own_specs: Specs of the deployment; they decide about flat tables only.
+    """
+    del own_specs
+    return load_files(lake, RAW, files, partial(_read, lake, landing, source))
 
 
 @dataclass(frozen=True)
@@ -64,53 +79,90 @@ class _File:
     layout: Layout
     source: Source
 
-    def judged(self) -> Iterator[Judged]:
+    def checked(self) -> Iterator[Judged]:
+        """Yield its records a block at a time, with the reasons of those that are rejected."""
         return judge_file(self.path, self.layout, self.source)
 
 
-@dataclass
-class _Met:
-    """What a source has sent before, growing while a load runs, and the repeats met in it."""
+@dataclass(frozen=True)
+class SeenMessages:
+    """What a source has sent before; both grow while files are read, in their order."""
 
     known: Known
     snapshots: Snapshots
-    repeats: list[pa.RecordBatch] = field(default_factory=list)
 
     @classmethod
-    def stored(cls, connection: Connection, source: str, through: int) -> "_Met":
-        stored = Known.stored(connection, source, through)
-        return cls(stored, Snapshots.stored(connection, source, through))
+    def before(cls, lake: Lake, file: LedgerFile) -> "SeenMessages":
+        """Read what is stored of the files of a source before one, all of which are loaded."""
+        with connect(lake, tables=[RAW.name, REPEAT.name, QUARANTINE.name]) as connection:
+            place = (file.source, file.received - 1)
+            known = Known.stored(connection, *place)
+            return cls(known, Snapshots.stored(connection, *place))
 
 
 @dataclass
-class _Aside:
-    """Records set aside that were met while raw was written; None when they became too many."""
+class RejectedBuffer:
+    """Rejected records found while raw was written, for quarantine, which is written after it."""
 
-    batches: list[pa.RecordBatch] | None
+    batches: list[pa.RecordBatch] = field(default_factory=list)
     size: int = 0
+    is_full: bool = False
 
-    def note(self, file: _File, judged: Judged) -> None:
-        if self.batches is not None and any(judged.reasons):
-            self.batches.append(_quarantined(file, judged))
-            self.size += self.batches[-1].nbytes
-            self.batches = self.batches if self.size <= _ASIDE else None
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Hold a batch, or drop all when they become too many."""
+        self.size += batch.nbytes
+        self.is_full = self.size > _HELD_BYTES
+        self.batches.append(batch)
+        if self.is_full:
+            self.batches.clear()
 
 
-def load(
-    lake: Lake, landing: Path, source: Source, files: Sequence[LedgerFile]
-) -> list[FileCounts]:
-    """Load files of one source, in order; raw and quarantine take one commit each.
+@dataclass
+class _Pass:
+    """One pass over the files of a part: its rows of raw, and what it found for later tables.
 
-    A repeat after a crash writes what is missing and nothing twice, and counts the same.
+    Messages are compared with those before them, so the files are read in order, and reading them
+    is most of the work. So one pass finds the rows of all tables: those of raw are streamed,
+    repeats (few columns) and rejected records (up to `_HELD_BYTES`) are kept.
 
-    Args:
-        lake: Where the tables live.
-        landing: Root that the files' paths are below.
-        source: The interface.
-        files: Files with consecutive `received`, ascending.
+    Attributes:
+        repeats: Rows of `hl7v2_repeat`; None before the pass.
+        rejected: Rows of quarantine; None before the pass, which need not happen when raw is
+            stored already.
     """
-    ensure_table(lake, RAW)
-    ensure_table(lake, QUARANTINE)
+
+    lake: Lake
+    files: Sequence[_File]
+    repeats: list[pa.RecordBatch] | None = None
+    rejected: RejectedBuffer | None = None
+
+    def raw_rows(self) -> Iterator[pa.RecordBatch]:
+        """Read all files; yield the messages to be stored."""
+        seen = SeenMessages.before(self.lake, self.files[0].entry)
+        return self._rows(seen)
+
+    def _rows(self, seen: SeenMessages) -> Iterator[pa.RecordBatch]:
+        self.repeats, self.rejected = [], RejectedBuffer()
+        for file in self.files:
+            for checked in file.checked():
+                if any(checked.reasons):
+                    self.rejected.add(_rejected_rows(file, checked))
+                stored, repeats = _compare(file, checked, seen)
+                if repeats is not None:
+                    self.repeats.append(repeats)
+                yield stored
+
+
+@contextmanager
+def _read(
+    lake: Lake, landing: Path, source: Source, files: Sequence[LedgerFile]
+) -> Iterator[Reading]:
+    """Scan files for their messages and settle their envelopes.
+
+    Raw is committed first, because its rows are streamed while the files are read; what else the
+    pass finds is committed after it. After a kill in between, the same rules find the same again:
+    `landing.source_rules` keeps them until the files are closed.
+    """
     ensure_table(lake, REPEAT)
     scanned = [scan(landing / file.file) for file in files]
     envelopes = reconcile_files(lake, landing, source, files, scanned)
@@ -118,116 +170,69 @@ def load(
         _File(file, landing / file.file, layout, source)
         for file, layout in zip(files, envelopes.layouts, strict=True)
     ]
-    for part in _parts(lake, source, opened):
-        last = Transaction(source.name, part[-1].entry.received)
-        _mend_repeats(lake, part, source.name)
-        aside = _write_raw(lake, part, last)
-        _write_quarantine(lake, part, last, aside)
-    if files:
-        envelopes.write(lake, Transaction(source.name, files[-1].received))
-    return _counts(lake, source, opened)
+    pass_ = _Pass(lake, opened)
+    yield Reading(
+        outputs=(
+            Output(RAW, partial(_stored, pass_), marks_progress=True),
+            Output(REPEAT, partial(_repeats, pass_)),
+            Output(QUARANTINE, partial(_rejected, pass_)),
+            Output(ENVELOPES, partial(_envelopes, envelopes)),
+        ),
+        found={file.entry.received: file.layout.found for file in opened},
+        promised={file.entry.received: file.layout.promised for file in opened},
+    )
 
 
-def _parts(lake: Lake, source: Source, files: list[_File]) -> list[list[_File]]:
-    """Part the files that raw has from the others: what a kill left out of the first goes first."""
-    done = transaction_version(lake, RAW.name, source.name) or 0
-    held = [file for file in files if file.entry.received <= done]
-    return [part for part in (held, files[len(held) :]) if part]
+def _stored(pass_: _Pass, done: int) -> Rows:
+    """Return rows of raw: of all files, or of none, as `load_files` parts them."""
+    is_stored = done >= pass_.files[-1].entry.received
+    return Rows(iter(()) if is_stored else pass_.raw_rows())
 
 
-def _write_raw(lake: Lake, files: Sequence[_File], last: Transaction) -> _Aside:
-    """Write the messages of files that raw does not hold yet; give what was set aside in all."""
-    done = transaction_version(lake, RAW.name, last.app_id) or 0
-    aside = _Aside([] if done < files[0].entry.received else None)
-    if done >= last.version:
-        return aside
-    with connect(lake, tables=[RAW.name, REPEAT.name, QUARANTINE.name]) as connection:
-        met = _Met.stored(connection, last.app_id, done)
-
-    def rows() -> Iterator[pa.RecordBatch]:
-        for file in files:
-            if file.entry.received > done:
-                for judged in file.judged():
-                    aside.note(file, judged)
-                    yield _raw(file, judged, met)
-
-    batches = rows()
-    first = next(batches, pa.RecordBatch.from_pylist([], schema=arrow_schema(RAW)))
-    _commit(lake, RAW, first, batches, last)
-    _write_repeats(lake, met, last)
-    return aside
+def _repeats(pass_: _Pass, done: int) -> Rows:
+    """Return rows of `hl7v2_repeat`, found again if raw was stored before a kill."""
+    if done < pass_.files[-1].entry.received and pass_.repeats is None:
+        for _ in pass_.raw_rows():
+            pass  # only what it finds beside raw is needed
+    batches = pass_.repeats or []
+    return Rows(b.filter(pc.greater(b.column("received"), done)) for b in batches)
 
 
-def _mend_repeats(lake: Lake, files: Sequence[_File], source: str) -> None:
-    """Find the repeats again that a kill after the commit of raw left out.
+def _rejected(pass_: _Pass, done: int) -> Rows:
+    """Return rows of quarantine, read again unless the pass holds all of them."""
+    if pass_.rejected is not None and not pass_.rejected.is_full:
+        batches = pass_.rejected.batches
+        return Rows(b.filter(pc.greater(b.column("received"), done)) for b in batches)
+    return Rows(
+        _rejected_rows(file, checked)
+        for file in pass_.files
+        if file.entry.received > done
+        for checked in file.checked()
+        if any(checked.reasons)
+    )
 
-    All files before these were loaded whole, so what was known then is what they hold.
+
+def _envelopes(envelopes: Reconciled, _done: int) -> Rows:
+    """Return rows of `hl7v2_batch`; those of files that it holds were left out before."""
+    return Rows(iter(pa.Table.from_pylist(envelopes.rows, arrow_schema(ENVELOPES)).to_batches()))
+
+
+def _compare(
+    file: _File, checked: Judged, seen: SeenMessages
+) -> tuple[pa.RecordBatch, pa.RecordBatch | None]:
+    """Compare messages with those seen before them.
+
+    Returns:
+        Rows of raw for new messages, and rows of `hl7v2_repeat` for those that repeat the last
+        message of their patient; None when there are none. A duplicate is in neither.
     """
-    done = transaction_version(lake, RAW.name, source) or 0
-    before = files[0].entry.received - 1
-    if done <= before or (transaction_version(lake, REPEAT.name, source) or 0) >= done:
-        return
-    with connect(lake, tables=[RAW.name, REPEAT.name, QUARANTINE.name]) as connection:
-        met = _Met.stored(connection, source, before)
-    for file in files:
-        if file.entry.received <= done:
-            for judged in file.judged():
-                _raw(file, judged, met)
-    _write_repeats(lake, met, Transaction(source, done))
-
-
-def _write_repeats(lake: Lake, met: _Met, last: Transaction) -> None:
-    done = transaction_version(lake, REPEAT.name, last.app_id) or 0
-    rows = pa.Table.from_batches(met.repeats, arrow_schema(REPEAT))
-    rows = rows.filter(pc.greater(rows["received"], done))
-    if rows.num_rows:
-        write(lake, REPEAT, rows, mode="append", transaction=last)
-
-
-def _write_quarantine(lake: Lake, files: Sequence[_File], last: Transaction, aside: _Aside) -> None:
-    """Write what was set aside, read again unless it is held whole."""
-    done = transaction_version(lake, QUARANTINE.name, last.app_id) or 0
-    if done >= last.version:
-        return
-    if aside.batches is not None and done < files[0].entry.received:
-        batches = iter(aside.batches)
-    else:
-        batches = (
-            _quarantined(file, judged)
-            for file in files
-            if file.entry.received > done
-            for judged in file.judged()
-            if any(judged.reasons)
-        )
-    first = next(batches, None)
-    if first is not None:
-        _commit(lake, QUARANTINE, first, batches, last)
-
-
-def _commit(
-    lake: Lake,
-    spec: TableSpec,
-    first: pa.RecordBatch,
-    others: Iterator[pa.RecordBatch],
-    transaction: Transaction,
-) -> None:
-    def chain() -> Iterator[pa.RecordBatch]:
-        yield first
-        yield from others
-
-    reader = pa.RecordBatchReader.from_batches(arrow_schema(spec), chain())
-    write(lake, spec, reader, mode="append", transaction=transaction)
-
-
-def _raw(file: _File, judged: Judged, met: _Met) -> pa.RecordBatch:
-    """Give the rows of new messages; those that repeat their patient's last go to `met`."""
-    keys = message_keys(*(judged.headers[name] for name in _KEY))
-    fresh, reused = met.known.admit(judged.hashes, keys)
-    new = _Rows.of(file, judged, fresh)
+    keys = message_keys(*(checked.headers[name] for name in _KEY))
+    fresh, reused = seen.known.admit(checked.hashes, keys)
+    new = _Messages.of(file, checked, fresh)
     places = [(file.entry.received, number) for number in new.values["message"].to_pylist()]
-    aside = np.flatnonzero([reason is not None for reason in judged.reasons])
-    between = np.searchsorted(judged.kept[fresh], aside)
-    outcome = met.snapshots.admit(new.bodies, new.headers, places, between)
+    rejected = np.flatnonzero([reason is not None for reason in checked.reasons])
+    between = np.searchsorted(checked.kept[fresh], rejected)
+    outcome = seen.snapshots.admit(new.bodies, new.headers, places, between)
     values = new.values | {
         "patient_key": _texts(outcome.patients if outcome else None, len(fresh)),
         "snapshot_sha256": _texts(outcome.snapshots if outcome else None, len(fresh)),
@@ -235,16 +240,18 @@ def _raw(file: _File, judged: Judged, met: _Met) -> pa.RecordBatch:
         "body": new.bodies,
     }
     if outcome is None or not any(outcome.repeats):
-        return _batch(RAW, values)
-    repeated = np.array([place is not None for place in outcome.repeats], bool)
+        return _batch(RAW, values), None
+    is_repeat = np.array([place is not None for place in outcome.repeats], bool)
     pairs = [place or (None, None) for place in outcome.repeats]
     of_repeats = values | {
         "message_key": pa.array([keys[index] or None for index in fresh.tolist()], pa.binary()),
         "repeats_received": pa.array([received for received, _ in pairs], pa.int64()),
         "repeats_message": pa.array([message for _, message in pairs], pa.int64()),
     }
-    met.repeats.append(_batch(REPEAT, of_repeats).filter(pa.array(repeated)))
-    return _batch(RAW, values).filter(pa.array(~repeated))
+    return (
+        _batch(RAW, values).filter(pa.array(~is_repeat)),
+        _batch(REPEAT, of_repeats).filter(pa.array(is_repeat)),
+    )
 
 
 def _texts(values: list[str | None] | None, count: int) -> pa.Array:
@@ -252,7 +259,7 @@ def _texts(values: list[str | None] | None, count: int) -> pa.Array:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _Messages:
     """Some of the messages of a block: their texts, their headers, and columns of both tables."""
 
     bodies: pa.Array
@@ -260,61 +267,52 @@ class _Rows:
     values: dict[str, Any]
 
     @classmethod
-    def of(cls, file: _File, judged: Judged, chosen: NDArray[np.int64]) -> "_Rows":
-        local = judged.kept[chosen]
-        at = local + judged.first
+    def of(cls, file: _File, checked: Judged, chosen: NDArray[np.int64]) -> "_Messages":
+        local = checked.kept[chosen]
+        at = local + checked.first
         batch, n = file.layout.batch[at], len(chosen)
-        charsets, charset = judged.charset_names, pa.array(judged.charset[chosen])
-        whole = n == len(judged.kept)
-        headers = judged.headers if whole else judged.headers.take(pa.array(chosen))
-        values: dict[str, Any] = _place(file, n) | {
+        charsets, charset = checked.charset_names, pa.array(checked.charset[chosen])
+        whole = n == len(checked.kept)
+        headers = checked.headers if whole else checked.headers.take(pa.array(chosen))
+        values: dict[str, Any] = _origin(file, n) | {
             "message": pa.array(at + 1),
             "batch": pa.array(batch, mask=batch == 0),
             "byte_offset": pa.array(file.layout.starts[at]),
-            "byte_length": pa.array(judged.block.lengths()[local]),
+            "byte_length": pa.array(checked.block.lengths()[local]),
             "charset": pa.array([c.codec for c in charsets], pa.string()).take(charset),
             "charset_source": pa.array([c.origin for c in charsets], pa.string()).take(charset),
             "charset_flag": pa.array([c.flag for c in charsets], pa.string()).take(charset),
             "time_zone": pa.repeat(file.source.time_zone, n),
             "tz_policy": pa.repeat(file.source.tz_policy, n),
-            "content_sha256": _hex([judged.hashes[i] for i in chosen.tolist()]),
+            "content_sha256": hex_texts([checked.hashes[i] for i in chosen.tolist()]),
         }
         for column, name in _FROM_HEADER.items():
             values[column] = headers[name].combine_chunks() if n else pa.nulls(0)
-        bodies = judged.bodies if whole else judged.bodies.take(pa.array(chosen))
+        bodies = checked.bodies if whole else checked.bodies.take(pa.array(chosen))
         return cls(bodies, headers, values)
 
 
-def _hex(digests: list[bytes]) -> pa.Array:
-    """Write SHA-256 hashes as text."""
-    text = pa.py_buffer(b"".join(digests).hex().encode("ascii"))
-    offsets = pa.py_buffer(np.arange(len(digests) + 1, dtype=np.int32) * 64)
-    return pa.Array.from_buffers(pa.string(), len(digests), [None, offsets, text])
-
-
-def _quarantined(file: _File, judged: Judged) -> pa.RecordBatch:
-    local = [i for i, reason in enumerate(judged.reasons) if reason]
-    at = np.array(local, np.int64) + judged.first
-    places = [f"message {number}" for number in (at + 1).tolist()]
-    reasons = [judged.reasons[i] or "" for i in local]
-    head = f"{file.entry.source}|{file.entry.received}"
-    problem = file.layout.problem
-    lengths = [file.entry.bytes if problem else len(judged.block.record(i)) for i in local]
-    values = _place(file, len(local)) | {
-        "quarantine_id": pa.array([str(uuid5(NAMESPACE_URL, f"{head}|{p}")) for p in places]),
-        "place": pa.array(places),
+def _rejected_rows(file: _File, checked: Judged) -> pa.RecordBatch:
+    """Build the rows of quarantine for the rejected records of a block."""
+    local = [i for i, reason in enumerate(checked.reasons) if reason]
+    at = np.array(local, np.int64) + checked.first
+    reasons = [checked.reasons[i] or "" for i in local]
+    # content of a file that is no HL7 v2 is cut; its length is that of the file as delivered
+    is_whole_file = file.layout.problem is not None
+    lengths = [file.entry.bytes if is_whole_file else len(checked.block.record(i)) for i in local]
+    rejected = _origin(file, len(local)) | {
+        "place": pa.array([f"message {number}" for number in (at + 1).tolist()]),
         "position": pa.array(at + 1),
         "byte_offset": pa.array(file.layout.starts[at]),
         "byte_length": pa.array(lengths, pa.int64()),
         "reason": pa.array(reasons),
         "detail": pa.array([DETAILS[reason] for reason in reasons]),
-        "state": pa.repeat("open", len(local)),
-        "content": pa.array([judged.block.record(i) for i in local], pa.binary()),
+        "content": pa.array([checked.block.record(i) for i in local], pa.binary()),
     }
-    return _batch(QUARANTINE, values)
+    return quarantine_rows(pa.table(rejected)).combine_chunks().to_batches()[0]
 
 
-def _place(file: _File, rows: int) -> dict[str, pa.Array]:
+def _origin(file: _File, rows: int) -> dict[str, pa.Array]:
     return {
         "source": pa.repeat(file.entry.source, rows),
         "received": pa.repeat(pa.scalar(file.entry.received, pa.int64()), rows),
@@ -327,19 +325,3 @@ def _batch(spec: TableSpec, values: dict[str, pa.Array]) -> pa.RecordBatch:
     schema = arrow_schema(spec)
     columns = [values[name].cast(schema.field(name).type) for name in schema.names]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-def _counts(lake: Lake, source: Source, files: Sequence[_File]) -> list[FileCounts]:
-    stored: dict[int, int] = {}
-    quarantined: dict[int, int] = {}
-    with connect(lake, tables=[RAW.name, QUARANTINE.name]) as connection:
-        for table, counts in ((RAW.name, stored), (QUARANTINE.name, quarantined)):
-            sql = f"select received, count(*) from {table} where source = ? group by received"
-            counts.update(connection.execute(sql, [source.name]).fetchall())
-    found = []
-    for file in files:
-        number, records = file.entry.received, file.layout.found
-        kept, aside = stored.get(number, 0), quarantined.get(number, 0)
-        repeated, promised = records - kept - aside, file.layout.promised
-        found.append(FileCounts(number, records, kept, repeated, aside, "loaded", promised))
-    return found

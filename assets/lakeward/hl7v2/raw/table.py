@@ -1,6 +1,7 @@
 """The tables that HL7 v2 files are loaded into; how they are filled, `ingest` knows."""
 
 from lakeward.core.phi import Phi
+from lakeward.lake.origin import BYTE_LENGTH, BYTE_OFFSET, MESSAGE, ORIGIN
 from lakeward.lake.tables import Column, TableSpec
 
 RAW = TableSpec(
@@ -9,14 +10,11 @@ RAW = TableSpec(
     grain="One row per distinct message of a source",
     partition_by=("source",),
     columns=(
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the message"),
-        Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-        Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
-        Column("message", "BIGINT", Phi.N, "Number of the message in its file, from 1"),
+        *ORIGIN,
+        MESSAGE,
         Column("batch", "BIGINT", Phi.N, "Number of its batch in the file, if any"),
-        Column("byte_offset", "BIGINT", Phi.N, "First byte in the file (unpacked), from 0"),
-        Column("byte_length", "BIGINT", Phi.N, "Length in bytes as delivered"),
+        BYTE_OFFSET,
+        BYTE_LENGTH,
         Column("message_type", "VARCHAR", Phi.QI, "MSH-9.1"),
         Column("trigger_event", "VARCHAR", Phi.QI, "MSH-9.2"),
         Column("message_structure", "VARCHAR", Phi.QI, "MSH-9.3"),
@@ -45,13 +43,10 @@ REPEAT = TableSpec(
     description="HL7 v2 messages that repeat what their patient's last message said; not in raw",
     grain="One row per message that was counted and not stored",
     columns=(
-        Column("source", "VARCHAR", Phi.N, "Interface that delivered the message"),
-        Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source"),
-        Column("day", "DATE", Phi.N, "Day of the delivery"),
-        Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's"),
-        Column("message", "BIGINT", Phi.N, "Number of the message in its file, from 1"),
-        Column("byte_offset", "BIGINT", Phi.N, "First byte in the file (unpacked), from 0"),
-        Column("byte_length", "BIGINT", Phi.N, "Length in bytes as delivered"),
+        *ORIGIN,
+        MESSAGE,
+        BYTE_OFFSET,
+        BYTE_LENGTH,
         Column("control_id", "VARCHAR", Phi.LK, "MSH-10"),
         Column("message_key", "BLOB", Phi.LK, "Hash of MSH-3, MSH-4 and MSH-10, if there is one"),
         Column("content_sha256", "VARCHAR", Phi.LK, "SHA-256 of the bytes with CR line ends"),

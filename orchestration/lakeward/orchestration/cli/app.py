@@ -172,10 +172,11 @@ def trace(
 
     Example: lakeward trace 6f0e8c1e-0000-5000-8000-000000000000
     """
+    from lakeward.assets.formats import FORMATS
     from lakeward.orchestration.cli.night_summary import print_trace
     from lakeward.worklists.trace import trace as follow
 
-    print_trace(follow(_lake(), load_settings().home, row_id), as_json=json)
+    print_trace(follow(_lake(), load_settings().home, row_id, FORMATS), as_json=json)
 
 
 @app.command()

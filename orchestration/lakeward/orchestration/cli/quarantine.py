@@ -49,7 +49,7 @@ def quarantine_list(
     Example: lakeward quarantine list --source adt_hl7 --state open
     """
     from lakeward.lake.tables import Lake
-    from lakeward.quarantine.records import Selection, find, tally
+    from lakeward.quarantine.records import Selection, count_by_reason, find
 
     if state not in (None, "open", "replayed", "discarded"):
         raise UsageError("--state", "unknown", "open, replayed or discarded", "give one of them")
@@ -62,12 +62,12 @@ def quarantine_list(
         for record in records
     ]
     if json:
-        print_document({"counts": tally(records), "records": rows})
+        print_document({"counts": count_by_reason(records), "records": rows})
         return
     print_records(rows[:_SHOWN], OutputFormat.table)
     if len(rows) > _SHOWN:
         say(f"{len(rows) - _SHOWN} more; see them with --json, or ask for fewer.")
-    print_records(tally(records), OutputFormat.table)
+    print_records(count_by_reason(records), OutputFormat.table)
 
 
 @quarantine_app.command("show")
@@ -131,7 +131,7 @@ def quarantine_replay(
     """
     from lakeward.orchestration import replays
     from lakeward.quarantine.records import Selection
-    from lakeward.quarantine.replay import By
+    from lakeward.quarantine.replay import Actor
 
     if not ids and not source and not reason and not everything:
         raise UsageError(
@@ -144,12 +144,12 @@ def quarantine_replay(
         if content:
             _audit(settings, "preview", ("canonical rows",), len(found.changes or []))
     else:
-        by = By(principal(), datetime.now(UTC), note)
-        found = replays.replay(settings, selection, by, correction)
+        actor = Actor(principal(), datetime.now(UTC), note)
+        found = replays.replay(settings, selection, actor, correction)
     _print_replay(found, as_json=json, with_content=content and preview)
     if run and found.day and not preview:
         raise typer.Exit(_run(settings, found.day))
-    raise typer.Exit(1 if found.prepared.refused and not found.prepared.files else 0)
+    raise typer.Exit(1 if found.prepared.still_rejected and not found.prepared.files else 0)
 
 
 @quarantine_app.command("discard")
@@ -164,7 +164,7 @@ def quarantine_discard(
     from lakeward.lake.lock import sole_writer
     from lakeward.lake.tables import Lake
     from lakeward.quarantine.records import Selection, find
-    from lakeward.quarantine.replay import By, discard
+    from lakeward.quarantine.replay import Actor, discard
 
     if not note.strip():
         raise UsageError("--note", "is empty", "why the records will not be loaded", "write it")
@@ -172,7 +172,7 @@ def quarantine_discard(
     lake = Lake(home.lake)
     with sole_writer(home):
         records = find(lake, Selection(ids=tuple(dict.fromkeys(ids))))
-        done = discard(lake, records, By(principal(), datetime.now(UTC), note))
+        done = discard(lake, records, Actor(principal(), datetime.now(UTC), note))
     say(f"Discarded {done} record(s); {len(records) - done} were before.")
 
 
@@ -183,14 +183,14 @@ def _replay_columns(record: "Rejected", *, as_json: bool) -> dict[str, Any]:
 
 
 def _explanation(settings: Settings, record: "Rejected", held: bytes) -> list[str]:
+    from lakeward.assets.formats import format_of
     from lakeward.landing.sources import load_inventory
-    from lakeward.orchestration.replays import formats
 
     sources = {source.name: source for source in load_inventory(settings.home).sources}
     if record.source not in sources:
         return ["source: is no longer in the interface inventory"]
     source = sources[record.source]
-    return formats()[source.format].explain(record, held, settings.home.landing, source)
+    return format_of(source).explain(record, held, settings.home.landing, source)
 
 
 def _print_content(settings: Settings, record: "Rejected", held: bytes) -> None:
@@ -219,7 +219,7 @@ def _correction(ids: list[str], edit: Path | None) -> bytes | None:
 
 
 def _print_replay(found: "Replay", *, as_json: bool, with_content: bool) -> None:
-    records, refused = len(found.prepared.records), found.prepared.refused
+    records, refused = len(found.prepared.records), found.prepared.still_rejected
     if as_json:
         print_document(_document(found, with_content=with_content))
         return
@@ -254,7 +254,7 @@ def _document(found: "Replay", *, with_content: bool) -> dict[str, Any]:
     return {
         "replayed": [record.quarantine_id for record in found.prepared.records],
         "files": [file.file for file in found.prepared.files],
-        "refused": dict(found.prepared.refused),
+        "refused": dict(found.prepared.still_rejected),
         "already": found.already,
         "day": found.day,
         "changes": None

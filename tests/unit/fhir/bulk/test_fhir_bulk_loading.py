@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from bulk_server import ndjson, outcome
-from lakeward.fhir.raw.load import load
+from lakeward.fhir.format import FHIR
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
 from lakeward.landing.deliveries import deliveries
@@ -20,7 +20,7 @@ def loaded(hospital: Any, query: str) -> list[tuple[Any, ...]]:
     lake = Lake(hospital.settings.home.lake)
     landing = hospital.settings.home.landing
     register(lake, landing, deliveries(landing, "ehr_fhir", date.max))
-    load_pending(lake, landing, hospital.source, load)
+    load_pending(lake, hospital.settings.home, hospital.source, FHIR)
     with connect(lake) as connection:
         return connection.execute(query).fetchall()
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from killed_load import COUNTS, Killed, kill_before
 from lakeward.core.errors import RetryableError
 from lakeward.core.settings import Settings
 from lakeward.fhir.raw import checked_records, lines
 from lakeward.fhir.raw import load as ingest
 from lakeward.fhir.raw import unknown_elements as facts
 from lakeward.fhir.raw.load import RAW, load
+from lakeward.fhir.raw.repeats import REPEAT
 from lakeward.fhir.raw.unknown_elements import unknown_elements
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
@@ -468,26 +470,23 @@ def test_a_repeat_changes_nothing(lake: Lake, landing: Path, source: Source) -> 
 
 
 @pytest.mark.parametrize("done", [1, 2, 3])
-@pytest.mark.parametrize("broken", ["write", "write_quarantine"])
+@pytest.mark.parametrize("moment", [QUARANTINE.name, RAW.name, REPEAT.name, COUNTS])
 def test_an_interrupted_load_ends_the_same(
     lake: Lake,
     landing: Path,
     source: Source,
     monkeypatch: pytest.MonkeyPatch,
     done: int,
-    broken: str,
+    moment: str,
 ) -> None:
     files = delivered(landing)
     twin = Lake(lake.root.with_name("twin"))
     wanted = load(twin, landing, source, files)
 
-    def fail(*_args: object, **_more: object) -> None:
-        raise KeyboardInterrupt
-
     load(lake, landing, source, files[:done])
     with monkeypatch.context() as patch:
-        patch.setattr(ingest, broken, fail)
-        with pytest.raises(KeyboardInterrupt):
+        kill_before(patch, moment)
+        with pytest.raises(Killed):
             load(lake, landing, source, files)
     assert load(lake, landing, source, files) == wanted
     assert content_of(lake) == content_of(twin)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakeward.core.errors import SpecError
+from lakeward.hl7v2.flat.flatten import flatten
 from lakeward.hl7v2.parsing.segments import packaged_specs, parse_spec, segment_specs, spec_problems
-from lakeward.hl7v2.raw.load import flatten, load
+from lakeward.hl7v2.raw.load import load
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
 from lakeward.landing.ledger import LedgerFile

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from killed_load import Killed, kill_before
 from lakeward.core.paths import Home
+from lakeward.hl7v2.flat.flatten import flatten
 from lakeward.hl7v2.flat.sequence_gaps import sequence_facts
-from lakeward.hl7v2.raw.envelopes import ENVELOPES, Reconciled, broken_promises, facts
-from lakeward.hl7v2.raw.load import flatten, load
+from lakeward.hl7v2.raw.envelopes import ENVELOPES, broken_promises, facts
+from lakeward.hl7v2.raw.load import load
 from lakeward.lake.query import connect
 from lakeward.landing.ledger import LedgerFile
 from lakeward.landing.sources import load_inventory
@@ -85,8 +87,8 @@ def test_a_repeat_after_a_crash_settles_the_same(lake, tmp_path, source, monkeyp
         put(tmp_path, 3, batch("B1", 2) + batch("B2", 3, count=9)),
     ]
     with monkeypatch.context() as patch:
-        patch.setattr(Reconciled, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
+        kill_before(patch, ENVELOPES.name)
+        with pytest.raises(Killed):
             load(lake, tmp_path, source, files[:2])
     once = load(lake, tmp_path, source, files)
     expected = [

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from killed_load import COUNTS, Killed, kill_before
 from lakeward.hl7v2.flat import flatten as flatten_module
+from lakeward.hl7v2.flat.flatten import flatten
+from lakeward.hl7v2.parsing.segments import flat_tables
 from lakeward.hl7v2.raw import load as ingest
-from lakeward.hl7v2.raw.load import RAW, flat_tables, flatten, load
+from lakeward.hl7v2.raw.load import load
+from lakeward.hl7v2.raw.table import RAW, REPEAT
 from lakeward.lake import incremental, progress
 from lakeward.lake.query import connect
 from lakeward.landing.ledger import LedgerFile
@@ -158,7 +162,7 @@ def bad_and_good(landing: Path, received: int) -> LedgerFile:
 
 @pytest.mark.parametrize("held", [0, 1 << 30])
 def test_a_repeat_changes_nothing(lake, landing, monkeypatch, held):
-    monkeypatch.setattr(ingest, "_ASIDE", held)
+    monkeypatch.setattr(ingest, "_HELD_BYTES", held)
     files = [bad_and_good(landing, n) for n in (1, 2)]
     once = load(lake, landing, source(), files)
     versions = [lake.path(t.name).joinpath("_delta_log") for t in (RAW, QUARANTINE)]
@@ -168,12 +172,12 @@ def test_a_repeat_changes_nothing(lake, landing, monkeypatch, held):
     assert counts(once) == [(3, 2, 0, 1), (3, 1, 1, 1)]
 
 
-@pytest.mark.parametrize("step", ["_write_raw", "_write_quarantine"])
-def test_a_crash_between_the_writes_is_mended(lake, landing, monkeypatch, step):
+@pytest.mark.parametrize("moment", [RAW.name, REPEAT.name, QUARANTINE.name, COUNTS])
+def test_a_crash_between_the_writes_is_mended(lake, landing, monkeypatch, moment):
     files = [bad_and_good(landing, n) for n in (1, 2, 3)]
     with monkeypatch.context() as patch:
-        patch.setattr(ingest, step, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
+        kill_before(patch, moment)
+        with pytest.raises(Killed):
             load(lake, landing, source(), files[:2])
     assert counts(load(lake, landing, source(), files)) == [
         (3, 2, 0, 1),

@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from lakeward.assets.formats import format_of
 from lakeward.core.settings import Settings, principal
 from lakeward.lake.lock import sole_writer
 from lakeward.lake.query import connect
@@ -17,8 +18,7 @@ from lakeward.landing.sources import load_inventory
 from lakeward.orchestration.cli import app as cli
 from lakeward.orchestration.cli import quarantine as cli_quarantine
 from lakeward.orchestration.nightly import Night
-from lakeward.orchestration.replays import formats
-from lakeward.quarantine.trail import settle
+from lakeward.quarantine.trail import update_states
 from lakeward.worklists.audit import verify
 
 CANARY = "Zzyzxova"
@@ -37,8 +37,8 @@ def load(settings: Settings) -> None:
     lake, landing = Lake(settings.home.lake), settings.home.landing
     source = load_inventory(settings.home).source("ehr_fhir")
     register(lake, landing, deliveries(landing, source.name, date(2030, 1, 1)))
-    load_pending(lake, landing, source, formats()[source.format].load)
-    settle(lake)
+    load_pending(lake, settings.home, source, format_of(source))
+    update_states(lake)
 
 
 @pytest.fixture

@@ -1,14 +1,14 @@
 -- Every reference of stored FHIR resources that are not deleted and what it names, over the keys of
 -- fhir_current; one row per reference of a version. `is_resolved`: what it names is current.
-with standing as (
+with not_deleted as (
     select source, resource_type, id, received, line, is_current
     from {schema}.fhir_version
     where not is_deleted
 ),
 target as (
-    select distinct source, resource_type, id from standing where is_current
+    select distinct source, resource_type, id from not_deleted where is_current
 ),
--- Where no export tells the server of a source, every absolute reference is taken for its own.
+-- Where no export names the server of a source, every absolute reference is taken for its own.
 own_server as (
     select distinct source, server_base from {ledger_entry} where server_base is not null
 ),
@@ -20,7 +20,7 @@ reference as (
         and (r.source, r.server_base) not in (select (source, server_base) from own_server)
             as is_foreign
     from {fhir_reference} as r
-    join standing as v using (source, resource_type, id, received, line)
+    join not_deleted as v using (source, resource_type, id, received, line)
 ),
 -- What an identifier names, if it is one thing; a reference without a type may mean any type.
 named as (
@@ -35,7 +35,7 @@ named as (
     join (
         select source, resource_type, id, identifier_system, identifier_value
         from {fhir_identifier}
-        semi join (select * from standing where is_current) as v
+        semi join (select * from not_deleted where is_current) as v
             using (source, resource_type, id, received, line)
     ) as i
         on i.source = r.source

@@ -1,4 +1,4 @@
--- Where statements about one FHIR resource meet, by what decided; one row per
+-- Where several statements about one FHIR resource compete, by what decided; one row per
 -- (source, resource_type, kind). Nothing is dropped in silence: what lost is in fhir_version.
 with deletion as (
     select
@@ -6,8 +6,8 @@ with deletion as (
         regexp_full_match(url, '(https?://[^?#\s]+/|/)?[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}') as is_usable
     from {fhir__bundle_deletion}
 ),
--- Only ids that were told more than once are looked at.
-told as (
+-- Only ids of which several contents are stored are looked at.
+contested as (
     select
         source, resource_type, id, received, line, day, file, transaction_time, version_id,
         content_sha256, is_subsetted
@@ -21,19 +21,19 @@ several as (
     select
         source, resource_type, 'several_in_one_delivery' as kind, id,
         count(distinct content_sha256) as versions
-    from told
+    from contested
     group by source, resource_type, id, day, regexp_extract(file, '^(.*)/', 1), transaction_time
     having count(distinct content_sha256) > 1
     union all
     select t.source, t.resource_type, 'several_in_one_delivery' as kind, t.id, 1 as versions
     from {raw_fhir__repeat} as r
-    join told as t using (source, received, line)
+    join contested as t using (source, received, line)
     where r.is_beside_another
     union all
     select
         source, resource_type, 'same_version_id' as kind, id,
         count(distinct content_sha256) as versions
-    from told
+    from contested
     where version_id is not null and not is_subsetted
     group by source, resource_type, id, version_id
     having count(distinct content_sha256) > 1

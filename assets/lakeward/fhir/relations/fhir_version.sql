@@ -1,6 +1,14 @@
 -- Every stored version of every FHIR resource, and which is true; one row per
--- (source, resource_type, id, received, line). How versions are ordered: docs/how-to/which-version-wins.md.
--- Ids that were told once are passed through; only contested ones are ordered.
+-- (source, resource_type, id, received, line). The rules in words: docs/how-to/which-version-wins.md.
+--
+-- Ids of which one content was delivered pass through. Contested ones are ordered:
+--
+--   deletion -> contested -> selected -> repeat -+-> delivered -> version --+
+--                                                |                          +-> statement
+--                                                +-> removal -> effective_removal
+--   statement -> by transactionTime -> by versionId -> by lastUpdated -> ordered -> ranked
+--
+-- `place` says when something was delivered: (file, replay of that file or 0, line).
 with deletion as (
     select
         source, received, line, id as bundle_id, content_sha256,
@@ -17,42 +25,40 @@ contested as (
     union
     select source, resource_type, id from deletion
 ),
-wanted as (
+selected as (
     select * from contested
     union
     select source, 'Bundle', bundle_id from deletion
 ),
--- A content that came again counts as told at the latest export, and in the latest delivery, that told it.
-retold as (
+-- A content that was delivered again counts at the latest export, and the latest delivery, that holds it.
+repeat as (
     select
         source, received, line,
         max(transaction_time) as transaction_time,
-        max(repeat_received::hugeint * 1152921504606846976 + repeat_line) as place,
+        max(row(repeat_received, 0::bigint, repeat_line)) as place,
         bool_or(is_beside_another) as is_beside_another
     from {raw_fhir__repeat}
     semi join (
         select source, received, line from {schema}.raw_fhir__resource
-        where (source, resource_type, id) in (select (source, resource_type, id) from wanted)
+        where (source, resource_type, id) in (select (source, resource_type, id) from selected)
     ) as w using (source, received, line)
     group by source, received, line
 ),
-telling as (
+delivered as (
     select
         r.source, r.resource_type, r.id, r.received, r.line, r.content_sha256, r.is_subsetted,
         r.last_updated_text is null and r.version_id is null as is_unversioned,
+        -- timestamps hold microseconds, lastUpdated may state nanoseconds: digits 7 to 9
         epoch_us(instant)::hugeint * 1000 + case
             when length(r.last_updated_text) < 28 then 0
             else coalesce(try_cast(rpad(substr(
                 regexp_extract(r.last_updated_text, '\.(\d+)', 1), 7, 3
             ), 3, '0') as integer), 0)
         end as nanos,
+        -- a versionId that is no number orders nothing
         try_cast(regexp_extract(r.version_id, '^[vV]?(\d{1,37})$', 1) as hugeint) as version,
         greatest(r.transaction_time, t.transaction_time) as transaction_time,
-        greatest(
-            coalesce(try_cast(r.origin.received as hugeint), r.received) * 1152921504606846976
-                + coalesce(try_cast(r.origin.number as hugeint), 0) * 1099511627776 + r.line,
-            t.place
-        ) as place,
+        case when t.place > r.first_place then t.place else r.first_place end as place,
         coalesce(t.is_beside_another, false) as is_beside_another,
         (r.day, regexp_extract(r.file, '^(.*)/', 1), r.transaction_time) as delivery
     from (
@@ -61,26 +67,31 @@ telling as (
             -- a replay counts where its record was rejected: after the lines of that file
             regexp_extract(
                 file, '^[^/]+/[^/]+/replay/(\d{12})-(\d{4,})\.\w+$', ['received', 'number']
-            ) as origin,
+            ) as rejected_in,
+            row(
+                coalesce(try_cast((rejected_in).received as bigint), received),
+                coalesce(try_cast((rejected_in).number as bigint), 0),
+                line
+            ) as first_place,
             coalesce(last_updated, try_cast(case length(last_updated_text)
                 when 4 then last_updated_text || '-01-01'
                 when 7 then last_updated_text || '-01'
                 else replace(upper(last_updated_text), ':60', ':59')
             end as timestamp with time zone)) as instant
         from {schema}.raw_fhir__resource
-        where (source, resource_type, id) in (select (source, resource_type, id) from wanted)
+        where (source, resource_type, id) in (select (source, resource_type, id) from selected)
     ) as r
-    left join retold as t using (source, received, line)
+    left join repeat as t using (source, received, line)
 ),
--- An id stands for different things where one delivery tells it, unversioned, with several values
+-- An id stands for different things where one delivery holds it, unversioned, with several values
 -- of the discriminator.
 discriminated as (
     select t.*, d.discriminator
-    from telling as t
+    from delivered as t
     join {fhir_discriminator} as d using (source, resource_type, id, received, line)
     where t.is_unversioned
 ),
-shared as (
+shared_id as (
     select source, resource_type, id from discriminated
     group by source, resource_type, id, delivery having count(distinct discriminator) > 1
     union
@@ -92,9 +103,9 @@ version as (
     select
         t.*,
         case when s.id is not null then coalesce(d.discriminator, '') end as discriminator
-    from telling as t
+    from delivered as t
     join contested using (source, resource_type, id)
-    left join shared as s using (source, resource_type, id)
+    left join shared_id as s using (source, resource_type, id)
     left join {fhir_discriminator} as d using (source, resource_type, id, received, line)
 ),
 -- A deletion counts at its Bundle's lastUpdated, else at the export's transactionTime.
@@ -104,12 +115,12 @@ removal as (
         coalesce(b.nanos, epoch_us(b.transaction_time)::hugeint * 1000) as nanos,
         b.transaction_time, b.place
     from deletion as d
-    join telling as b
+    join delivered as b
         on b.source = d.source and b.resource_type = 'Bundle' and b.id = d.bundle_id
         and b.received = d.received and b.line = d.line and b.content_sha256 = d.content_sha256
 ),
 -- An export as new as the deletion that still holds the resource contradicts it: the resource stays
--- unless the deletion's own stamp is not older.
+-- unless the deletion's own lastUpdated is not older.
 contradicted as (
     select distinct d.source, d.resource_type, d.id, d.received, d.line
     from removal as d
@@ -118,10 +129,11 @@ contradicted as (
         and v.transaction_time >= d.transaction_time
         and not coalesce(d.own_nanos >= v.nanos, false)
 ),
-standing as (
+effective_removal as (
     select * from removal
     anti join contradicted using (source, resource_type, id, received, line)
 ),
+-- `stamp` counts half nanoseconds: a deletion comes just after a version of the same instant.
 statement as (
     select
         source, resource_type, id, received, line, content_sha256, discriminator, is_subsetted,
@@ -131,11 +143,17 @@ statement as (
     select
         source, resource_type, id, received, line, null, null, false,
         nanos * 2 + 1, null, transaction_time, place, true
-    from standing
+    from effective_removal
 ),
--- One total order: a statement that lacks a stamp takes that of the newest one known before it,
--- known by the next stamp in line: version by transactionTime, transactionTime by delivery.
-told as (
+-- One total order by stamp, version, transactionTime, place. A statement that lacks one of the first
+-- three takes that of the newest statement known before it, where what is known before is decided
+-- by what comes next in that list:
+--
+--   place  transactionTime  version  stamp      by_time  by_version  by_stamp
+--   1      09:00            1        08:00      09:00    1           08:00
+--   2      -                -        -          09:00    1           08:00     (after the first)
+--   3      11:00            2        10:00      11:00    2           10:00
+timed as (
     select
         *,
         coalesce(transaction_time, max(transaction_time) over (
@@ -149,7 +167,7 @@ numbered as (
         coalesce(version, max(version) over (
             partition by source, resource_type, id order by by_time nulls first, place
         )) as by_version
-    from told
+    from timed
 ),
 stamped as (
     select
@@ -160,7 +178,7 @@ stamped as (
         )) as by_stamp
     from numbered
 ),
-placed as (
+ordered as (
     select
         *,
         row_number() over (
@@ -171,7 +189,8 @@ placed as (
         ) as position
     from stamped
 ),
-ruled as (
+-- All that comes before the last deletion is deleted.
+with_deletions as (
     select
         *,
         coalesce(
@@ -180,8 +199,9 @@ ruled as (
             ),
             false
         ) as is_deleted
-    from placed
+    from ordered
 ),
+-- Rank 1 is true now, unless it is deleted. A SUBSETTED version never replaces a full one.
 ranked as (
     select
         *,
@@ -189,7 +209,7 @@ ranked as (
             partition by source, resource_type, id, discriminator, is_removal
             order by is_deleted, is_subsetted, position desc
         ) as version_rank
-    from ruled
+    from with_deletions
 ),
 -- Pairs of which one decides, and that neither lastUpdated, versionId nor transactionTime orders.
 undecided as (

@@ -11,12 +11,12 @@ with promise as (
 ),
 entry as (
     select * from (
-        select *, row_number() over (partition by source, file order by received desc) as telling
+        select *, row_number() over (partition by source, file order by received desc) as newest_rank
         from {schema}.ledger
     )
-    where telling = 1
+    where newest_rank = 1
 ),
--- Messages of an export that are not known to be harmless.
+-- OperationOutcomes without an issue of severity error or fatal.
 harmless as (
     select source, received, count(*) as messages
     from (

@@ -1,0 +1,62 @@
+"""HL7 v2 as an input format: what `landing.formats.Format` asks, answered in one place."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lakeward.hl7v2.flat.flatten import flatten
+from lakeward.hl7v2.flat.sequence_gaps import HEADERS, sequence_facts
+from lakeward.hl7v2.framing.explain import explain
+from lakeward.hl7v2.parsing.segments import flat_tables
+from lakeward.hl7v2.raw.envelopes import ENVELOPES, broken_promises, facts
+from lakeward.hl7v2.raw.load import load
+from lakeward.hl7v2.raw.table import RAW, REPEAT
+from lakeward.lake.tables import Lake
+from lakeward.landing.formats import FlatTables, Flattened, Format, collected_in
+from lakeward.landing.sources import Source
+from lakeward.quarantine.compose import Shape
+from lakeward.quarantine.records import Rejected
+
+
+def _flat_tables(segments: Path | None) -> FlatTables:
+    problems: dict[str, str] = {}
+    tables = flat_tables(segments, collected_in(problems))
+    return FlatTables(tables, problems)
+
+
+def _flatten(lake: Lake, segments: Path | None) -> Flattened:
+    problems: dict[str, str] = {}
+    writes = flatten(lake, segments, collected_in(problems))
+    return Flattened(writes, problems)
+
+
+def _flat_facts(lake: Lake) -> Mapping[str, Mapping[str, Any]]:
+    return {HEADERS: sequence_facts(lake)}
+
+
+def _explain(record: Rejected, content: bytes, landing: Path, source: Source) -> list[str]:
+    """Say what is wrong with a record; where it stands in its file can be the reason."""
+    return explain(content, source, landing / record.file, record.position)
+
+
+def _starts_a_message(content: bytes) -> bool:
+    return content.startswith(b"MSH")
+
+
+HL7V2 = Format(
+    name="hl7v2",
+    is_state=False,
+    raw=RAW,
+    beside=(ENVELOPES, REPEAT),
+    position="message",
+    title="message_type || coalesce('^' || trigger_event, '')",
+    load=load,
+    facts=facts,
+    broken_promises=broken_promises,
+    specs="segments",
+    flat_tables=_flat_tables,
+    flatten=_flatten,
+    flat_facts=_flat_facts,
+    shape=Shape(".hl7", b"\r", keeps_lines=False, joins=_starts_a_message),
+    explain=_explain,
+)
