@@ -12,7 +12,7 @@ from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
 from lakeward.core.errors import SpecError
 from lakeward.core.paths import Home
 from lakeward.fhir.raw import load as fhir
-from lakeward.hl7v2.flat.sequence_gaps import HEADERS, sequence_facts
+from lakeward.hl7v2.flat.sequence_gaps import HEADERS, count_sequence_gaps
 from lakeward.hl7v2.raw import load as hl7v2
 from lakeward.lake.tables import Lake, TableSpec, TableWrite
 
@@ -69,7 +69,7 @@ def _hl7v2(home: Home) -> Flattening:
         flatten=flatten,
         own=_beyond(tables, hl7v2.flat_tables()),
         wrong=hl7v2.spec_problems(own),
-        facts=lambda lake: {HEADERS: sequence_facts(lake)},
+        facts=lambda lake: {HEADERS: count_sequence_gaps(lake)},
     )
 
 

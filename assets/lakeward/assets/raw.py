@@ -52,7 +52,7 @@ FORMATS = (
         "hl7v2",
         hl7v2.RAW,
         hl7v2.load,
-        envelopes.facts,
+        envelopes.count_envelopes,
         envelopes.broken_promises,
         (envelopes.ENVELOPES, hl7v2.REPEAT),
     ),

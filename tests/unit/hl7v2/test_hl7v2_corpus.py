@@ -1,6 +1,6 @@
 """The hostile corpus: each file comes to what its manifest says, inspected and loaded.
 
-`LAKEWARD_REGENERATE=1` writes `expected/` anew; read the difference before it is committed.
+`LAKEWARD_REGENERATE=1` writes `expected/` again; read the difference before it is committed.
 """
 
 import json
@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from hl7_inspection import inspect_file
 from lakeward.core.paths import Home
 from lakeward.hl7v2.framing.batch import scan
-from lakeward.hl7v2.inspect import inspect_file, inspection
+from lakeward.hl7v2.inspect import open_inspection
 from lakeward.hl7v2.raw.envelopes import ENVELOPES
 from lakeward.hl7v2.raw.load import RAW, flatten, load
 from lakeward.lake.query import connect
@@ -39,7 +40,7 @@ def rules(case: dict, plain: Source) -> Source:
 
 
 def repeats(lake, source: Source | None = None) -> int:
-    """Count the messages that a loader found to say nothing new."""
+    """Count the messages that are remembered as repeats."""
     if "hl7v2_repeat" not in table_names(lake):
         return 0
     with connect(lake, tables=["hl7v2_repeat"]) as connection:
@@ -68,7 +69,7 @@ def test_inspected(plain, case):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["file"])
 def test_envelopes_carry_their_warnings(plain, case):
-    found = inspection(FILES / case["file"], rules(case, plain))
+    found = open_inspection(FILES / case["file"], rules(case, plain))
     assert Counter(w for e in found.envelopes for w in e.warnings) == case["warnings"]
 
 

@@ -1,6 +1,6 @@
 """Golden batches: what each message becomes in the flat tables, valued columns only.
 
-`LAKEWARD_REGENERATE=1` writes the expectations anew; read the difference before it is committed.
+`LAKEWARD_REGENERATE=1` writes the expectations again; read the difference before it is committed.
 """
 
 import json

@@ -5,8 +5,9 @@ from datetime import date
 
 import pytest
 
+from hl7_inspection import inspect_file
 from lakeward.core.paths import Home
-from lakeward.hl7v2.inspect import STATUSES, inspect_file
+from lakeward.hl7v2.inspect import STATUSES
 from lakeward.hl7v2.raw.load import RAW, flatten, load
 from lakeward.lake.query import connect
 from lakeward.landing.ledger import LedgerFile

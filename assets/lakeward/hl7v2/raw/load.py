@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lakeward.hl7v2.flat.flatten import flatten
-from lakeward.hl7v2.framing.batch import Layout, scan
+from lakeward.hl7v2.framing.batch import FileLayout, scan
 from lakeward.hl7v2.parsing.segments import flat_tables, spec_problems
 from lakeward.hl7v2.raw.envelopes import reconcile_files
-from lakeward.hl7v2.raw.messages import DETAILS, Judged, judge_file
+from lakeward.hl7v2.raw.messages import DETAILS, CheckedRecords, check_file
 from lakeward.hl7v2.raw.repeats import Snapshots
-from lakeward.hl7v2.raw.seen import Known, message_keys
+from lakeward.hl7v2.raw.seen import SeenHashes, message_keys
 from lakeward.hl7v2.raw.table import RAW, REPEAT
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import (
@@ -61,24 +61,24 @@ class _File:
 
     entry: LedgerFile
     path: Path
-    layout: Layout
+    layout: FileLayout
     source: Source
 
-    def judged(self) -> Iterator[Judged]:
-        return judge_file(self.path, self.layout, self.source)
+    def judged(self) -> Iterator[CheckedRecords]:
+        return check_file(self.path, self.layout, self.source)
 
 
 @dataclass
 class _Met:
     """What a source has sent before, growing while a load runs, and the repeats met in it."""
 
-    known: Known
+    known: SeenHashes
     snapshots: Snapshots
     repeats: list[pa.RecordBatch] = field(default_factory=list)
 
     @classmethod
     def stored(cls, connection: Connection, source: str, through: int) -> "_Met":
-        stored = Known.stored(connection, source, through)
+        stored = SeenHashes.stored(connection, source, through)
         return cls(stored, Snapshots.stored(connection, source, through))
 
 
@@ -89,7 +89,7 @@ class _Aside:
     batches: list[pa.RecordBatch] | None
     size: int = 0
 
-    def note(self, file: _File, judged: Judged) -> None:
+    def note(self, file: _File, judged: CheckedRecords) -> None:
         if self.batches is not None and any(judged.reasons):
             self.batches.append(_quarantined(file, judged))
             self.size += self.batches[-1].nbytes
@@ -219,7 +219,7 @@ def _commit(
     write(lake, spec, reader, mode="append", transaction=transaction)
 
 
-def _raw(file: _File, judged: Judged, met: _Met) -> pa.RecordBatch:
+def _raw(file: _File, judged: CheckedRecords, met: _Met) -> pa.RecordBatch:
     """Give the rows of new messages; those that repeat their patient's last go to `met`."""
     keys = message_keys(*(judged.headers[name] for name in _KEY))
     fresh, reused = met.known.admit(judged.hashes, keys)
@@ -260,7 +260,7 @@ class _Rows:
     values: dict[str, Any]
 
     @classmethod
-    def of(cls, file: _File, judged: Judged, chosen: NDArray[np.int64]) -> "_Rows":
+    def of(cls, file: _File, judged: CheckedRecords, chosen: NDArray[np.int64]) -> "_Rows":
         local = judged.kept[chosen]
         at = local + judged.first
         batch, n = file.layout.batch[at], len(chosen)
@@ -292,7 +292,7 @@ def _hex(digests: list[bytes]) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(digests), [None, offsets, text])
 
 
-def _quarantined(file: _File, judged: Judged) -> pa.RecordBatch:
+def _quarantined(file: _File, judged: CheckedRecords) -> pa.RecordBatch:
     local = [i for i, reason in enumerate(judged.reasons) if reason]
     at = np.array(local, np.int64) + judged.first
     places = [f"message {number}" for number in (at + 1).tolist()]
