@@ -95,6 +95,7 @@ def choose_charset(override: str | None, declared: str) -> Charset | None:
         override: The encoding of a wide file, or `charset` of the source.
         declared: MSH-18, all repeats.
     """
+    # the whole file was transcoded, so what its headers declare no longer holds
     if override in WIDE:
         return Charset(override, "file")
     for name, origin in ((override or "", "source"), (declared, "msh18")):
@@ -167,6 +168,7 @@ def _candidates(override: str | None, declared: str) -> Iterator[Charset]:
 
 
 def _flag(message: bytes, charset: Charset, declared: str) -> str | None:
+    # escapes that switch are kept as they are, so some of the text is not decoded
     if SWITCH.search(message) or any(part.strip() for part in declared.split("~")[1:]):
         return "switched"
     if charset.origin in ("utf8", "cp1252"):

@@ -43,6 +43,7 @@ def _segments(lines: list[bytes]) -> list[str]:
     if not lines:
         return ["record: is empty"]
     found = [] if lines[0].startswith(b"MSH") else ["segment 1: is not MSH, so there is no header"]
+    # a record that lost its MSH is read with the usual separator
     separator = lines[0][3:4] if lines[0].startswith(b"MSH") else b"|"
     for number, line in enumerate(lines, start=1):
         if not _SEGMENT.match(line) or line[3:4] not in (separator, b""):
@@ -87,6 +88,7 @@ def _separators(header: bytes) -> list[str]:
 def _shown(mark: bytes) -> str:
     if not mark:
         return "none"
+    # a letter here is no separator, but part of a value that slipped into MSH-1 or MSH-2
     printable = mark.isascii() and mark.decode("ascii").isprintable() and not mark.isalnum()
     return mark.decode("ascii") if printable else f"byte {mark[0]:#04x}"
 
@@ -97,6 +99,7 @@ def _encoding(content: bytes, lines: list[bytes], source: Source) -> list[str]:
     found = []
     if declared and choose_charset(None, declared.decode("latin-1")) is None:
         found.append("MSH-18: names no known character set")
+    # without a stated set, those that loading tries, in the same order
     for charset in (stated,) if stated else _TRIED_BY_DEFAULT:
         try:
             content.decode(charset.codec)

@@ -36,6 +36,7 @@ def find_plain_records(block: RecordBlock) -> PlainRecords:
     if not len(starts) or not plain.any():
         return PlainRecords(np.zeros(len(starts), bool), np.zeros(len(starts), bool))
     plain &= data[np.minimum(ends, len(data)) - 1] == CR
+    # control characters are few: one pass finds them, the questions below look at them alone
     low = np.flatnonzero(data < 0x20)
     kinds = data[low]
     returns = low[kinds == CR]
@@ -110,7 +111,7 @@ def _continued(data: Bytes, returns: Ints, starts: Ints, ends: Ints) -> Ints:
     owner = np.searchsorted(starts, returns, side="right") - 1
     inside = (owner >= 0) & (returns + 1 < ends[owner])
     at, owner = returns[inside], owner[inside]
-    limit = len(data) - 1
+    limit = len(data) - 1  # the last byte, read in place of those past it, is a CR and no letter
     a, b, c, follows = (data[np.minimum(at + k, limit)] for k in range(1, 5))
     separator = data[np.minimum(starts[owner] + 3, limit)]
     segment = _is_letter(a) & (_is_letter(b) | _is_digit(b)) & (_is_letter(c) | _is_digit(c))

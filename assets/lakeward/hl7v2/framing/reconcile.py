@@ -154,11 +154,13 @@ def _check(
         outer: State of the file that a batch stands in.
     """
     earlier = history.contents.get(envelope.key, set()) if envelope.key else set()
+    # a file that is sent again has a low number, which is no gap
     missing = _missing(envelope, history) if content not in earlier else 0
     warnings = envelope.warnings + ("sequence_gap",) * bool(missing)
     reused = bool(earlier) and content not in earlier
     warnings += ("control_id_reuse",) * reused
     rejected = _reject_records(envelope, layout, source, reused=reused)
+    # the later of these wins: what is quarantined may be a duplicate as well
     state = "accepted_with_warning" if warnings else "accepted"
     if content in earlier or outer == "duplicate":
         state = "duplicate"

@@ -89,6 +89,7 @@ def parse(messages: Messages, specs: Sequence[SegmentSpec], few: int = _FEW) -> 
     parts: dict[str, list[pa.Table]] = {}
     index = _index(tuple(specs))
     for separators, rows in _groups(messages.bodies):
+        # setting up the arrays costs as much as parsing some dozens of messages one by one
         if len(rows) <= few:
             found = _parse_few(messages, separators, rows, specs)
         else:
@@ -107,6 +108,7 @@ def _merge(parts: list[pa.Table]) -> pa.Table:
     if len(parts) == 1:
         return parts[0]
     whole = pa.concat_tables(parts, promote_options="default")
+    # groups were parsed one after the other: rows go back to the order of the messages
     order = [n for n in ("row", "segment", "kind", "repeat") if n in whole.column_names]
     return whole.sort_by([(name, "ascending") for name in order])
 
@@ -119,6 +121,7 @@ def _groups(bodies: pa.Array) -> Iterator[tuple[Separators, Ints]]:
         separators = Separators.of(head)
         if separators is not None:
             by_separators.setdefault(separators, []).append(index)
+    # several heads have the same separators: what follows MSH-2 is in the head too
     for separators, heads_of in by_separators.items():
         yield separators, np.flatnonzero(np.isin(which, heads_of))
 
@@ -187,9 +190,10 @@ def _main_rows(group: _Group, spec: SegmentSpec, segments: Ints) -> pa.Table:
     for leaf in spec.leaves:
         span = split.find(spec.segment, leaf.field, leaf.component)
         if span.start == span.stop:
-            continue
+            continue  # no message has a value: the column is left out, and filled with NULL later
         repetition = split.repetition[span]
         chosen = None
+        # a main table has one row a segment, so of a field that repeats it takes the first repeat
         is_first = split.repeat.take(repetition) == 1
         if not is_first.all():
             chosen = np.flatnonzero(is_first)
@@ -211,6 +215,8 @@ def _child_rows(group: _Group, segment: str, child: ChildSpec) -> pa.Table:
     for spans in spans_of.values():
         for span in spans:
             valued[split.repetition[span]] = True
+    # a child row exists where any leaf has a value: an empty `~~` in between gives no row, but
+    # counts in the numbers of the repeats after it
     repetitions = np.flatnonzero(valued)
     row_of = np.zeros(len(valued), np.intp)
     row_of[repetitions] = np.arange(len(repetitions))
@@ -294,6 +300,7 @@ def _found(split: SplitMessages, spans: Sequence[slice], row_of: Ints, count: in
     filled = [span for span in spans if span.start < span.stop] or [slice(0, 0)]
     if len(filled) == 1:
         return _Found(filled[0], None, row_of[split.repetition[filled[0]]], count)
+    # a child of several fields (home and business telephone) takes its values from several spans
     chosen = np.concatenate([np.arange(span.start, span.stop) for span in filled])
     everything = slice(0, len(split.repetition))
     return _Found(everything, chosen, row_of[split.repetition[chosen]], count)
@@ -311,7 +318,7 @@ def _values(group: _Group, leaf: Leaf, found: _Found, rows: pa.Array) -> dict[st
         if len(found.marked(split.has_subcomponent)):
             texts = _subcomponent(texts, group.separators.subcomponent, leaf.subcomponent)
         elif leaf.subcomponent > 1:
-            return {}
+            return {}  # no value has a separator, so each is all first subcomponent
     escaped = found.marked(split.has_escape)
     if len(escaped):
         texts = _decode(group, texts, rows, np.sort(escaped))

@@ -182,6 +182,7 @@ def parse_spec(text: str, where: str, others: Sequence[SegmentSpec] = ()) -> Seg
     file = read_spec_file(text, where)
     base = next((o for o in others if o.segment == file.segment), None)
     spec = base or SegmentSpec(file.segment, file.about, (), ())
+    # tables of all specs share one namespace: a child table must not take the name of a segment
     taken = {name for other in others for name in _names(other)}
     try:
         spec = replace(spec, leaves=_leaves(file.columns, spec.segment, ("columns",), spec.leaves))
@@ -250,6 +251,7 @@ def _child(child: ChildFile, segment: str, path: LinePath, taken: Container[str]
         fields = tuple((_element(p, segment)[0], kind) for p, kind in child.fields.items())
     except ValueError as error:
         raise _WrongLineError((*path, "fields"), str(error)) from error
+    # elements of a child start at the component; the field is any of its fields, here 0
     rows = [(n, f"{segment}-0.{at}", k, p, a) for n, at, k, p, a in child.columns]
     leaves = _leaves(rows, segment, (*path, "columns"), ())
     return ChildSpec(child.table, child.about, fields, leaves)
@@ -294,5 +296,6 @@ def _element(at: str, segment: str) -> tuple[int, int, int]:
     numbers = rest.split(".")
     if head != segment or not 1 <= len(numbers) <= 3 or not all(n.isdigit() for n in numbers):
         raise ValueError(f"{at} is no element of {segment}")
+    # what is not written: the first component, and all of it
     field, component, subcomponent = (*map(int, numbers), *((1, 0)[len(numbers) - 1 :]))
     return field, component, subcomponent

@@ -92,6 +92,7 @@ def parse_times(texts: pa.Array, zone: Zone) -> tuple[pa.Array, pa.Array, pa.Arr
         `PRECISIONS`), zone sources (one of `ZONE_SOURCES`).
     """
     data, starts, lengths = _characters(texts)
+    # every question is asked of all times at once; `sound` collects the answers
     present = lengths > 0
     lengths, shift, has_offset, sound = _offsets(data, starts, lengths)
     parts, count, digits_sound = _parts(data, starts, np.minimum(lengths, _DIGITS))
@@ -142,8 +143,10 @@ def _characters(texts: pa.Array) -> tuple[Bytes, Ints, Ints]:
     first = int(offsets[0]) if len(offsets) else 0
     last = int(offsets[-1]) if len(offsets) else 0
     data = text_bytes(texts)[first:last]
+    # padded, so that looking past the end of the last text stays inside the array
     padded = np.concatenate([data, np.zeros(_LONGEST_READ, np.uint8)])
     lengths = np.diff(offsets).astype(np.int64)
+    # Arrow does not say what bytes a null has
     if texts.null_count:
         lengths[np.asarray(texts.is_null())] = 0
     return padded, offsets[:-1].astype(np.int64) - first, lengths
@@ -166,7 +169,7 @@ def _offsets(data: Bytes, starts: Ints, lengths: Ints) -> tuple[Ints, Ints, Bool
 def _parts(data: Bytes, starts: Ints, lengths: Ints) -> tuple[list[Ints], Ints, Bools]:
     """Read year to second: the numbers, how many there are, and whether they are whole."""
     digit = np.zeros((_DIGITS, len(starts)), np.int64)
-    sound = (lengths >= 4) & (lengths % 2 == 0)
+    sound = (lengths >= 4) & (lengths % 2 == 0)  # a year has four digits, all else two
     for k in range(_DIGITS):
         inside = lengths > k
         value = data[np.where(inside, starts + k, 0)].astype(np.int64) - ord("0")
@@ -211,6 +214,7 @@ def _days(parts: list[Ints], count: Ints) -> tuple[Ints, Bools]:
     month[count < 2] = 1
     day[count < 3] = 1
     sound = (year > 0) & (month >= 1) & (month <= 12)
+    # NumPy's own months and days know the length of each month and leap years
     months = (np.where(sound, year, 1970) - 1970) * 12 + np.where(sound, month, 1) - 1
     first = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
     after = (months + 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
@@ -232,6 +236,7 @@ def _read_in(zone: Zone, local: Ints, has_clock: Bools) -> tuple[Ints, Ints]:
         local: Seconds since 1970 on the local clock.
         has_clock: Whether the time is finer than a day: only then can a clock skip or repeat it.
     """
+    # `at`: how many changes of the clock lie before each time
     switches, offsets = _switches(zone.name)
     at = np.searchsorted(switches, local, side="right")
     # in a gap and in an overlap alike this is the offset before the change: it shifts what does not
@@ -245,7 +250,7 @@ def _read_in(zone: Zone, local: Ints, has_clock: Bools) -> tuple[Ints, Ints]:
         source[near_change & (change < 0)] = _OVERLAP
     if zone.offsets is None:
         return found, source
-    given = zone.offsets != NO_OFFSET
+    given = zone.offsets != NO_OFFSET  # few senders write an offset into MSH-7
     if zone.message_first:
         return np.where(given, zone.offsets, found), np.where(given, _MESSAGE, source)
     # the message was sent within the hour that is shown twice: its offset says which one it is

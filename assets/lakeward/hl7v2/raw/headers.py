@@ -20,6 +20,7 @@ _SETS = "several_charsets"
 def _header_spec() -> SegmentSpec:
     """Return the spec of MSH, with all of MSH-18 as a child table besides."""
     (spec,) = (spec for spec in packaged_specs() if spec.segment == "MSH")
+    # two leaves: one for the name, one that has a value only where it is a coded element (`a^b`)
     part = spec.leaves[0]
     leaves = tuple(replace(part, name=f"part_{n}", field=18, component=n) for n in (1, 2))
     return replace(spec, children=(ChildSpec(_SETS, "All of MSH-18", ((18, None),), leaves),))
@@ -43,6 +44,7 @@ def headers_of(bodies: pa.Array, zone: str) -> pa.Table:
         Messages(_first_segments(bodies), ["utf-8"] * len(bodies), zone), [_header_spec()]
     )
     table = _complete(found.get("hl7v2__msh"))
+    # messages without usable separators have no row: put one of NULLs in its position
     if table.num_rows != len(bodies):
         row_of = np.full(len(bodies), -1, np.int64)
         row_of[np.asarray(table["row"])] = np.arange(table.num_rows)

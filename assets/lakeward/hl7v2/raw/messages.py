@@ -130,7 +130,7 @@ def check_records(
     for index in np.flatnonzero(is_rejected).tolist():
         reasons[int(read.kept[index])] = header_reasons[index]
     good = np.flatnonzero(~is_rejected)
-    whole = len(good) == len(read.kept)
+    whole = len(good) == len(read.kept)  # nearly always: then nothing is copied
     chosen = pa.array(good)
     return CheckedRecords(
         block=block,
@@ -187,6 +187,7 @@ def _read(block: RecordBlock, reasons: list[str | None], is_plain: Bools, source
     normal: dict[int, bytes] = {}
     decoded: dict[int, Charset] = {}
     candidates = np.array([reason is None for reason in reasons], bool)
+    # the slow way, for the few records that are not plain
     for index in np.flatnonzero(candidates & ~is_plain).tolist():
         message = normalise(block.record(index))
         texts[index] = message
@@ -228,6 +229,7 @@ class _Charsets:
         names = list(dict.fromkeys(filter(None, (*of_ascii, *of_utf8, *read.decoded.values()))))
         number = {charset: at for at, charset in enumerate(names)} | {None: -1}
         which = np.array([number[name] for name in of_ascii], np.int32)[codes]
+        # a plain record beyond ASCII is valid UTF-8: is that the set that its header declares?
         beyond = (plain.beyond_ascii & plain.is_plain)[read.kept]
         as_utf8 = np.array([number[name] for name in of_utf8], np.int32)[codes]
         which[beyond] = as_utf8[beyond]
@@ -258,6 +260,7 @@ def _reasons_of_layout(block: RecordBlock, layout: FileLayout) -> list[str | Non
     codes = layout.reasons[span]
     for index in np.flatnonzero(codes).tolist():
         reasons[index] = REASONS[codes[index]]
+    # text without a header is no message, whatever became of its batch
     for index in np.flatnonzero(layout.kinds[span] != LineKind.MSH).tolist():
         reasons[index] = "no_msh"
     return reasons
@@ -274,6 +277,7 @@ def _reasons_of_headers(headers: pa.Table, source: Source) -> NDArray[np.object_
 
 def _rejections(headers: pa.Table, source: Source) -> Iterator[tuple[str, Bools]]:
     """Yield which messages are rejected, by reason; the last one given for a message counts."""
+    # From the mildest to the weightiest: a test message of a stranger is reported as a stranger's.
     if source.accepted_processing_ids:
         ids = headers["processing_id"].fill_null("")
         is_rejected = ~np.asarray(pc.is_in(ids, pa.array(source.accepted_processing_ids)))
@@ -286,6 +290,7 @@ def _rejections(headers: pa.Table, source: Source) -> Iterator[tuple[str, Bools]
         if accepted:
             application = headers[f"{side}_application"].fill_null("")
             facility = headers[f"{side}_facility"].fill_null("")
+            # an entry is an application, or application^facility
             both = pc.binary_join_element_wise(application, facility, "^")
             names = pa.array(accepted)
             yield reason, ~np.asarray(pc.or_(pc.is_in(application, names), pc.is_in(both, names)))

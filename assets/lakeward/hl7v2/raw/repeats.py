@@ -185,6 +185,7 @@ def patient_keys(bodies: pa.Array) -> list[str | None]:
     keys: list[str | None] = [None] * len(bodies)
     if not len(bodies):
         return keys
+    # MSH-1 and MSH-2 are the bytes 3 to 7 of a message
     at = np.minimum(offsets[:-1, None] + np.arange(3, 8), len(data) - 1)
     is_standard = (data[at] == _STANDARD).all(axis=1)
     owner, spans = _find_patients(data, offsets)
@@ -236,6 +237,7 @@ def _exact_key(body: str) -> str | None:
     if separators is None:
         return BARRIER
     segments = [segment.split(separators.field) for segment in body.split("\r")]
+    # the same rules as for all others: several PID, MRG or an empty PID-3.1 are about anybody
     patients = [fields for fields in segments if fields[0] == "PID"]
     if not patients and not any(fields[0] == "MRG" for fields in segments):
         return None
@@ -254,6 +256,7 @@ def _hash(identifier: bytes | memoryview) -> str:
 
 def _can_repeat(headers: pa.Table) -> Bools:
     """Return for each message whether its trigger is one of those that can repeat."""
+    # by event first, which is dictionary-encoded: the few that match are looked at one by one
     found = np.zeros(headers.num_rows, bool)
     events = headers["trigger_event"].combine_chunks().dictionary_encode()
     listed = {event for _, event in repeat_rules().triggers}

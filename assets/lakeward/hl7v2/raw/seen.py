@@ -108,6 +108,7 @@ class SeenHashes:
             keys: What `message_keys` returns for each.
         """
         contents = [digest[:_WIDTH] for digest in hashes]
+        # a content that was seen is a duplicate; its key was seen with it
         fresh = _first_ones(contents, self.contents.contains(contents))
         self.contents.add([contents[index] for index in fresh.tolist()])
         fresh_keys = [keys[index] for index in fresh.tolist()]
@@ -140,6 +141,7 @@ def _first_ones(hashes: list[bytes], seen: Bools) -> NDArray[np.int64]:
 
 def _repeated(hashes: list[bytes]) -> list[int]:
     """Return the indices of those that occur earlier in the same list."""
+    # building a set is the fastest way to find that there is none, which is the usual case
     if len(set(hashes)) == len(hashes):
         return []
     first: dict[bytes, int] = {}
