@@ -26,10 +26,10 @@ from unittest.mock import patch
 
 from lakeward.core.paths import Home
 from lakeward.hl7v2.flat.flatten import flatten
-from lakeward.hl7v2.framing import batch
-from lakeward.hl7v2.framing.batch import Layout, blocks, scan
+from lakeward.hl7v2.framing import lines
+from lakeward.hl7v2.framing.batch import FileLayout, read_blocks, scan
 from lakeward.hl7v2.framing.streams import open_file
-from lakeward.hl7v2.inspect import inspect_file
+from lakeward.hl7v2.inspect import open_inspection
 from lakeward.hl7v2.raw.load import load
 from lakeward.lake.tables import Lake
 from lakeward.landing.ledger import LedgerFile
@@ -84,7 +84,7 @@ def _insert(content: bytes, chance: random.Random, _others: list[bytes]) -> byte
     return content[:at] + chance.choice(TOKENS) * chance.choice([1, 1, 1, 2, 70]) + content[at:]
 
 
-def _insert_at_line(content: bytes, chance: random.Random, others: list[bytes]) -> bytes:
+def _insert_at_line(content: bytes, chance: random.Random, _others: list[bytes]) -> bytes:
     ends = [i + 1 for i, byte in enumerate(content) if byte in b"\r\n"] or [0]
     at = chance.choice(ends)
     return content[:at] + chance.choice(TOKENS) + content[at:]
@@ -136,33 +136,33 @@ MUTATIONS = [
 
 
 def check(path: Path, source: Source) -> tuple[int, int]:
-    """Hold what must hold of any file; give its records and how many of them are set aside.
+    """Check what must hold of any file; count its records and how many of them are rejected.
 
     Raises:
         AssertionError: A message is lost or counted twice.
     """
     layout = scan(path)
-    found = inspect_file(path, source)
-    counts = found["counts"]
-    aside = counts["quarantined"]
-    assert counts["found"] == layout.found == len(found["messages"])
-    assert layout.found == counts["stored"] + counts["duplicate"] + aside
-    assert all((m["status"] == "quarantined") == bool(m["reason"]) for m in found["messages"])
-    assert all(m["charset"] for m in found["messages"] if not m["reason"])
-    json.dumps(found)
+    inspection = open_inspection(path, source)
+    messages, counts = list(inspection.messages()), inspection.counts()
+    rejected = counts["quarantined"]
+    assert counts["found"] == layout.found == len(messages)
+    assert layout.found == counts["stored"] + counts["duplicate"] + rejected
+    assert all((m["status"] == "quarantined") == bool(m["reason"]) for m in messages)
+    assert all(m["charset"] for m in messages if not m["reason"])
+    json.dumps([inspection.head(), messages])
     if layout.problem is None:
         _covers(path, layout)
     _same_in_small_pieces(path, layout)
-    return layout.found, aside
+    return layout.found, rejected
 
 
-def _covers(path: Path, layout: Layout) -> None:
+def _covers(path: Path, layout: FileLayout) -> None:
     """Every byte that is neither blank nor of an envelope line is in exactly one record."""
     with open_file(path) as file:
         whole = file.read()
     rest, end = bytearray(whole), 0
     spans = zip(layout.starts.tolist(), layout.ends.tolist(), strict=True)
-    records = [record for block in blocks(path, layout) for record in block.records]
+    records = [record for block in read_blocks(path, layout) for record in block.records]
     assert len(records) == layout.found
     for (start, stop), record in zip(spans, records, strict=True):
         assert end <= start < stop <= len(whole)
@@ -179,8 +179,8 @@ def _covers(path: Path, layout: Layout) -> None:
         assert not text or text[:3] in (b"FHS", b"BHS", b"BTS", b"FTS"), "a byte is in no record"
 
 
-def _same_in_small_pieces(path: Path, layout: Layout) -> None:
-    with patch.object(batch, "PIECE", 700), patch.object(batch, "LOOKAHEAD", 1024):
+def _same_in_small_pieces(path: Path, layout: FileLayout) -> None:
+    with patch.object(lines, "PIECE", 700), patch.object(lines, "LOOKAHEAD", 1024):
         small = scan(path)
     assert small.starts.tolist() == layout.starts.tolist()
     assert small.ends.tolist() == layout.ends.tolist()
@@ -214,10 +214,10 @@ def make(number: int, seed: int, others: list[bytes]) -> bytes:
 
 
 def run_chunk(first: int, last: int, seed: int) -> tuple[int, int, int, list[str]]:
-    """Make, check and load some files; give files, records, rejects and faults."""
+    """Make, check and load some files; count files, records and rejects, and list the faults."""
     folder = Path(tempfile.mkdtemp(prefix="fuzz-hl7v2-"))
     source, others = load_inventory(Home(folder)).source("adt_hl7"), seeds()
-    records = aside = 0
+    records = rejected = 0
     faults, files = [], []
     try:
         for number in range(first, last):
@@ -226,14 +226,14 @@ def run_chunk(first: int, last: int, seed: int) -> tuple[int, int, int, list[str
             files.append(_entry(path, number - first + 1))
             try:
                 with deadline(SECONDS):
-                    found, rejected = check(path, source)
-                records, aside = records + found, aside + rejected
+                    found, bad = check(path, source)
+                records, rejected = records + found, rejected + bad
             except (Exception, Hang) as fault:
                 faults.append(f"{number}: {type(fault).__name__} {fault}")
         faults += _load_chunk(folder, source, files, first)
     finally:
         shutil.rmtree(folder)
-    return last - first, records, aside, faults
+    return last - first, records, rejected, faults
 
 
 def _load_chunk(folder: Path, source: Source, files: list[LedgerFile], first: int) -> list[str]:
@@ -301,8 +301,8 @@ def main() -> int:
             if args.seconds and time.monotonic() - started > args.seconds:
                 for rest in waiting:
                     rest.cancel()
-    files, records, aside = totals
-    say(f"{files} files, {records} records, {aside} set aside, {len(faults)} faults,"
+    files, records, rejected = totals
+    say(f"{files} files, {records} records, {rejected} rejected, {len(faults)} faults,"
           f" seed {args.seed}, {time.monotonic() - started:.0f} s")  # fmt: skip
     return 1 if faults else 0
 

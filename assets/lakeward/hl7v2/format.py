@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from lakeward.hl7v2.flat.flatten import flatten
-from lakeward.hl7v2.flat.sequence_gaps import HEADERS, sequence_facts
+from lakeward.hl7v2.flat.sequence_gaps import HEADERS, count_sequence_gaps
 from lakeward.hl7v2.framing.explain import explain
 from lakeward.hl7v2.parsing.segments import flat_tables
-from lakeward.hl7v2.raw.envelopes import ENVELOPES, broken_promises, facts
+from lakeward.hl7v2.raw.envelopes import ENVELOPES, broken_promises, count_envelopes
 from lakeward.hl7v2.raw.load import load
 from lakeward.hl7v2.raw.table import RAW, REPEAT
 from lakeward.lake.tables import Lake
@@ -31,7 +31,7 @@ def _flatten(lake: Lake, segments: Path | None) -> Flattened:
 
 
 def _flat_facts(lake: Lake) -> Mapping[str, Mapping[str, Any]]:
-    return {HEADERS: sequence_facts(lake)}
+    return {HEADERS: count_sequence_gaps(lake)}
 
 
 def _explain(record: Rejected, content: bytes, landing: Path, source: Source) -> list[str]:
@@ -51,7 +51,7 @@ HL7V2 = Format(
     position="message",
     title="message_type || coalesce('^' || trigger_event, '')",
     load=load,
-    facts=facts,
+    facts=count_envelopes,
     broken_promises=broken_promises,
     specs="segments",
     flat_tables=_flat_tables,

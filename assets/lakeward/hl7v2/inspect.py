@@ -1,6 +1,7 @@
-"""Tells what a file holds without loading it: envelopes, counts, messages, rejects with reasons.
+"""Describes what a file holds without loading it: envelopes, counts, messages, rejects, reasons.
 
-Never shows content of a message beyond its type and control id.
+Never shows content of a message beyond its type and control id. What is printed of it, and how, is
+`orchestration.cli.inspection`.
 """
 
 from collections import Counter
@@ -9,27 +10,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lakeward.hl7v2.framing.batch import Layout, scan
-from lakeward.hl7v2.framing.reconcile import History, Settled, reconcile
+from lakeward.hl7v2.framing.batch import FileLayout, scan
+from lakeward.hl7v2.framing.reconcile import EnvelopeOutcome, History, reconcile
 from lakeward.hl7v2.framing.streams import PIECE, open_file
-from lakeward.hl7v2.raw.messages import Judged, judge_file
+from lakeward.hl7v2.raw.messages import CheckedRecords, check_file
 from lakeward.landing.deliveries import hash_file
 from lakeward.landing.sources import Source
 
 STATUSES = ("stored", "duplicate", "quarantined")
+"""What would become of a record if the file was loaded alone into an empty lake."""
 
 
 @dataclass
 class Inspection:
     """A file under inspection: `head` at once, `messages` as they are read, then `counts`.
 
-    Duplicates are those within the file; what the lake holds already is not asked.
+    Duplicates are those within the file; the lake is not consulted.
     """
 
     path: Path
     source: Source
-    layout: Layout
-    envelopes: list[Settled]
+    layout: FileLayout
+    envelopes: list[EnvelopeOutcome]
     reasons: Counter[str] = field(default_factory=Counter)
     _statuses: Counter[str] = field(default_factory=Counter)
 
@@ -54,56 +56,48 @@ class Inspection:
         }
 
     def messages(self) -> Iterator[dict[str, Any]]:
-        """Describe the records in order."""
+        """Describe the records in order, and count them by status and reason."""
         seen: set[bytes] = set()
-        for judged in judge_file(self.path, self.layout, self.source):
-            for message in _describe(judged, self.layout, seen):
+        for checked in check_file(self.path, self.layout, self.source):
+            for message in _describe(checked, self.layout, seen):
                 self._statuses[message["status"]] += 1
                 if message["reason"]:
                     self.reasons[message["reason"]] += 1
                 yield message
 
     def counts(self) -> dict[str, int]:
-        """Count the records by status; to be asked after `messages` were read."""
+        """Count the records by status; complete once `messages` were read."""
         return {"found": self.layout.found} | {s: self._statuses[s] for s in STATUSES}
 
 
-def inspection(path: Path, source: Source) -> Inspection:
-    """Begin to inspect a file under the rules of an interface."""
+def open_inspection(path: Path, source: Source) -> Inspection:
+    """Begin to inspect a file under the rules of an interface, as if it was the first one."""
     layout, envelopes = reconcile(path, scan(path), source, History())
     return Inspection(path, source, layout, envelopes)
 
 
-def inspect_file(path: Path, source: Source) -> dict[str, Any]:
-    """Describe a file as `lakeward hl7 inspect --json` prints it."""
-    inspected = inspection(path, source)
-    return {
-        **inspected.head(),
-        "messages": list(inspected.messages()),
-        "counts": inspected.counts(),
-    }
-
-
-def _batch(settled: Settled, file: Settled | None) -> dict[str, Any]:
-    batch = settled.envelope
+def _batch(outcome: EnvelopeOutcome, file: EnvelopeOutcome | None) -> dict[str, Any]:
+    batch = outcome.envelope
     return {
         "promised": batch.promised,
         "found": batch.found,
         "control_id": batch.header.control_id if batch.header else None,
         "reference_control_id": batch.header.reference_control_id if batch.header else None,
-        "state": settled.state,
-        "warnings": list(settled.warnings),
+        "state": outcome.state,
+        "warnings": list(outcome.warnings),
         "file": file.envelope.number if file else None,
         "file_warnings": list(file.warnings) if file else [],
     }
 
 
-def _describe(judged: Judged, layout: Layout, seen: set[bytes]) -> Iterator[dict[str, Any]]:
-    at_kept = {index: row for row, index in enumerate(judged.kept.tolist())}
-    for index, (record, reason) in enumerate(zip(judged.records, judged.reasons, strict=True)):
+def _describe(
+    checked: CheckedRecords, layout: FileLayout, seen: set[bytes]
+) -> Iterator[dict[str, Any]]:
+    row_of = {index: row for row, index in enumerate(checked.kept.tolist())}
+    for index, (record, reason) in enumerate(zip(checked.records, checked.reasons, strict=True)):
         entry: dict[str, Any] = {
-            "index": judged.first + index + 1,
-            "offset": int(layout.starts[judged.first + index]),
+            "index": checked.first + index + 1,
+            "offset": int(layout.starts[checked.first + index]),
             "length": len(record),
             "type": None,
             "control_id": None,
@@ -112,19 +106,19 @@ def _describe(judged: Judged, layout: Layout, seen: set[bytes]) -> Iterator[dict
             "reason": reason,
         }
         if reason is None:
-            entry |= _header(judged, at_kept[index], seen)
+            entry |= _describe_message(checked, row_of[index], seen)
         yield entry
 
 
-def _header(judged: Judged, row: int, seen: set[bytes]) -> dict[str, Any]:
-    parts = [judged.headers[n][row].as_py() for n in ("message_type", "trigger_event")]
-    digest = judged.hashes[row]
+def _describe_message(checked: CheckedRecords, row: int, seen: set[bytes]) -> dict[str, Any]:
+    parts = [checked.headers[n][row].as_py() for n in ("message_type", "trigger_event")]
+    digest = checked.hashes[row]
     status = "duplicate" if digest in seen else "stored"
     seen.add(digest)
     return {
         "type": "^".join(part for part in parts if part),
-        "control_id": judged.headers["control_id"][row].as_py(),
-        "charset": judged.charsets[row].codec,
+        "control_id": checked.headers["control_id"][row].as_py(),
+        "charset": checked.charsets[row].codec,
         "status": status,
     }
 
@@ -132,13 +126,13 @@ def _header(judged: Judged, row: int, seen: set[bytes]) -> dict[str, Any]:
 def _terminator(path: Path) -> str | None:
     """Name the line ends of a file: CR, LF, CRLF, mixed, or None when it has none."""
     found: Counter[str] = Counter()
-    last = b""
+    held = b""  # a CR at the end of a piece, which may be half a CRLF
     with open_file(path) as file:
         while piece := file.read(PIECE):
-            text = last + piece
-            last = text[-1:] if text.endswith(b"\r") else b""
-            _count_ends(text[: len(text) - len(last)], found)
-    found["CR"] += len(last)
+            text = held + piece
+            held = text[-1:] if text.endswith(b"\r") else b""
+            _count_ends(text[: len(text) - len(held)], found)
+    found["CR"] += len(held)
     kinds = [kind for kind, count in found.items() if count]
     return kinds[0] if len(kinds) == 1 else ("mixed" if kinds else None)
 

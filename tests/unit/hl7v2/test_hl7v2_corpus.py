@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from hl7_inspection import inspect_file
 from lakeward.core.paths import Home
 from lakeward.hl7v2.flat.flatten import flatten
 from lakeward.hl7v2.framing.batch import scan
-from lakeward.hl7v2.inspect import inspect_file, inspection
+from lakeward.hl7v2.inspect import open_inspection
 from lakeward.hl7v2.raw.envelopes import ENVELOPES
 from lakeward.hl7v2.raw.load import load
 from lakeward.hl7v2.raw.table import RAW
@@ -40,7 +41,7 @@ def rules(case: dict, plain: Source) -> Source:
 
 
 def repeats(lake, source: Source | None = None) -> int:
-    """Count the messages that a loader found to say nothing new."""
+    """Count the messages that are remembered as repeats."""
     if "hl7v2_repeat" not in table_names(lake):
         return 0
     with connect(lake, tables=["hl7v2_repeat"]) as connection:
@@ -66,7 +67,7 @@ def test_inspected(plain, case, golden):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["file"])
 def test_envelopes_carry_their_warnings(plain, case):
-    found = inspection(FILES / case["file"], rules(case, plain))
+    found = open_inspection(FILES / case["file"], rules(case, plain))
     assert Counter(w for e in found.envelopes for w in e.warnings) == case["warnings"]
 
 

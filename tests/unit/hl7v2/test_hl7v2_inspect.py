@@ -1,13 +1,14 @@
-"""What `lakeward hl7 inspect` tells about a file."""
+"""What `lakeward hl7 inspect` shows of a file."""
 
 import hashlib
+from pathlib import Path
 
+from hl7_inspection import inspect_file
 from lakeward.core.paths import Home
-from lakeward.hl7v2.inspect import inspect_file
 from lakeward.landing.sources import load_inventory
 
 
-def test_inspect_names_places_and_reasons_but_no_content(tmp_path):
+def test_inspect_names_positions_and_reasons_but_no_content(tmp_path: Path) -> None:
     one = b"MSH|^~\\&|APP|FAC|||2024||ADT^A01|C1|P|2.5\rPID|1||7||SECRETNAME\r"
     content = b"FHS|^~\\&\rBHS|^~\\&\r" + one + one + b"MSH|^~\\&|||||||\rBTS|3\rFTS|1\r"
     path = tmp_path / "a.hl7"

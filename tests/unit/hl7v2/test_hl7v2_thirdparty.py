@@ -5,9 +5,10 @@ from datetime import date
 
 import pytest
 
+from hl7_inspection import inspect_file
 from lakeward.core.paths import Home
 from lakeward.hl7v2.flat.flatten import flatten
-from lakeward.hl7v2.inspect import STATUSES, inspect_file
+from lakeward.hl7v2.inspect import STATUSES
 from lakeward.hl7v2.raw.load import load
 from lakeward.hl7v2.raw.table import RAW
 from lakeward.lake.query import connect

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lakeward.core.paths import replayed
 from lakeward.fhir.format import FHIR
 from lakeward.hl7v2.format import HL7V2
-from lakeward.hl7v2.framing.batch import blocks, scan
+from lakeward.hl7v2.framing.batch import read_blocks, scan
 from lakeward.lake.tables import Lake, Transaction, arrow_schema, write
 from lakeward.landing.formats import Format
 from lakeward.quarantine.compose import ReplayPlan, compose
@@ -93,7 +93,7 @@ def test_messages_are_read_back_one_by_one(contents: list[bytes]) -> None:
             if layout.problem or not layout.found:
                 assert len(entries) == 1, "text without a header shares no file"
                 continue
-            read = [r for block in blocks(root / "out" / file, layout) for r in block.records]
+            read = [r for block in read_blocks(root / "out" / file, layout) for r in block.records]
             assert [(i, sha256(r).hexdigest()) for i, r in enumerate(read, 1)] == entries
 
 

@@ -1,7 +1,9 @@
-"""Gaps in the message sequence numbers of each sender (MSH-13), counted over what is stored.
+"""Counts gaps in the message sequence numbers of each sender (MSH-13), over what is stored.
 
-A gap is a completeness warning, nothing is done about it. Numbers that repeat, start again or jump
-by more than 1,000 are no gap. A rejected message leaves a gap until it is replayed.
+A gap is a completeness warning; nothing is rejected for it. Numbers that repeat or start again are
+no gap, nor are jumps over 1,000. A rejected message leaves a gap until it is replayed.
+
+Source: HL7 v2.5.1 chapter 2, sections 2.10.1 (sequence number protocol) and 2.15.9.13 (MSH-13).
 """
 
 from typing import Any
@@ -11,8 +13,10 @@ from lakeward.lake.tables import Lake, open_table
 
 HEADERS = "hl7v2__msh"
 """The flat table that holds MSH-13."""
+_LARGEST_STEP = 1000
+"""A larger step is taken for a counter that starts again elsewhere, not for lost messages."""
 
-_SQL = """
+_SQL = f"""
 with numbered as (
     select source, try_cast(sequence_number as bigint) as number,
         lag(try_cast(sequence_number as bigint)) over (
@@ -23,20 +27,20 @@ with numbered as (
     where sequence_number is not null
 )
 select count(*) as messages_numbered,
-    count(*) filter (number - previous between 2 and 1000) as sequence_gaps,
-    coalesce(sum(number - previous - 1) filter (number - previous between 2 and 1000), 0)::bigint
-        as messages_missing_in_sequence
+    count(*) filter (number - previous between 2 and {_LARGEST_STEP}) as sequence_gaps,
+    coalesce(
+        sum(number - previous - 1) filter (number - previous between 2 and {_LARGEST_STEP}), 0
+    )::bigint as messages_missing_in_sequence
 from numbered
 """
 
 
-def sequence_facts(lake: Lake) -> dict[str, Any]:
+def count_sequence_gaps(lake: Lake) -> dict[str, Any]:
     """Count the gaps in MSH-13 and the messages they leave out.
 
     Returns:
-        Counts by name, as shown on the asset; empty when nothing was flattened yet.
-
-    Source: HL7 v2.5.1, chapter 2, MSH-13 Sequence Number.
+        `messages_numbered`, `sequence_gaps`, `messages_missing_in_sequence`; nothing before the
+        first flat table was written.
     """
     if open_table(lake, HEADERS) is None:
         return {}

@@ -1,16 +1,25 @@
 """Finds the messages and envelopes of a file, on bytes.
 
 A file is read twice, in pieces: `scan` notes where records start and which envelopes wrap them,
-`blocks` reads the records back. Nothing here knows what is inside a message, nor decodes it.
+`read_blocks` reads the records back. Nothing here knows what is inside a message, nor decodes it.
 
 Grammar: `[FHS] { [BHS] { MSH… } [BTS] } [FTS]`, every wrapper optional. A record starts where a
 line starts with MSH; a line starts after CR, LF, VT (0x0B) or FS (0x1C), or a byte order mark. Text
 that belongs to no message (a message that lost its MSH, a log line) is a record of its own, so
-nothing falls to the floor. Which line ends inside a message end a segment, `normalise` decides.
+that no byte is lost without a trace. Which line ends inside a message end a segment is decided in
+`normalise`.
+
+    FHS|…  BHS|…  MSH|… PID|… PV1|…  MSH|… PID|…  BTS|2  a log line  FTS|1     lines
+                  ^                  ^                   ^                     starts
+                  |---- record 0 ---||- record 1 -|      |-- record 2 --|
+           |------------ batch 1: 2 promised, 2 found --|
+    |-------------------- file 1: 1 promised, 1 found ------------------------|
+
+Source: HL7 v2.5.1 chapter 2, section 2.10.3 (batch protocol); VT and FS are the block characters of
+MLLP, which interface engines leave in the files they write.
 """
 
 import gzip
-import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,33 +29,18 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from lakeward.hl7v2.framing.envelope import LONGEST, Envelope
-from lakeward.hl7v2.framing.envelope_scan import Tally
+from lakeward.hl7v2.arrays import Ints
+from lakeward.hl7v2.framing.envelope import Envelope
+from lakeward.hl7v2.framing.envelope_scan import EnvelopeScan
+from lakeward.hl7v2.framing.lines import BOM, IS_HL7V2, IS_RECORD, LineKind, LineMarks, mark_lines
 from lakeward.hl7v2.framing.streams import PIECE, open_file, open_unpacked, wide_encoding
 
 KEPT = 1 << 20
 """How much of a file that is no HL7 v2 file is read back; the file itself stays in landing."""
-LOOKAHEAD = LONGEST
-"""How many bytes after a line's start are at hand when it is looked at."""
-BOM = b"\xef\xbb\xbf"
-TEXT, STRAY, HEADLESS, MSH, FHS, BHS, BTS, FTS = range(8)
-"""What a line is: any other, junk outside a message, segments without their MSH, or an envelope."""
-
-_IDS = {b"MSH": MSH, b"FHS": FHS, b"BHS": BHS, b"BTS": BTS, b"FTS": FTS}
-_NAMES = {kind: segment.decode() for segment, kind in _IDS.items()}
-_CODES = {(i[0] << 16) | (i[1] << 8) | i[2]: kind for i, kind in _IDS.items()}
-_EDGE = b"\r\n\x0b\x1c\x00\x1a"
-_PADDING = b"\x00\x1a \t"
-_BLANK = bytes(range(0x21))
-_BREAK = re.compile(rb"[\r\n\x0b\x1c]")
-_BREAKS = np.frombuffer(b"\r\n\x0b\x1c", np.uint8)
-_LEADING = re.compile(rb"(?:\xef\xbb\xbf|[\x00-\x09\x0c\x0e-\x1b\x1d-\x20])*")
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-
+_ENDS = b"\r\n\x0b\x1c\x00\x1a"
+"""What is cut off at the end of a record: line ends, padding (NUL) and the end mark of DOS."""
 REASONS = (None, "count_mismatch", "truncated", "control_id_reuse")
-"""Why a record is set aside for the envelope it stands in, by code; see `reconcile`."""
+"""Why a record is rejected for the envelope it stands in, by code; see `reconcile`."""
 
 
 def _no_reasons() -> NDArray[np.int8]:
@@ -54,19 +48,19 @@ def _no_reasons() -> NDArray[np.int8]:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where the records of a file stand.
+class FileLayout:
+    """Where the records of a file stand: arrays of one entry a record, in order of the file.
 
     Attributes:
         starts: First byte of each record; `streams` says which bytes are counted.
         ends: First byte after it, trailing line ends included.
-        kinds: MSH, HEADLESS or STRAY.
+        kinds: `LineKind.MSH`, `HEADLESS` or `STRAY`.
         batch: Number of its batch, 0 for none.
         batches: All batches, in order.
         files: All files (FHS … FTS) within the file, in order.
         problem: Why the file as a whole is no HL7 v2 file; then there is one record, or none.
         encoding: Of a UTF-16 or UTF-32 file: which of them.
-        reasons: For each record an index into `REASONS`; empty until `reconcile` was asked.
+        reasons: For each record an index into `REASONS`; empty until `reconcile` was called.
     """
 
     starts: Ints
@@ -86,17 +80,17 @@ class Layout:
 
     @property
     def promised(self) -> int | None:
-        """How many messages the batch trailers promise; None when none says one."""
-        return _sum(self.batches)
+        """How many messages the batch trailers promise; None when none states a count."""
+        return _sum_promised(self.batches)
 
     @property
     def files_promised(self) -> int | None:
-        """How many batches the file trailers promise; None when none says one."""
-        return _sum(self.files)
+        """How many batches the file trailers promise; None when none states a count."""
+        return _sum_promised(self.files)
 
 
 @dataclass(frozen=True)
-class Block:
+class RecordBlock:
     """Consecutive records of a file.
 
     Attributes:
@@ -116,75 +110,60 @@ class Block:
         return len(self.starts)
 
     def record(self, index: int) -> bytes:
-        """Give one record, trailing line ends removed."""
+        """Return one record, trailing line ends removed."""
         return _trim(self.piece[self.starts[index] : self.ends[index]])
 
     def lengths(self) -> Ints:
-        """Give the length of each record, trailing line ends removed."""
+        """Count the bytes of each record, trailing line ends removed."""
         data = np.frombuffer(self.piece, np.uint8)
         last = data[np.minimum(self.ends, len(data)) - 1]
         before = data[np.clip(self.ends, 2, max(len(data), 2)) - 2] if len(data) > 1 else last
         lengths = self.ends - self.starts - 1
-        simple = (last == _EDGE[0]) & (before >= 0x20) & (before < 0x80) & (lengths > 0)
-        for index in np.flatnonzero(~simple).tolist():
+        # Nearly every record ends with one CR after plain text. The others may end with several
+        # terminators, padding or a byte order mark and are measured by cutting them one by one.
+        ends_with_one_cr = (last == _ENDS[0]) & (before >= 0x20) & (before < 0x80) & (lengths > 0)
+        for index in np.flatnonzero(~ends_with_one_cr).tolist():
             lengths[index] = len(self.record(index))
         return lengths
 
     @property
     def records(self) -> list[bytes]:
-        """Give all records, trailing line ends removed."""
+        """Return all records, trailing line ends removed."""
         return [self.record(index) for index in range(len(self))]
 
 
-@dataclass
-class _Marks:
-    """Where lines stand that start a record or are an envelope; `lines` are the envelopes."""
-
-    positions: list[Ints] = field(default_factory=list)
-    kinds: list[Ints] = field(default_factory=list)
-    lines: list[bytes] = field(default_factory=list)
-    size: int = 0
-    unterminated: bool = False
-
-
-def scan(path: Path) -> Layout:
+def scan(path: Path) -> FileLayout:
     """Find the records and envelopes of a file."""
     try:
         encoding = wide_encoding(path)
         with open_file(path) as file:
-            marks = _collect(file)
+            marks = mark_lines(file)
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        return _whole(path.stat().st_size, "truncated_gzip")
+        return _layout_of_one_record(path.stat().st_size, "truncated_gzip")
     positions, kinds = np.concatenate(marks.positions), np.concatenate(marks.kinds)
-    if len(kinds) and (kinds <= HEADLESS).all():
-        return _whole(marks.size, "not_hl7v2", encoding)
+    if len(kinds) and not IS_HL7V2[kinds].any():
+        return _layout_of_one_record(marks.size, "not_hl7v2", encoding)
     return _layout(positions, kinds, marks, encoding)
 
 
-def blocks(path: Path, layout: Layout, wanted: NDArray[np.bool_] | None = None) -> Iterator[Block]:
-    """Read the records back, a few megabytes at a time.
-
-    Args:
-        path: The file.
-        layout: Its layout.
-        wanted: Skip stretches that hold none of these records.
-    """
+def read_blocks(path: Path, layout: FileLayout) -> Iterator[RecordBlock]:
+    """Read the records back, a few megabytes at a time."""
     with _open_for(path, layout) as file:
         first = 0
         while first < layout.found:
             start = int(layout.starts[first])
+            # as many records as fit into a piece, and one that is longer than a piece by itself
             last = int(np.searchsorted(layout.ends, start + PIECE, side="right"))
             last = max(last, first + 1)
-            if wanted is None or wanted[first:last].any():
-                file.seek(start)
-                size = int(layout.ends[last - 1]) - start
-                piece = file.read(min(size, KEPT) if layout.problem else size)
-                span = slice(first, last)
-                yield Block(first, piece, layout.starts[span] - start, layout.ends[span] - start)
+            file.seek(start)
+            size = int(layout.ends[last - 1]) - start
+            piece = file.read(min(size, KEPT) if layout.problem else size)
+            span = slice(first, last)
+            yield RecordBlock(first, piece, layout.starts[span] - start, layout.ends[span] - start)
             first = last
 
 
-def _open_for(path: Path, layout: Layout) -> BinaryIO:
+def _open_for(path: Path, layout: FileLayout) -> BinaryIO:
     """Open a file that is no HL7 v2 file as it was delivered, any other as it is split."""
     if layout.problem is None:
         return open_file(path)
@@ -192,123 +171,49 @@ def _open_for(path: Path, layout: Layout) -> BinaryIO:
 
 
 def _trim(record: bytes) -> bytes:
-    record = record.rstrip(_EDGE)
-    return record[:-3].rstrip(_EDGE) if record.endswith(BOM) else record
+    record = record.rstrip(_ENDS)
+    # the byte order mark of the next message, where files with marks were put one after the other
+    return record[:-3].rstrip(_ENDS) if record.endswith(BOM) else record
 
 
-def _sum(envelopes: tuple[Envelope, ...]) -> int | None:
+def _sum_promised(envelopes: tuple[Envelope, ...]) -> int | None:
     counts = [each.promised for each in envelopes if each.promised is not None]
     return sum(counts) if counts else None
 
 
-def _whole(size: int, problem: str, encoding: str | None = None) -> Layout:
-    one = np.zeros(1, np.int64)
-    return Layout(one, one + size, one + STRAY, one, problem=problem, encoding=encoding)
+def _layout_of_one_record(size: int, problem: str, encoding: str | None = None) -> FileLayout:
+    zero = np.zeros(1, np.int64)
+    stray = zero + LineKind.STRAY
+    return FileLayout(zero, zero + size, stray, zero, problem=problem, encoding=encoding)
 
 
-def _collect(file: BinaryIO) -> _Marks:
-    """Read a file through and mark its lines."""
-    marks = _Marks()
-    base, rest, previous = -1, b"\n", BHS  # a line starts at the file's first byte
-    while True:
-        read = file.read(PIECE)
-        piece = rest + read
-        if text := read.rstrip(_PADDING):
-            marks.unterminated = text[-1:] not in (b"\r", b"\n", b"\x0b", b"\x1c")
-        limit, rest = _cut_point(piece) if read else (len(piece), b"")
-        previous = _collect_piece(piece, base, limit, previous, marks)
-        base += len(piece) - len(rest)
-        if not read:
-            marks.size = base
-            return marks
+def _layout(positions: Ints, kinds: Ints, marks: LineMarks, encoding: str | None) -> FileLayout:
+    """Put the records between their envelopes.
 
-
-def _cut_point(piece: bytes) -> tuple[int, bytes]:
-    """Say up to where a piece can be looked at, and what is to stand before the next one."""
-    text = len(piece.rstrip(_BLANK))
-    if len(piece) - text > LOOKAHEAD and _BREAK.search(piece, text):
-        return text, b"\n"  # however long a stretch of blanks is, a line starts after it
-    limit = max(len(piece) - LOOKAHEAD, 0)
-    return limit, piece[limit:]
-
-
-def _collect_piece(piece: bytes, base: int, limit: int, previous: int, marks: _Marks) -> int:
-    """Mark the lines whose terminator stands before `limit`; give the kind of the last line."""
-    padded = np.frombuffer(piece + b"\n\n\n\n", np.uint8)
-    at = _line_starts(padded, piece, limit)
-    kinds = _kinds(padded, at)
-    before = np.concatenate([[previous], kinds[:-1]]) if len(kinds) else kinds
-    outside = (kinds == TEXT) & (before >= FHS)
-    kinds[outside] = _stray_kinds(padded, at[outside])
-    marked = kinds != TEXT
-    marks.positions.append(base + at[marked])
-    marks.kinds.append(kinds[marked])
-    marks.lines += [_line(piece, start) for start in at[kinds >= FHS].tolist()]
-    return int(kinds[-1]) if len(kinds) else previous
-
-
-def _line(piece: bytes, start: int) -> bytes:
-    return _BREAK.split(piece[start : start + LOOKAHEAD], maxsplit=1)[0]
-
-
-def _line_starts(padded: NDArray[np.uint8], piece: bytes, limit: int) -> Ints:
-    """Find the first byte of each line that is not blank, past byte order mark and blanks."""
-    control = np.flatnonzero(padded[:limit] < 0x20)
-    breaks = control[np.isin(padded[control], _BREAKS)]
-    at = breaks + 1
-    at = at[
-        ~np.isin(padded[at], _BREAKS)
-    ]  # most of what CRLF and blank lines give, at no cost a line
-    odd = (padded[at] == BOM[0]) | (padded[at] <= 0x20)
-    for index in np.flatnonzero(odd).tolist():
-        blank = _LEADING.match(piece, int(at[index]))
-        at[index] = blank.end() if blank else at[index]
-    return at[(padded[at] >= 0x20)]
-
-
-def _kinds(padded: NDArray[np.uint8], at: Ints) -> Ints:
-    a, b, c = (padded[at + k].astype(np.int64) for k in range(3))
-    code = (a << 16) | (b << 8) | c
-    kinds = np.full(len(at), TEXT, np.int64)
-    for word, kind in _CODES.items():
-        kinds[code == word] = kind
-    follows = padded[at + 3]
-    kinds[_alphanumeric(follows)] = TEXT
-    kinds[(follows <= 0x20) & np.isin(kinds, (MSH, FHS, BHS))] = TEXT
-    return kinds
-
-
-def _stray_kinds(padded: NDArray[np.uint8], at: Ints) -> Ints:
-    letters = np.ones(len(at), bool)
-    for k in range(3):
-        byte = padded[at + k]
-        letters &= (byte >= 65) & (byte <= 90) | (byte >= 48) & (byte <= 57)
-    follows = padded[at + 3]
-    return np.where(letters & ~_alphanumeric(follows) & (follows > 0x20), HEADLESS, STRAY)
-
-
-def _alphanumeric(byte: NDArray[np.uint8]) -> Bools:
-    lower = byte | 0x20
-    return (byte >= 48) & (byte <= 57) | (lower >= 97) & (lower <= 122) & (byte >= 65)
-
-
-def _layout(positions: Ints, kinds: Ints, marks: _Marks, encoding: str | None) -> Layout:
+    Args:
+        positions: First byte of each line that starts a record or is an envelope.
+        kinds: Its `LineKind`.
+        marks: The envelope lines, and the file's size.
+        encoding: Of a UTF-16 or UTF-32 file.
+    """
+    # a record ends where the next one or an envelope line starts
     ends = np.append(positions[1:], marks.size)[: len(positions)]
-    record = kinds <= MSH
-    tally = Tally(kinds[record] != STRAY)
-    before = np.cumsum(record)
-    for at, line in zip(np.flatnonzero(~record).tolist(), marks.lines, strict=True):
-        tally.line(_NAMES[int(kinds[at])], line, int(before[at]))
-    tally.finish(unterminated=marks.unterminated)
-    batch = np.zeros(int(record.sum()), np.int64)
-    for each in tally.batches:
+    is_record = IS_RECORD[kinds]
+    # trailers count messages, also those that lost their MSH, but no log lines
+    envelopes = EnvelopeScan(kinds[is_record] != LineKind.STRAY)
+    records_before = np.cumsum(is_record)
+    for at, line in zip(np.flatnonzero(~is_record).tolist(), marks.lines, strict=True):
+        envelopes.read_line(LineKind(kinds[at]).name, line, int(records_before[at]))
+    envelopes.finish(unterminated=marks.unterminated)
+    batch = np.zeros(int(is_record.sum()), np.int64)
+    for each in envelopes.batches:
         batch[each.first : each.last] = each.number
-    return Layout(
-        positions[record],
-        ends[record],
-        kinds[record],
+    return FileLayout(
+        positions[is_record],
+        ends[is_record],
+        kinds[is_record],
         batch,
-        tuple(tally.batches),
-        tuple(tally.files),
+        tuple(envelopes.batches),
+        tuple(envelopes.files),
         encoding=encoding,
     )

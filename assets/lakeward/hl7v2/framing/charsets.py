@@ -1,8 +1,17 @@
 r"""Which character set a message is in: file, source override, MSH-18, strict UTF-8, then cp1252.
 
-Every choice says where it comes from, and bytes that do not fit a declared set are an error, never
-a replacement character. Nothing is guessed against what is declared: a message in a set that its
-bytes put in doubt is decoded as declared and flagged, since a wrong guess could not be told later.
+    file is UTF-16 or UTF-32     that encoding                            origin `file`
+    sources.yaml has `charset`   that codec                               origin `source`
+    MSH-18 names a known set     the first named codec that decodes       origin `msh18`
+    nothing is stated            strict UTF-8, else cp1252                origin `utf8`, `cp1252`
+
+Every choice says where it comes from, and bytes that do not fit a stated set are an error, never a
+replacement character. Nothing is guessed against what is stated: a message in a set that its bytes
+put in doubt is decoded as stated and flagged. A wrong guess would be stored as text, and nobody
+could see later that it was a guess; a flag can be counted, and the source asked.
+
+Source: HL7 v2.5.1 chapter 2, sections 2.15.9.18 (MSH-18) and 2.7.2 (switching within a message);
+HL7 table 0211.
 """
 
 import codecs
@@ -39,30 +48,37 @@ TABLE_0211: dict[str, str | None] = {
 None: no codec for single messages (files in UTF-16 and UTF-32 are read as such from their start).
 """
 
-FLAGS = {
-    "looks_like_utf8": "another set is declared, yet the bytes are valid UTF-8 beyond ASCII",
-    "unknown_name": "MSH-18 names a set that is not known, or that these bytes cannot be in",
-    "switched": r"sets change within the message: repeats of MSH-18, or \C…\ and \M…\ escapes",
-}
-"""Codes of what puts the charset of a message in doubt."""
-
 _SEPARATORS = "|^~\\&\r"
 SWITCH = re.compile(rb"\\(?:C[0-9A-Fa-f]{4}|M[0-9A-Fa-f]{4}(?:[0-9A-Fa-f]{2})?)\\")
 """Escapes that switch the character set."""
 _ESCAPE = b"\x1b"
+"""Starts the sequences of ISO 2022."""
+_MSH_18 = 17
+"""Index of MSH-18 among the fields of a header that is split at its separators."""
+_LAST_SEARCHED = 40
+"""Fields up to here may be MSH-18 behind false separators: a header has 21 fields of its own."""
 
 
 @dataclass(frozen=True)
 class Charset:
-    """A codec, where its choice comes from (file, source, msh18, utf8, cp1252), and any doubt."""
+    r"""The character set of a message.
+
+    Attributes:
+        codec: Name of the Python codec.
+        origin: What decided: file, source, msh18, utf8 or cp1252.
+        flag: What puts it in doubt; None when nothing does.
+            looks_like_utf8: another set is stated, yet the bytes are valid UTF-8 beyond ASCII.
+            unknown_name: MSH-18 names a set that is not known, or that these bytes cannot be in.
+            switched: sets change within the message: repeats of MSH-18, `\C…\` or `\M…\`.
+    """
 
     codec: str
     origin: str
     flag: str | None = None
 
 
-def is_plain(message: bytes) -> bool:
-    """Say whether a message is the same in every set, and switches none."""
+def is_charset_independent(message: bytes) -> bool:
+    """Return whether a message is the same text in every set, and switches none."""
     return message.isascii() and _ESCAPE not in message and not SWITCH.search(message)
 
 
@@ -72,8 +88,14 @@ def declared_codec(name: str) -> str | None:
     return next(_declared_codecs(name), None)
 
 
-def choose(override: str | None, declared: str) -> Charset | None:
-    """Give the charset that is laid down by the file, the source or the message, if any."""
+def choose_charset(override: str | None, declared: str) -> Charset | None:
+    """Return the charset that the file, the source or the message states, if one does.
+
+    Args:
+        override: The encoding of a wide file, or `charset` of the source.
+        declared: MSH-18, all repeats.
+    """
+    # the whole file was transcoded, so what its headers declare no longer holds
     if override in WIDE:
         return Charset(override, "file")
     for name, origin in ((override or "", "source"), (declared, "msh18")):
@@ -84,8 +106,15 @@ def choose(override: str | None, declared: str) -> Charset | None:
 
 
 def decode(message: bytes, override: str | None, declared: str) -> tuple[str, Charset] | None:
-    """Decode a message; None when its bytes do not fit."""
+    """Decode a message; None when its bytes do not fit.
+
+    Args:
+        message: Its bytes.
+        override: The encoding of a wide file, or `charset` of the source.
+        declared: MSH-18, all repeats.
+    """
     for charset in _candidates(override, declared):
+        # `streams` reads wide files as UTF-8: the codec that is stored is not the one to use here
         codec = "utf-8" if charset.origin == "file" else charset.codec
         try:
             text = message.decode(codec)
@@ -95,46 +124,51 @@ def decode(message: bytes, override: str | None, declared: str) -> tuple[str, Ch
     return None
 
 
-def declared_name(message: bytes) -> str:
+def read_msh_18(message: bytes) -> str:
     """Read MSH-18 of a message, all repeats.
 
-    In sets like Shift-JIS or GB 18030 the second byte of a character may be the separator's: then
-    the set is the one that stands in MSH-18 when the header is decoded with it.
+    In sets like Shift-JIS or GB 18030 the second byte of a character may be the separator's, so the
+    header splits in too many places and MSH-18 seems to stand further right. Then the set is the
+    one that is found in MSH-18 when the header is decoded with it.
     """
     header = message.split(b"\r", 1)[0]
     separator = header[3:4]
     fields = header.split(separator) if separator else []
-    plain = fields[17].decode("latin-1") if len(fields) > 17 else ""
+    plain = fields[_MSH_18].decode("latin-1") if len(fields) > _MSH_18 else ""
     if header.isascii() and _ESCAPE not in header:
         return plain
-    names = (field.decode("latin-1") for field in fields[17:40])
-    return next((name for name in names if _stands_in(header, separator, name)), plain)
+    names = (field.decode("latin-1") for field in fields[_MSH_18:_LAST_SEARCHED])
+    return next((name for name in names if _names_itself(header, separator, name)), plain)
 
 
-def _stands_in(header: bytes, separator: bytes, name: str) -> bool:
+def _names_itself(header: bytes, separator: bytes, name: str) -> bool:
+    """Return whether MSH-18 is this name in the header decoded with the set of this name."""
     for codec in _declared_codecs(name):
         try:
             fields = header.decode(codec).split(separator.decode("latin-1"))
         except UnicodeDecodeError:
             continue
-        if fields[17:18] == [name]:
+        if fields[_MSH_18 : _MSH_18 + 1] == [name]:
             return True
     return False
 
 
 def _candidates(override: str | None, declared: str) -> Iterator[Charset]:
-    laid_down = choose(override, declared)
-    if laid_down and laid_down.origin == "msh18":
+    stated = choose_charset(override, declared)
+    if stated and stated.origin == "msh18":
         yield from (Charset(codec, "msh18") for codec in _declared_codecs(declared))
-    elif laid_down:
-        yield laid_down
+    elif stated:
+        yield stated
     else:
         yield Charset("utf-8", "utf8")
+        # cp1252 decodes nearly everything, so it is only tried where MSH-18 names nothing known: a
+        # set of the table without a codec here would else be stored as the wrong text
         if not any(part.strip().upper() in TABLE_0211 for part in declared.split("~")):
             yield Charset("cp1252", "cp1252")
 
 
 def _flag(message: bytes, charset: Charset, declared: str) -> str | None:
+    # escapes that switch are kept as they are, so some of the text is not decoded
     if SWITCH.search(message) or any(part.strip() for part in declared.split("~")[1:]):
         return "switched"
     if charset.origin in ("utf8", "cp1252"):
@@ -155,8 +189,9 @@ def _is_utf8(message: bytes) -> bool:
 
 
 def _declared_codecs(name: str) -> Iterator[str]:
-    """Give the codecs of all repeats of MSH-18, in order, those that can hold the separators."""
+    """Yield the codecs of all repeats of MSH-18, in order, those that can hold the separators."""
     parts = [part.strip().upper() for part in name.split("~")]
+    # one codec knows all sets that ISO 2022 switches between, ASCII among them
     if any(TABLE_0211.get(part) == SWITCHING for part in parts):
         yield SWITCHING
         return
@@ -168,6 +203,7 @@ def _declared_codecs(name: str) -> Iterator[str]:
 
 @lru_cache(maxsize=256)
 def _python_codec(name: str) -> str | None:
+    """Find a codec of Python's in which the separators are their ASCII bytes: no EBCDIC, no hex."""
     try:
         codec = codecs.lookup(name.lower()).name if name else None
         return codec if codec and _SEPARATORS.encode(codec) == _SEPARATORS.encode() else None

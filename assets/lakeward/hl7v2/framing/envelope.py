@@ -1,6 +1,9 @@
-"""Reads the segments that wrap messages: FHS, BHS, BTS and FTS (HL7 v2.5.1 section 2.10.3).
+"""Reads the segments that wrap messages: FHS, BHS, BTS and FTS.
 
-One line in, its fields out. Which messages an envelope wraps, `tally` finds.
+One line in, its fields out. Which messages an envelope wraps is found in `envelope_scan`.
+
+Source: HL7 v2.5.1 chapter 2, sections 2.10.3 (batch protocol) and 2.15.2, 2.15.3, 2.15.6, 2.15.7
+(segments BHS, BTS, FHS, FTS).
 """
 
 import re
@@ -10,7 +13,11 @@ LONGEST = 4096
 """How much of an envelope line is read, in bytes."""
 
 _COUNT = re.compile(rb"\+?0*(\d{1,15})(?:\.0*)?")
+"""A count as senders write it: `3`, `003`, `+3`, `3.0`. Up to 15 digits: it must fit a BIGINT."""
 _COUNTER = re.compile(r"(.*?)(\d{1,15})")
+_LARGEST_GAP = 1000
+"""A jump over more numbers is taken for a counter that starts again, not for lost files."""
+_DIGITS_OF_A_DATE = 8
 
 
 @dataclass(frozen=True)
@@ -34,9 +41,9 @@ class Envelope:
     Attributes:
         kind: `file` or `batch`.
         number: Number within its kind, from 1.
-        file: Number of the file it stands in, 0 for none.
-        promised: What the trailer promises: messages of a batch, batches of a file; None: nothing.
+        promised: Count of the trailer: messages of a batch, batches of a file; None: no count.
         found: What was found.
+        file: Number of the file that a batch stands in, 0 for none.
         first: Index of its first record.
         last: Index after its last record.
         header: Its header; None when it has none.
@@ -54,17 +61,17 @@ class Envelope:
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
     @property
-    def holds(self) -> bool:
-        """Whether the promise was kept, or none was made."""
+    def keeps_promise(self) -> bool:
+        """Whether as many were found as promised, or no count was stated."""
         return self.promised is None or self.promised == self.found
 
     @property
     def key(self) -> tuple[str, str, str, str] | None:
-        """Kind, sender and control id; None when the sender gave no control id."""
+        """Kind, sending application and facility, control id; None without a control id."""
         if self.header is None or self.header.control_id is None:
             return None
-        h = self.header
-        sender = h.sending_application or "", h.sending_facility or ""
+        header = self.header
+        sender = header.sending_application or "", header.sending_facility or ""
         return self.kind, *sender, self.header.control_id
 
 
@@ -76,7 +83,7 @@ WARNINGS = {
     "count_not_a_number": "the trailer's count is no number and promises nothing",
     "count_mismatch": "the trailer promises another count",
     "truncated": "it ends in the middle of a segment",
-    "partly_quarantined": "some of its messages are set aside for a batch or for its end",
+    "partly_quarantined": "some of its messages are rejected for a batch or for its end",
     "control_id_reuse": "an accepted one of this sender has its control id and other content",
     "sequence_gap": "the counter in its control id skips numbers",
 }
@@ -84,11 +91,16 @@ WARNINGS = {
 
 
 def read_header(line: bytes) -> Header:
-    """Read FHS or BHS; bytes that are no UTF-8 are read as Latin-1, so that any two differ."""
+    """Read FHS or BHS.
+
+    Bytes that are no UTF-8 are read as Latin-1: a header names no character set, and in Latin-1 two
+    control ids that differ in any byte stay different.
+    """
     fields = _decode(line).split(line[3:4].decode("latin-1"))
     component = fields[1][:1] if len(fields) > 1 else ""
 
     def value(number: int, *, whole: bool = False) -> str | None:
+        # field 1 is the separator itself, so field 2 is at index 1
         text = fields[number - 1] if len(fields) >= number else ""
         if component and not whole:
             text = text.split(component)[0]
@@ -102,47 +114,50 @@ def read_header(line: bytes) -> Header:
         receiving_facility=value(6),
         created_text=value(7),
         name=value(9),
+        # Control ids are opaque: a sender may count behind its component separator.
         control_id=value(11, whole=True),
         reference_control_id=value(12, whole=True),
     )
 
 
 def read_count(line: bytes) -> tuple[int | None, bool]:
-    """Read BTS-1 or FTS-1, leniently; also say whether it is there but is no number."""
+    """Read BTS-1 or FTS-1, leniently; return the count, and whether it is there but no number."""
     text = line[4:].split(line[3:4])[0] if len(line) > 4 else b""
     text = text.split(b"^")[0].strip().strip(b'"')
     match = _COUNT.fullmatch(text)
     return (int(match[1]), False) if match else (None, bool(text))
 
 
-def missing_between(before: str, now: str) -> int:
+def count_skipped(before: str, now: str) -> int:
     """Count the numbers that a counter skipped from one control id to the next.
 
     A counter is the digits at the end, after the same text. Dates are none, nor are jumps over
     1,000: both are how senders make ids that do not count.
     """
-    counted = _counted(before, now)
-    if counted is None:
+    numbers = _numbers(before, now)
+    if numbers is None:
         return 0
-    skipped = counted[1] - counted[0] - 1
-    return skipped if 0 < skipped <= _JUMP else 0
+    skipped = numbers[1] - numbers[0] - 1
+    return skipped if 0 < skipped <= _LARGEST_GAP else 0
 
 
-def later_of(before: str | None, now: str) -> str:
-    """Give the control id that is further on: what comes again late does not set a counter back."""
-    counted = _counted(before, now) if before is not None else None
-    stays = counted is not None and 0 < counted[0] - counted[1] <= _JUMP
-    return before if stays and before is not None else now
+def later_control_id(before: str | None, now: str) -> str:
+    """Return the control id that is further on.
+
+    A file that is late, or sent once more, must not set the counter back: the next file would then
+    be reported as following a gap.
+    """
+    numbers = _numbers(before, now) if before is not None else None
+    is_late = numbers is not None and 0 < numbers[0] - numbers[1] <= _LARGEST_GAP
+    return before if is_late and before is not None else now
 
 
-_JUMP = 1000
-
-
-def _counted(before: str, now: str) -> tuple[int, int] | None:
+def _numbers(before: str, now: str) -> tuple[int, int] | None:
+    """Read the counters of two control ids; None when they do not count the same."""
     earlier, later = _COUNTER.fullmatch(before), _COUNTER.fullmatch(now)
     if not earlier or not later or earlier[1] != later[1]:
         return None
-    if len(later[2]) >= 8 and later[2].startswith(("19", "20")):
+    if len(later[2]) >= _DIGITS_OF_A_DATE and later[2].startswith(("19", "20")):
         return None
     return int(earlier[2]), int(later[2])
 

@@ -1,19 +1,21 @@
-"""Walks over the envelope lines of a file: which record stands in which batch, and what holds.
+"""Walks over the envelope lines of a file: which record stands in which batch, and what was found.
 
 Grammar: `[FHS] { [BHS] { record } [BTS] } [FTS]`, every wrapper optional, each fault survived.
-Knows counts and order only, no policy: what follows from a broken promise is `reconcile`.
+Knows counts and order only, no policy: what follows from a broken promise is up to `reconcile`.
+
+Source: HL7 v2.5.1 chapter 2, section 2.10.3 (batch protocol).
 """
 
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lakeward.hl7v2.arrays import Bools
 from lakeward.hl7v2.framing.envelope import LONGEST, Envelope, Header, read_count, read_header
 
 
 @dataclass
-class _Open:
+class _OpenEnvelope:
     """An envelope that is not closed yet."""
 
     first: int
@@ -23,55 +25,78 @@ class _Open:
 
 
 @dataclass
-class Tally:
-    """Takes in the envelope lines in order; `batches` and `files` are what it found.
+class EnvelopeScan:
+    """Takes in the envelope lines in order; `batches` and `files` are the envelopes closed so far.
+
+    At most one batch and one file are open at a time: the standard nests no batch in a batch, so a
+    header that comes too early closes what is open, with a warning.
 
     Attributes:
-        counted: For each record of the file whether a trailer would count it.
+        is_counted: For each record of the file whether a trailer would count it.
+        batches: Closed batches, in order.
+        files: Closed files, in order.
+        _file: The file that is open; before any FHS one without header, that holds all batches.
+        _batch: The batch that is open.
+        _since: Index of the first record after the last envelope line.
     """
 
-    counted: NDArray[np.bool_]
+    is_counted: Bools
     batches: list[Envelope] = field(default_factory=list)
     files: list[Envelope] = field(default_factory=list)
-    _file: _Open = field(default_factory=lambda: _Open(0))
-    _batch: _Open | None = None
-    _from: int = 0
+    _file: _OpenEnvelope = field(default_factory=lambda: _OpenEnvelope(0))
+    _batch: _OpenEnvelope | None = None
+    _since: int = 0
 
     def __post_init__(self) -> None:
         """Sum up once, so that many small batches cost no more than one."""
-        self._sums = np.concatenate([[0], np.cumsum(self.counted)])
+        self._sums = np.concatenate([[0], np.cumsum(self.is_counted)])
 
-    def line(self, kind: str, line: bytes, record: int) -> None:
-        """Take in an envelope line that stands before record number `record`."""
-        if kind in ("BHS", "FHS"):
-            header = read_header(line)
-            long = ("header_too_long",) * (len(line) >= LONGEST)
-            repeated = kind == "BHS" and self._batch is not None and self._batch.first == record
-            if not repeated:
-                self._end_batch(record)
-            if kind == "FHS":
-                self._end_file(record)
-                self._file = _Open(record, header, long)
-            else:
-                warnings = ("repeated_header",) * repeated
-                self._batch = _Open(record, self._inherit(header), warnings + long)
-        elif kind == "BTS":
-            self._batch = self._batch or _Open(self._from, None, ("no_header",))
+    def read_line(self, segment: str, line: bytes, record: int) -> None:
+        """Take in an envelope line.
+
+        Args:
+            segment: FHS, BHS, BTS or FTS.
+            line: Its bytes.
+            record: Index of the record that it stands before.
+        """
+        if segment in ("BHS", "FHS"):
+            self._open(segment, line, record)
+        elif segment == "BTS":
+            # without a header, the batch holds what stands since the last envelope line
+            self._batch = self._batch or _OpenEnvelope(self._since, None, ("no_header",))
             self._close_batch(record, *read_count(line))
         else:
             self._end_batch(record)
             self._close_file(record, *read_count(line))
-        self._from = record
+        self._since = record
 
     def finish(self, *, unterminated: bool) -> None:
-        """Close what is still open; `unterminated` says that the file ends within a segment."""
-        end = len(self.counted)
-        warning = ("truncated",) if unterminated else ()
-        loose = self._batch is None and self._from < end
-        self._end_batch(end, warning)
-        self._end_file(end, warning if loose else ())
+        """Close what is still open.
 
-    def _inherit(self, header: Header) -> Header:
+        Args:
+            unterminated: The file ends within a segment; a transfer may have broken off there.
+        """
+        end = len(self.is_counted)
+        warning = ("truncated",) if unterminated else ()
+        ends_outside_a_batch = self._batch is None and self._since < end
+        self._end_batch(end, warning)
+        self._end_file(end, warning if ends_outside_a_batch else ())
+
+    def _open(self, segment: str, line: bytes, record: int) -> None:
+        header = read_header(line)
+        long = ("header_too_long",) * (len(line) >= LONGEST)
+        # A second BHS before any record is the same header sent twice, not an empty batch.
+        repeated = segment == "BHS" and self._batch is not None and self._batch.first == record
+        if not repeated:
+            self._end_batch(record)
+        if segment == "FHS":
+            self._end_file(record)
+            self._file = _OpenEnvelope(record, header, long)
+        else:
+            warnings = ("repeated_header",) * repeated
+            self._batch = _OpenEnvelope(record, self._inherit_sender(header), warnings + long)
+
+    def _inherit_sender(self, header: Header) -> Header:
         """Let a batch that names no sender have that of its file."""
         outer = self._file.header
         if header.sending_application or header.sending_facility or outer is None:
@@ -83,19 +108,21 @@ class Tally:
         )
 
     def _end_batch(self, record: int, warnings: tuple[str, ...] = ()) -> None:
+        """Close an open batch that has no trailer."""
         if self._batch is not None:
             self._batch.warnings += ("no_trailer", *warnings)
             self._close_batch(record, None, odd=False)
 
     def _close_batch(self, record: int, promised: int | None, odd: bool) -> None:  # noqa: FBT001
-        batch = self._batch or _Open(record)
-        found = self._found(batch.first, record)
+        batch = self._batch or _OpenEnvelope(record)
+        found = self._count(batch.first, record)
         number = len(self.batches) + 1
         self.batches.append(_closed("batch", number, batch, promised, found, record, odd=odd))
         self._file.batches += 1
         self._batch = None
 
     def _end_file(self, record: int, warnings: tuple[str, ...] = ()) -> None:
+        """Close an open file that has no trailer."""
         if self._file.header is not None:
             self._file.warnings += ("no_trailer", *warnings)
             self._close_file(record, None, odd=False)
@@ -103,27 +130,38 @@ class Tally:
     def _close_file(self, record: int, promised: int | None, odd: bool) -> None:  # noqa: FBT001
         if self._file.header is None:
             self._file.warnings += ("no_header",)
-        loose = int(self._found(self._file.first, record) > 0)  # FHS MSH… FTS counts as one batch
-        found = self._file.batches or loose
+        # Senders that write no BHS still promise 1 in FTS-1: FHS MSH… FTS counts as one batch.
+        unwrapped = int(self._count(self._file.first, record) > 0)
+        found = self._file.batches or unwrapped
         number = len(self.files) + 1
         file = _closed("file", number, self._file, promised, found, record, odd=odd)
         self.files.append(file)
         for index in range(len(self.batches) - self._file.batches, len(self.batches)):
             self.batches[index] = replace(self.batches[index], file=file.number)
-        self._file = _Open(record)
+        self._file = _OpenEnvelope(record)
 
-    def _found(self, first: int, last: int) -> int:
+    def _count(self, first: int, last: int) -> int:
+        """Count the records of a span that a trailer would count."""
         return int(self._sums[last] - self._sums[first])
 
 
 def _closed(
-    kind: str, number: int, opened: _Open, promised: int | None, found: int, last: int, *, odd: bool
+    kind: str,
+    number: int,
+    opened: _OpenEnvelope,
+    promised: int | None,
+    found: int,
+    last: int,
+    *,
+    odd: bool,
 ) -> Envelope:
+    """Build an envelope; `odd`: the trailer has a count that is no number."""
     warnings = opened.warnings
     if odd:
         warnings += ("count_not_a_number",)
     if promised is not None and promised != found:
         warnings += ("count_mismatch",)
-    header = opened.header
-    return Envelope(kind, number, promised, found, number * (kind == "file"), opened.first, last,
-                    header, warnings)  # fmt: skip
+    file = number if kind == "file" else 0
+    return Envelope(
+        kind, number, promised, found, file, opened.first, last, opened.header, warnings
+    )

@@ -1,29 +1,33 @@
-"""Why an HL7 v2 record is rejected, in words for a person: segments, bytes and counts by place.
+"""Explains to a person why an HL7 v2 record is rejected: segments, bytes and counts by position.
 
-For one record at a time, on demand; the verdict itself is `messages`. Nothing here says what a
-message holds: names of segments and separators are the sender's syntax, not a patient's data.
+For one record at a time, on demand; the decision itself is made in `raw.messages`. Nothing here
+says what a message holds: names of segments and separators are the sender's syntax, not a patient's
+data.
 """
 
 import re
 from pathlib import Path
 
-from lakeward.hl7v2.framing.batch import BOM, scan
-from lakeward.hl7v2.framing.charsets import Charset, choose
+from lakeward.hl7v2.framing.batch import scan
+from lakeward.hl7v2.framing.charsets import Charset, choose_charset
+from lakeward.hl7v2.framing.lines import BOM
 from lakeward.landing.sources import Source
 
 _BREAK = re.compile(rb"[\r\n]+")
 _SEGMENT = re.compile(rb"[A-Z][A-Z0-9]{2}")
 _SEPARATOR_NAMES = ("field", "component", "repetition", "escape", "subcomponent")
 _TRIED_BY_DEFAULT = (Charset("utf-8", "utf8"), Charset("cp1252", "cp1252"))
+_MOST_FINDINGS = 20
+"""A record that is no HL7 at all has a finding for every line; the first ones say enough."""
 
 
 def explain(content: bytes, source: Source, path: Path, position: int) -> list[str]:
-    """Tell what is wrong with a record, one line a finding.
+    """Describe what is wrong with a record, one line a finding.
 
     Args:
         content: The record's bytes as delivered, or their beginning.
         source: The interface, with its character set and policy.
-        path: The landed file; what it promises is told when it is there.
+        path: The landed file; the counts that it promises are reported while it is there.
         position: Number of the record in the file, from 1.
     """
     lines = [line for line in _BREAK.split(content.removeprefix(BOM)) if line.strip()]
@@ -39,11 +43,12 @@ def _segments(lines: list[bytes]) -> list[str]:
     if not lines:
         return ["record: is empty"]
     found = [] if lines[0].startswith(b"MSH") else ["segment 1: is not MSH, so there is no header"]
+    # a record that lost its MSH is read with the usual separator
     separator = lines[0][3:4] if lines[0].startswith(b"MSH") else b"|"
     for number, line in enumerate(lines, start=1):
         if not _SEGMENT.match(line) or line[3:4] not in (separator, b""):
             found.append(f"segment {number}: does not begin with a segment name and MSH-1")
-    return found[:20]
+    return found[:_MOST_FINDINGS]
 
 
 def _header(header: bytes, source: Source) -> list[str]:
@@ -62,7 +67,7 @@ def _header(header: bytes, source: Source) -> list[str]:
 
 
 def _separators(header: bytes) -> list[str]:
-    """Say which separators a header declares: the characters themselves, unless they are text."""
+    """List the separators that a header declares; of those that are text, the byte only."""
     field, encoding = header[3:4], header[4:].split(header[3:4], 1)[0] if header[3:4] else b""
     found = []
     if not field or field.isalnum() or field.isspace():
@@ -83,17 +88,19 @@ def _separators(header: bytes) -> list[str]:
 def _shown(mark: bytes) -> str:
     if not mark:
         return "none"
+    # a letter here is no separator, but part of a value that slipped into MSH-1 or MSH-2
     printable = mark.isascii() and mark.decode("ascii").isprintable() and not mark.isalnum()
     return mark.decode("ascii") if printable else f"byte {mark[0]:#04x}"
 
 
 def _encoding(content: bytes, lines: list[bytes], source: Source) -> list[str]:
     declared = _field(lines[0], 18) if lines else b""
-    laid_down = choose(source.charset, declared.decode("latin-1"))
+    stated = choose_charset(source.charset, declared.decode("latin-1"))
     found = []
-    if declared and choose(None, declared.decode("latin-1")) is None:
+    if declared and choose_charset(None, declared.decode("latin-1")) is None:
         found.append("MSH-18: names no known character set")
-    for charset in (laid_down,) if laid_down else _TRIED_BY_DEFAULT:
+    # without a stated set, those that loading tries, in the same order
+    for charset in (stated,) if stated else _TRIED_BY_DEFAULT:
         try:
             content.decode(charset.codec)
         except UnicodeDecodeError as error:
@@ -112,7 +119,7 @@ def _field(header: bytes, number: int) -> bytes:
 
 
 def _counts(path: Path, position: int) -> list[str]:
-    """Say what trailers promise: of the batch of the record, and of the file."""
+    """Compare what trailers promise with what was found: of the record's batch, and of the file."""
     layout = scan(path)
     if layout.problem or position > layout.found:
         return [f"file: {layout.problem or 'holds fewer records now'}"]

@@ -1,7 +1,10 @@
 """Brings one message into the shape that is hashed and stored: CR ends each segment, nothing else.
 
 CR is the terminator, with or without LF. LF ends a segment only in a message without CR; else it is
-data. A line that does not start like a segment continues the field before it (LF in the result).
+data. A line that does not start like a segment continues the field before it (LF in the result):
+notes that people type hold line breaks, and senders do not always escape them.
+
+Source: HL7 v2.5.1 chapter 2, section 2.5.4 (the segment terminator is CR and cannot be changed).
 """
 
 import re
@@ -12,7 +15,7 @@ _RUN_OF_LF = re.compile(rb"\n+")
 
 
 def normalise(message: bytes) -> bytes:
-    """Give the message with one CR after each segment and no blank lines."""
+    """Return the message with one CR after each segment and no blank lines."""
     if b"\r" not in message:
         message = _RUN_OF_LF.sub(b"\r", message)
     elif b"\n" in message or b"\r\r" in message:
@@ -25,4 +28,5 @@ def normalise(message: bytes) -> bytes:
 
 @lru_cache(maxsize=64)
 def _continuation(separator: bytes) -> re.Pattern[bytes]:
+    """Match a CR after which no segment starts: no name with a separator, a CR or the end."""
     return re.compile(rb"\r(?![A-Z][A-Z0-9]{2}(?:" + re.escape(separator) + rb"|\r|\Z))")

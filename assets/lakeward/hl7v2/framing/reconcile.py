@@ -9,6 +9,14 @@ Pure policy over counts and what was accepted before; it neither reads tables no
 | accepted before with the same content | duplicate; its messages are stored already |
 | accepted before with other content | quarantined (`control_id_policy`) |
 | header or trailer missing, header twice, count no number, counter skips | warning |
+
+*Promised* is the count that a trailer states (BTS-1 messages, FTS-1 batches), *found* what the file
+holds. When they differ, messages were lost on the way or a batch was cut: by default all of the
+envelope is rejected and waits for a person, since nobody can see which messages are missing. A
+source whose trailers are known to be wrong has `batch_policy: accept_with_warning`; then the
+messages are stored and the envelope keeps the warning.
+
+Source: HL7 v2.5.1 chapter 2, section 2.10.3 (batch protocol).
 """
 
 from collections import defaultdict
@@ -21,8 +29,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from lakeward.hl7v2.framing.batch import REASONS, Layout
-from lakeward.hl7v2.framing.envelope import Envelope, later_of, missing_between
+from lakeward.hl7v2.framing.batch import REASONS, FileLayout
+from lakeward.hl7v2.framing.envelope import Envelope, count_skipped, later_control_id
 from lakeward.hl7v2.framing.streams import PIECE, open_file
 from lakeward.landing.sources import Source
 
@@ -30,12 +38,14 @@ COUNT_MISMATCH, TRUNCATED, CONTROL_ID_REUSE = (
     REASONS.index(reason) for reason in ("count_mismatch", "truncated", "control_id_reuse")
 )
 
-Key = tuple[str, str, str, str]
+EnvelopeKey = tuple[str, str, str, str]
+"""Kind, sending application, sending facility and control id, see `Envelope.key`."""
 Sender = tuple[str, str]
+"""Sending application and facility."""
 
 
 @dataclass(frozen=True)
-class Settled:
+class EnvelopeOutcome:
     """What became of an envelope.
 
     Attributes:
@@ -55,16 +65,25 @@ class Settled:
 
 @dataclass
 class History:
-    """Accepted envelopes of one source: contents by key, latest file control id by sender."""
+    """Accepted envelopes of one source; grows while files are reconciled.
 
-    contents: dict[Key, set[str]] = field(default_factory=dict)
+    Attributes:
+        contents: By key, the hashes of what was accepted under it. Several where the source has
+            `control_id_policy: accept_with_warning`.
+        counters: By sender, the latest control id of a file.
+    """
+
+    contents: dict[EnvelopeKey, set[str]] = field(default_factory=dict)
     counters: dict[Sender, str] = field(default_factory=dict)
 
 
 def reconcile(
-    path: Path, layout: Layout, source: Source, history: History
-) -> tuple[Layout, list[Settled]]:
-    """Settle the envelopes of a file; give its layout with reasons, and what became of each.
+    path: Path, layout: FileLayout, source: Source, history: History
+) -> tuple[FileLayout, list[EnvelopeOutcome]]:
+    """Check the envelopes of a file; return its layout with reasons, and what became of each.
+
+    A file (FHS … FTS) comes before its batches, which share its fate when it is a duplicate or
+    quarantined.
 
     Args:
         path: The file, read again for the content of envelopes with a control id.
@@ -73,33 +92,39 @@ def reconcile(
         history: What was accepted before; what is accepted now is added.
     """
     layout = replace(layout, reasons=np.zeros(layout.found, np.int8))
-    contents = _contents(path, layout)
-    settled: list[Settled] = []
-    within = defaultdict(list)
+    contents = _hash_contents(path, layout)
+    outcomes: list[EnvelopeOutcome] = []
+    batches_of_file = defaultdict(list)
     for batch in layout.batches:
-        within[batch.file].append(batch)
+        batches_of_file[batch.file].append(batch)
 
-    def settle(envelope: Envelope, outer: str) -> str:
-        one = _settle(envelope, layout, source, history, contents.get(_span(envelope)), outer)
-        settled.append(one)
+    def check(envelope: Envelope, outer: str) -> str:
+        one = _check(envelope, layout, source, history, contents.get(_span(envelope)), outer)
+        outcomes.append(one)
         return one.state
 
-    for file in (None, *layout.files):
-        outer = settle(file, "accepted") if file else "accepted"
-        place = len(settled) - 1
-        for batch in within[file.number if file else 0]:
-            settle(batch, outer)
-            settled[-1] = _remember(settled[-1], layout, history)
+    for file in (None, *layout.files):  # first the batches that stand in no file
+        outer = check(file, "accepted") if file else "accepted"
+        at = len(outcomes) - 1
+        for batch in batches_of_file[file.number if file else 0]:
+            check(batch, outer)
+            outcomes[-1] = _remember(outcomes[-1], layout, history)
         if file:
-            settled[place] = _remember(settled[place], layout, history)
-    return layout, settled
+            # only now is it known whether all records of the file were accepted
+            outcomes[at] = _remember(outcomes[at], layout, history)
+    return layout, outcomes
 
 
-def _remember(one: Settled, layout: Layout, history: History) -> Settled:
-    """Note what is accepted whole: what is mended may come again under the same control id."""
+def _remember(one: EnvelopeOutcome, layout: FileLayout, history: History) -> EnvelopeOutcome:
+    """Add an accepted envelope to the history, if all of it was accepted.
+
+    One that was rejected, whole or in part, is not remembered: the sender repairs it and sends it
+    again under the same control id, which would else count as a reuse.
+    """
     key = one.envelope.key
     if key and key[0] == "file" and one.state != "duplicate":
-        history.counters[key[1:3]] = later_of(history.counters.get(key[1:3]), key[3])
+        sender = key[1:3]
+        history.counters[sender] = later_control_id(history.counters.get(sender), key[3])
     if not one.state.startswith("accepted"):
         return one
     if layout.reasons[slice(*_span(one.envelope))].any():
@@ -110,41 +135,60 @@ def _remember(one: Settled, layout: Layout, history: History) -> Settled:
     return one
 
 
-def _settle(
+def _check(
     envelope: Envelope,
-    layout: Layout,
+    layout: FileLayout,
     source: Source,
     history: History,
     content: str | None,
     outer: str,
-) -> Settled:
+) -> EnvelopeOutcome:
+    """Compare an envelope with its promise and with what was accepted before.
+
+    Args:
+        envelope: A file or a batch.
+        layout: The layout of its file; reasons of rejected records are entered.
+        source: Whose policy applies.
+        history: What was accepted before.
+        content: Hash of its messages; None without a control id.
+        outer: State of the file that a batch stands in.
+    """
     earlier = history.contents.get(envelope.key, set()) if envelope.key else set()
+    # a file that is sent again has a low number, which is no gap
     missing = _missing(envelope, history) if content not in earlier else 0
     warnings = envelope.warnings + ("sequence_gap",) * bool(missing)
     reused = bool(earlier) and content not in earlier
     warnings += ("control_id_reuse",) * reused
-    aside = _aside(envelope, layout, source, reused=reused)
+    rejected = _reject_records(envelope, layout, source, reused=reused)
+    # the later of these wins: what is quarantined may be a duplicate as well
     state = "accepted_with_warning" if warnings else "accepted"
     if content in earlier or outer == "duplicate":
         state = "duplicate"
-    if aside or outer == "quarantined":
+    if rejected or outer == "quarantined":
         state = "quarantined"
-    return Settled(envelope, state, warnings, content, missing)
+    return EnvelopeOutcome(envelope, state, warnings, content, missing)
 
 
-def _aside(envelope: Envelope, layout: Layout, source: Source, *, reused: bool) -> bool:
-    """Mark the records that are set aside; say whether all of the envelope is."""
+def _reject_records(
+    envelope: Envelope, layout: FileLayout, source: Source, *, reused: bool
+) -> bool:
+    """Enter the reason of each record that is rejected; return whether all of the envelope is.
+
+    A record keeps the first reason that is found for it: that of its file before its batch's.
+    """
     span = slice(envelope.first, envelope.last)
-    reasons, loose = layout.reasons[span], layout.batch[span] == 0
+    reasons, in_no_batch = layout.reasons[span], layout.batch[span] == 0
     free = reasons == 0
-    if not envelope.holds and source.batch_policy == "quarantine":
+    if not envelope.keeps_promise and source.batch_policy == "quarantine":
         reasons[free] = COUNT_MISMATCH
         return True
     if "truncated" in envelope.warnings:
         if source.batch_policy != "quarantine":
+            # the whole messages are accepted, never the last one, whose end is missing
             reasons[-1:][free[-1:]] = TRUNCATED
             return False
-        reasons[free & loose if envelope.kind == "file" else free] = TRUNCATED
+        # a truncated file keeps its whole batches: they kept their own promises
+        reasons[free & in_no_batch if envelope.kind == "file" else free] = TRUNCATED
         return envelope.kind == "batch"
     if reused and source.control_id_policy == "quarantine":
         reasons[free] = CONTROL_ID_REUSE
@@ -156,15 +200,19 @@ def _missing(envelope: Envelope, history: History) -> int:
     if envelope.key is None or envelope.kind != "file":
         return 0
     before = history.counters.get(envelope.key[1:3])
-    return missing_between(before, envelope.key[3]) if before else 0
+    return count_skipped(before, envelope.key[3]) if before else 0
 
 
 def _span(envelope: Envelope) -> tuple[int, int]:
     return envelope.first, envelope.last
 
 
-def _contents(path: Path, layout: Layout) -> dict[tuple[int, int], str]:
-    """Hash the messages of each envelope that has a control id, in one pass over the file."""
+def _hash_contents(path: Path, layout: FileLayout) -> dict[tuple[int, int], str]:
+    """Hash the messages of each envelope that has a control id, by its span of records.
+
+    One pass over the file: envelopes nest, so the file is cut wherever one starts or ends, each
+    section is hashed once, and an envelope's hash is that of the hashes of its sections.
+    """
     spans = sorted({_span(e) for e in (*layout.files, *layout.batches) if e.key})
     cuts = sorted({cut for span in spans for cut in span})
     if not cuts:
@@ -192,7 +240,10 @@ def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
 
 
 def _with_one_line_end(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Turn CRLF and LF into CR, as transports do the other way round."""
+    """Turn CRLF and LF into CR: a batch that is sent again over another transport is a duplicate.
+
+    A CR at the end of a piece is kept for the next one, since LF may follow it.
+    """
     held = b""
     for read in pieces:
         piece = held + read

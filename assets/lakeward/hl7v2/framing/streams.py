@@ -1,8 +1,9 @@
 """Opens a file as the bytes that are split: unpacked, and UTF-16 or UTF-32 read as UTF-8.
 
 Positions count these bytes: in a plain file those of the file itself, in a gzip file those of what
-it holds, in a UTF-16 or UTF-32 file those of its text in UTF-8. All other sets keep line ends
-apart from the rest (no trail byte is below 0x20), so their files are split as they stand.
+it holds, in a UTF-16 or UTF-32 file those of its text in UTF-8. All other character sets can be
+split before they are decoded, since no second byte of a character is below 0x20 and none is taken
+for a line end: which set a message is in is decided later, in `charsets`.
 """
 
 import codecs
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 PIECE = 4 << 20
+"""Bytes that are read at once: few reads, and memory that does not grow with the file."""
+_BUFFER = 1 << 16
+"""Bytes that are transcoded at once."""
 WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 """Encodings whose line ends are no single bytes."""
 
@@ -23,28 +27,34 @@ _MARKS = (  # the longer mark first: that of UTF-32-LE starts like that of UTF-1
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _STARTS = re.compile(r"[\s\x0b\x1c]*(?:MSH|FHS|BHS)[^\w\s]")
+"""How a file without a mark starts when it is read in the right encoding."""
+_GZIP = b"\x1f\x8b"
 _HEAD = 256
+"""Bytes at the start of a file in which its encoding must show."""
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a file for reading its bytes as they are split; seeking goes forward cheaply."""
+    """Open a file for reading its bytes as they are split; seek forward only, where possible.
+
+    Seeking back in a gzip, UTF-16 or UTF-32 file reads it from its start again.
+    """
     file = open_unpacked(path)
     encoding = _wide(file.read(_HEAD))
     file.seek(0)
     if encoding is None:
         return file
-    return cast(BinaryIO, io.BufferedReader(_Transcoded(file, encoding), 1 << 16))
+    return cast(BinaryIO, io.BufferedReader(_Transcoded(file, encoding), _BUFFER))
 
 
 def open_unpacked(path: Path) -> BinaryIO:
     """Open a file, unpacking it when it is gzip, whatever its name says."""
     with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
+        packed = file.read(2) == _GZIP
     return cast(BinaryIO, gzip.open(path, "rb")) if packed else path.open("rb")
 
 
 def wide_encoding(path: Path) -> str | None:
-    """Name the encoding of a UTF-16 or UTF-32 file, by its mark or by how it starts."""
+    """Find the encoding of a UTF-16 or UTF-32 file, by its byte order mark or by how it starts."""
     with open_unpacked(path) as file:
         return _wide(file.read(_HEAD))
 
@@ -53,7 +63,7 @@ def _wide(head: bytes) -> str | None:
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding
-    if b"\x00" not in head:
+    if b"\x00" not in head:  # in UTF-16 and UTF-32 every ASCII character has a zero byte
         return None
     for encoding in WIDE:
         if _STARTS.match(head.decode(encoding, "ignore")):
@@ -62,10 +72,11 @@ def _wide(head: bytes) -> str | None:
 
 
 class _Transcoded(io.RawIOBase):
-    """UTF-16 or UTF-32 as UTF-8; what is no text stays no text.
+    """UTF-16 or UTF-32 as UTF-8, in which what is no text stays no text.
 
-    A lone surrogate becomes three bytes that are no UTF-8, a cut-off last character the byte 0xFF:
-    so the message that holds it cannot be decoded and is set aside, and no other.
+    A lone surrogate becomes three bytes that are no UTF-8, a cut-off last character the byte 0xFF.
+    So the one message that holds it cannot be decoded and is rejected. A replacement character
+    would be stored as if it had been sent, an exception would lose the whole file.
     """
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
@@ -107,7 +118,7 @@ class _Transcoded(io.RawIOBase):
         return size
 
     def _fill(self) -> None:
-        read = self._file.read(1 << 16)
+        read = self._file.read(_BUFFER)
         self._ended = not read
         try:
             text = self._decoder.decode(read, final=self._ended)

@@ -1,18 +1,29 @@
-r"""HL7 v2 escape sequences: decoded after a message was split, encoded before one is put together.
+r"""Decodes HL7 v2 escape sequences of values, after a message was split at its separators.
 
-Unknown ones, and those that switch character sets (`\C…\`, `\M…\`), are kept as they are.
+    \F\ \S\ \R\ \E\ \T\ \P\    the separators of the message
+    \X0D0A\                    bytes in hexadecimal, in the character set of the message
+    \.br\ \.sp2\ \.sk3\        line breaks and blanks of formatted text
+    \H\ \N\                    highlighting: dropped
+    \C2842\ \M242A\ \Zlocal\   switched character sets, local and unknown ones: kept as they are
+
+What is kept can still be decoded by somebody who knows more; what is dropped changes no word.
+
+Source: HL7 v2.5.1 chapter 2, sections 2.7.1 to 2.7.7; v2.7 for the truncation character.
 """
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+_MOST_BLANKS = 99
+"""A message may ask for a billion blank lines, which would fill the memory and help nobody."""
+
 
 @dataclass(frozen=True)
 class Separators:
-    """The separators of one message; an empty one is not in use.
+    """The separators of one message (MSH-1 and MSH-2); an empty one is not in use.
 
-    `truncation` is the character of 2.7 that marks a value cut short; it separates nothing.
+    `truncation` is the character of v2.7 that marks a value cut short; it separates nothing.
     """
 
     field: str = "|"
@@ -26,7 +37,9 @@ class Separators:
     def of(cls, header: str) -> "Separators | None":
         """Read them from the start of an MSH segment; None when they cannot be used.
 
-        Letters and digits cannot separate fields or components: then MSH-2 is missing or garbage.
+        Letters and digits cannot separate fields or components: then MSH-2 is missing or garbage,
+        and splitting at a letter would put the halves of a word into two columns. An empty MSH-2
+        stands for the separators that the standard recommends.
         """
         field, encoding = header[3:4], header[4:].split(header[3:4] or "|")[0].split("\r")[0]
         if encoding and not encoding[:4].isascii():
@@ -51,60 +64,13 @@ def decode_escapes(text: str, separators: Separators, codec: str = "utf-8") -> s
 
     def meaning(match: re.Match[str]) -> str:
         code = match.group(1)
-        return meanings[code] if code in meanings else _coded(code, match.group(0), codec)
+        return (
+            meanings[code]
+            if code in meanings
+            else _decode_with_argument(code, match.group(0), codec)
+        )
 
     return _pattern(separators.escape).sub(meaning, text)
-
-
-def encode_escapes(text: str, separators: Separators) -> str:
-    r"""Write a value as it stands in a message: `decode_escapes` gives the same value back.
-
-    Sequences that decoding keeps as they are (`\C…\`, `\M…\`, unknown ones) stay so here.
-
-    Raises:
-        ValueError: The value holds a separator and the message has no escape character.
-    """
-    escape = separators.escape
-    codes = _codes(separators)
-    if not escape:
-        if any(character in codes for character in text):
-            raise ValueError("a value holds a separator, and there is no escape character")
-        return text
-
-    def written(match: re.Match[str]) -> str:
-        whole = match.group(0)
-        inner = whole[1:-1]
-        if inner and not any(c in codes for c in inner) and _kept(whole, separators):
-            return whole
-        return "".join(f"{escape}{codes[c]}{escape}" if c in codes else c for c in whole)
-
-    return _unit(escape).sub(written, text)
-
-
-def _kept(sequence: str, separators: Separators) -> bool:
-    return decode_escapes(sequence, separators) == sequence
-
-
-@lru_cache(maxsize=64)
-def _unit(escape: str) -> re.Pattern[str]:
-    """Match an escape sequence, or any one character."""
-    return re.compile(f"{_pattern(escape).pattern}|.", re.DOTALL)
-
-
-@lru_cache(maxsize=64)
-def _codes(separators: Separators) -> dict[str, str]:
-    """Give the code of each character that cannot stand for itself."""
-    named = {
-        separators.escape: "E",
-        separators.field: "F",
-        separators.component: "S",
-        separators.repeat: "R",
-        separators.subcomponent: "T",
-        separators.truncation: "P",
-        "\r": "X0D",
-        "\n": "X0A",
-    }
-    return {character: code for character, code in named.items() if character}
 
 
 @lru_cache(maxsize=64)
@@ -114,8 +80,10 @@ def _pattern(escape: str) -> re.Pattern[str]:
 
 @lru_cache(maxsize=64)
 def _meanings(separators: Separators) -> dict[str, str]:
-    layout = dict.fromkeys(("H", "N", ".in", ".ti", ".fi", ".nf"), "")
-    return layout | {
+    """List the sequences without an argument, and what each stands for."""
+    # indentation, filling and highlighting say how a text is printed, not what it says
+    dropped = dict.fromkeys(("H", "N", ".in", ".ti", ".fi", ".nf"), "")
+    return dropped | {
         "F": separators.field,
         "S": separators.component,
         "R": separators.repeat,
@@ -129,17 +97,23 @@ def _meanings(separators: Separators) -> dict[str, str]:
     }
 
 
-def _coded(code: str, whole: str, codec: str) -> str:
+def _decode_with_argument(code: str, whole: str, codec: str) -> str:
+    """Decode a sequence that carries bytes or a number; unknown ones stay as they are."""
     if code.startswith("X"):
         decoded = _hex(code[1:], codec)
         return whole if decoded is None else decoded
     command, number = code[:3], code[3:].strip().lstrip("+-")
     if command in (".sp", ".sk") and number.isdecimal() and number.isascii():
-        return ("\n" if command == ".sp" else " ") * min(int(number), 99)
+        return ("\n" if command == ".sp" else " ") * min(int(number), _MOST_BLANKS)
     return "" if command in (".in", ".ti") and number.isdecimal() else whole
 
 
 def _hex(digits: str, codec: str) -> str | None:
+    """Decode bytes; None when the digits are no bytes.
+
+    Senders do not always write them in the set of the message, so what does not decode is tried in
+    others: Latin-1 takes any bytes.
+    """
     try:
         raw = bytes.fromhex(digits)
     except ValueError:

@@ -1,64 +1,80 @@
-"""The places in messages that segment specs ask for, as look-up tables for `tokens`."""
+"""The fields and components that segment specs ask for, as look-up tables for `columnar`.
+
+    key    segment * 256 + field      one number for a field of a segment
+           |
+           v
+    first  0 0 1 0 4 0 …              where the components of the field start in `slots`; 0: none
+    width  0 0 3 0 1 0 …              how many of its components are looked at
+               |   |
+               v   v
+    slots  0 | 1 0 2 | 3 | …          number of each component that is asked for, 0 for others
+
+Here field 2 has a width of 3: its components 1 and 3 are slots 1 and 2, nobody asks for 2. Field 4
+has one component, slot 3.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lakeward.hl7v2.arrays import Ints
 from lakeward.hl7v2.parsing.segments import SegmentSpec
 
-Ints = NDArray[np.integer[Any]]
-
 HEADERS = frozenset({"MSH", "FHS", "BHS"})
-"""Segments whose first field is the separator itself, so their fields count from one less."""
+"""Segments whose first field is the separator itself, so their fields count from one less.
+
+Source: HL7 v2.5.1 chapter 2, section 2.15.9.1 (MSH-1).
+"""
 
 FIELDS = 256
 """Fields from here on are not looked for; the longest segment of the standard has 70."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The places that some specs ask for, as look-up tables.
+class FieldIndex:
+    """The components that some specs ask for, as look-up tables.
 
     Attributes:
         names: Segment names as numbers, sorted.
-        first: For segment and field (`segment * 256 + field`) where its components start in
-            `slots`; 0 when no spec asks for the field.
-        width: The highest component asked for, by the same index.
-        slots: Number of each place; 0 is nowhere.
-        places: Number of each (segment, field, component).
+        first: By key (`segment * 256 + field`) where its components start in `slots`; 0 when no
+            spec asks for the field.
+        width: By key the highest component that is asked for.
+        slots: Number of each component; 0 for one that nobody asks for. 16 bits wide, since NumPy
+            sorts such numbers by radix, in one pass over the values and not by comparing them.
+        slot_of: Number of each (segment, field, component).
     """
 
     names: Ints
     first: Ints
     width: Ints
     slots: Ints
-    places: dict[tuple[str, int, int], int]
+    slot_of: dict[tuple[str, int, int], int]
 
     @classmethod
-    def of(cls, specs: Sequence[SegmentSpec]) -> "Wanted":
-        """Number all places of some specs."""
-        ordered = sorted(specs, key=lambda spec: name_code(spec.segment))
+    def build(cls, specs: Sequence[SegmentSpec]) -> "FieldIndex":
+        """Number all components that some specs ask for."""
+        ordered = sorted(specs, key=lambda spec: segment_code(spec.segment))
+        # one segment more than there are specs: all names without a spec, of which nothing is asked
         first = np.zeros((len(specs) + 1) * FIELDS, np.int32)
         width = np.zeros_like(first)
         slots: list[int] = [0]
-        places: dict[tuple[str, int, int], int] = {}
+        slot_of: dict[tuple[str, int, int], int] = {}
         for index, spec in enumerate(ordered):
             for field, components in sorted(_components(spec).items()):
-                at = index * FIELDS + field - shift(spec.segment)
-                if not 0 < field - shift(spec.segment) < FIELDS:
+                separators = field - field_shift(spec.segment)
+                if not 0 < separators < FIELDS:
                     continue
-                first[at], width[at] = len(slots), max(components)
+                key = index * FIELDS + separators
+                first[key], width[key] = len(slots), max(components)
                 for component in range(1, max(components) + 1):
-                    wanted = component in components
-                    slots.append(len(places) + 1 if wanted else 0)
-                    if wanted:
-                        places[spec.segment, field, component] = len(places) + 1
-        names = np.array([name_code(spec.segment) for spec in ordered], np.int64)
-        return cls(names, first, width, np.array(slots, np.uint16), places)
+                    is_asked = component in components
+                    slots.append(len(slot_of) + 1 if is_asked else 0)
+                    if is_asked:
+                        slot_of[spec.segment, field, component] = len(slot_of) + 1
+        names = np.array([segment_code(spec.segment) for spec in ordered], np.int64)
+        return cls(names, first, width, np.array(slots, np.uint16), slot_of)
 
 
 def _components(spec: SegmentSpec) -> dict[int, set[int]]:
@@ -73,11 +89,11 @@ def _components(spec: SegmentSpec) -> dict[int, set[int]]:
 
 
 @lru_cache(maxsize=512)
-def name_code(name: str) -> int:
-    """Give a segment name as a number."""
+def segment_code(name: str) -> int:
+    """Return a segment name as a number: its three bytes, the first one highest."""
     return int.from_bytes(name.encode("ascii"), "big")
 
 
-def shift(name: str) -> int:
-    """Say by how much the fields of a segment count from less than its separators."""
-    return 1 if name in HEADERS else 0
+def field_shift(segment: str) -> int:
+    """Return how many fields of a segment come before its first separator: 1 in headers, else 0."""
+    return 1 if segment in HEADERS else 0

@@ -1,9 +1,11 @@
 """Turns message bodies into the rows of the flat tables, all messages of a batch at once.
 
-Messages that share their separators are split together (`tokens`); the few with separators of their
-own go one by one (`exact`), to the same result. Values that hold escapes or subcomponents are
-finished one by one. Three states of a value come out as: absent NULL, cleared the two characters
-`""`, set the decoded text. Where rows come from and go to is not known here.
+Messages that share their separators are split together (`columnar`); the few with separators of
+their own go one by one (`reference`), to the same result. Values that hold escapes or subcomponents
+are finished one by one. The three states of a value come out as: absent NULL, cleared the two
+characters `""`, set the decoded text. Where rows come from and go to is not known here.
+
+Source: HL7 v2.5.1 chapter 2, section 2.5.3 (fields: the three states of a value).
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,20 +15,21 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from lakeward.hl7v2.parsing.columnar import Ints, Tokens, tokenise
+from lakeward.hl7v2.arrays import Bools, Ints, text_bytes, text_offsets
+from lakeward.hl7v2.parsing.columnar import SplitMessages, split_messages
 from lakeward.hl7v2.parsing.escapes import Separators, decode_escapes
-from lakeward.hl7v2.parsing.field_index import Wanted, shift
-from lakeward.hl7v2.parsing.reference import exact_rows
+from lakeward.hl7v2.parsing.field_index import FieldIndex, field_shift
+from lakeward.hl7v2.parsing.reference import parse_one_by_one
 from lakeward.hl7v2.parsing.segments import ChildSpec, Leaf, SegmentSpec
 from lakeward.hl7v2.parsing.times import Zone, parse_dates, parse_times
 
 _HEADER = 12
+"""Bytes at the start of a body that hold its separators: `MSH|^~\\&#|` and some to spare."""
 _FEW = 32
 """Up to so many messages of the same separators are parsed one by one: setting up costs more."""
 
-_PLACE = (("row", pa.int64()), ("segment", pa.int64()), ("patient_group", pa.int64()))
+_ORIGIN = (("row", pa.int64()), ("segment", pa.int64()), ("patient_group", pa.int64()))
 _NO_TEXT = pa.scalar(None, pa.string())
 
 
@@ -45,11 +48,11 @@ class Messages:
     bodies: pa.Array
     codecs: Sequence[str]
     zone: str
-    offsets: NDArray[np.int64] | None = None
+    offsets: Ints | None = None
     offset_first: bool = False
 
     def zone_of(self, rows: Ints) -> Zone:
-        """Say how the times of some messages are read."""
+        """Return how the times of some messages are read."""
         offsets = None if self.offsets is None else self.offsets[rows]
         return Zone(self.zone, offsets, self.offset_first)
 
@@ -58,72 +61,81 @@ class Messages:
 class _Group:
     """Messages that share their separators, with their numbers in the whole."""
 
-    tokens: Tokens
+    split: SplitMessages
     separators: Separators
     rows: Ints
     messages: Messages
 
 
 def parse(messages: Messages, specs: Sequence[SegmentSpec], few: int = _FEW) -> dict[str, pa.Table]:
-    """Give the rows of every flat table that gets any.
+    """Parse messages into the rows of every flat table that gets any, by name of the table.
 
-    Each table has `row` (index of the message), `segment`, `patient_group`, for child tables
-    `repeat` (and `kind`), and those columns of its spec that hold a value; rows stand in order of
-    message.
+    Grain: one row per segment of a spec's name; in child tables one per repeat of their fields that
+    holds a value. Rows stand in order of message and segment. Columns:
+
+        row            int64   index of the message in `messages`
+        segment        int64   number of the segment in the message, from 1
+        patient_group  int64   number of PID segments in the message up to here
+        repeat         int64   child tables: number among the repeats of the field, from 1
+        kind           string  child tables of several fields: which of them
+        ...                    columns of the spec (`Leaf.columns`), those that hold a value; `_at`
+                               is a timestamp in UTC
 
     Args:
         messages: The messages.
         specs: What to look for.
-        few: Groups of up to so many messages with the same separators take the exact path.
+        few: Groups of up to so many messages with the same separators are parsed one by one.
     """
     parts: dict[str, list[pa.Table]] = {}
-    wanted = _wanted(tuple(specs))
+    index = _index(tuple(specs))
     for separators, rows in _groups(messages.bodies):
+        # setting up the arrays costs as much as parsing some dozens of messages one by one
         if len(rows) <= few:
-            found = _one_by_one(messages, separators, rows, specs)
+            found = _parse_few(messages, separators, rows, specs)
         else:
-            found = _together(messages, separators, rows, specs, wanted)
+            found = _parse_many(messages, separators, rows, specs, index)
         for table, part in found:
             parts.setdefault(table, []).append(part)
     return {table: _merge(found) for table, found in parts.items()}
 
 
 @lru_cache(maxsize=8)
-def _wanted(specs: tuple[SegmentSpec, ...]) -> Wanted:
-    return Wanted.of(specs)
+def _index(specs: tuple[SegmentSpec, ...]) -> FieldIndex:
+    return FieldIndex.build(specs)
 
 
 def _merge(parts: list[pa.Table]) -> pa.Table:
     if len(parts) == 1:
         return parts[0]
     whole = pa.concat_tables(parts, promote_options="default")
+    # groups were parsed one after the other: rows go back to the order of the messages
     order = [n for n in ("row", "segment", "kind", "repeat") if n in whole.column_names]
     return whole.sort_by([(name, "ascending") for name in order])
 
 
 def _groups(bodies: pa.Array) -> Iterator[tuple[Separators, Ints]]:
-    """Split the messages by their separators; those without usable ones are left out."""
+    """Group the messages by their separators; those without usable ones are left out."""
     heads, which = _heads(bodies)
     by_separators: dict[Separators, list[int]] = {}
     for index, head in enumerate(heads):
         separators = Separators.of(head)
         if separators is not None:
             by_separators.setdefault(separators, []).append(index)
+    # several heads have the same separators: what follows MSH-2 is in the head too
     for separators, heads_of in by_separators.items():
         yield separators, np.flatnonzero(np.isin(which, heads_of))
 
 
 def _heads(bodies: pa.Array) -> tuple[list[str], Ints]:
-    """Give the distinct first bytes of all bodies as text, and which each has."""
-    offsets_buffer, data_buffer = bodies.buffers()[1:]
-    offsets = np.frombuffer(offsets_buffer, np.int32)[bodies.offset :][: len(bodies) + 1]
+    """Return the distinct first bytes of all bodies as text, and which of them each body has."""
+    offsets, data = text_offsets(bodies), text_bytes(bodies)
     if not len(bodies):
         return [], offsets[:0]
-    data = np.frombuffer(data_buffer, np.uint8)
     at = offsets[:-1, None].astype(np.int64) + np.arange(_HEADER)
     inside = at < offsets[1:, None]
     heads = np.where(inside, data[np.minimum(at, len(data) - 1)], 0).astype(np.uint8)
     heads = heads.view(f"S{_HEADER}").ravel()
+    # nearly always all are the same, and comparing is cheaper than sorting
     if (heads == heads[0]).all():
         return [heads[0].decode("utf-8", "replace")], np.zeros(len(bodies), np.int64)
     distinct, which = np.unique(heads, return_inverse=True)
@@ -131,93 +143,98 @@ def _heads(bodies: pa.Array) -> tuple[list[str], Ints]:
     return [head.decode("utf-8", "replace") for head in distinct.tolist()], which
 
 
-def _one_by_one(
+def _parse_few(
     messages: Messages, separators: Separators, rows: Ints, specs: Sequence[SegmentSpec]
 ) -> Iterator[tuple[str, pa.Table]]:
     texts = messages.bodies.take(pa.array(rows)).to_pylist()
     codecs = [messages.codecs[row] for row in rows.tolist()]
-    found = exact_rows(zip(rows.tolist(), texts, codecs, strict=True), separators, specs)
+    found = parse_one_by_one(zip(rows.tolist(), texts, codecs, strict=True), separators, specs)
     leaves = {spec.table: spec.leaves for spec in specs}
     leaves |= {f"hl7v2__{child.table}": child.leaves for spec in specs for child in spec.children}
     for table, columns in found.items():
-        place = {name: pa.array(columns.pop(name), kind) for name, kind in _PLACE}
+        typed = {name: pa.array(columns.pop(name), kind) for name, kind in _ORIGIN}
         if "repeat" in columns:
-            place["repeat"] = pa.array(columns.pop("repeat"), pa.int64())
+            typed["repeat"] = pa.array(columns.pop("repeat"), pa.int64())
         if "kind" in columns:
-            place["kind"] = pa.array(columns.pop("kind"), pa.string())
+            typed["kind"] = pa.array(columns.pop("kind"), pa.string())
         for leaf in leaves[table]:
             texts = pa.array(columns[leaf.name], pa.string())
-            place |= _typed(leaf, texts, messages, place["row"])
-        yield table, pa.table(place)
+            typed |= _typed(leaf, texts, messages, typed["row"])
+        yield table, pa.table(typed)
 
 
-def _together(
+def _parse_many(
     messages: Messages,
     separators: Separators,
     rows: Ints,
     specs: Sequence[SegmentSpec],
-    wanted: Wanted,
+    index: FieldIndex,
 ) -> Iterator[tuple[str, pa.Table]]:
     whole = len(rows) == len(messages.bodies)
     bodies = messages.bodies if whole else messages.bodies.take(pa.array(rows))
-    group = _Group(tokenise(bodies, separators, wanted), separators, rows, messages)
+    group = _Group(split_messages(bodies, separators, index), separators, rows, messages)
     for spec in specs:
-        segments = group.tokens.segments(spec.segment)
+        segments = group.split.segments(spec.segment)
         if len(segments):
-            yield spec.table, _main(group, spec, segments)
+            yield spec.table, _main_rows(group, spec, segments)
             for child in spec.children:
-                table = _children(group, spec.segment, child)
+                table = _child_rows(group, spec.segment, child)
                 if table.num_rows:
                     yield f"hl7v2__{child.table}", table
 
 
-def _main(group: _Group, spec: SegmentSpec, segments: Ints) -> pa.Table:
-    tokens = group.tokens
-    columns = _place(group, segments)
+def _main_rows(group: _Group, spec: SegmentSpec, segments: Ints) -> pa.Table:
+    """Build the main table of a segment, of the first repeat of each field."""
+    split = group.split
+    columns = _origin(group, segments)
     for leaf in spec.leaves:
-        span = tokens.at(spec.segment, leaf.field, leaf.component)
+        span = split.find(spec.segment, leaf.field, leaf.component)
         if span.start == span.stop:
-            continue
-        unit = tokens.unit[span]
+            continue  # no message has a value: the column is left out, and filled with NULL later
+        repetition = split.repetition[span]
         chosen = None
-        leading = tokens.repeat.take(unit) == 1
-        if not leading.all():
-            chosen = np.flatnonzero(leading)
-            unit = unit[leading]
-        places = tokens.local.take(tokens.segment.take(unit))
-        found = _Found(span, chosen, places, len(segments))
+        # a main table has one row a segment, so of a field that repeats it takes the first repeat
+        is_first = split.repeat.take(repetition) == 1
+        if not is_first.all():
+            chosen = np.flatnonzero(is_first)
+            repetition = repetition[is_first]
+        at = split.local.take(split.segment.take(repetition))
+        found = _Found(span, chosen, at, len(segments))
         columns |= _values(group, leaf, found, columns["row"])
     return pa.table(columns)
 
 
-def _children(group: _Group, segment: str, child: ChildSpec) -> pa.Table:
-    """Give the rows of a child table: every unit of its fields in which some leaf has a value."""
-    tokens = group.tokens
-    places = {
-        leaf.name: [tokens.at(segment, field, leaf.component) for field, _ in child.fields]
+def _child_rows(group: _Group, segment: str, child: ChildSpec) -> pa.Table:
+    """Build a child table: one row per repetition of its fields in which some leaf has a value."""
+    split = group.split
+    spans_of = {
+        leaf.name: [split.find(segment, field, leaf.component) for field, _ in child.fields]
         for leaf in child.leaves
     }
-    valued = np.zeros(len(tokens.segment), bool)
-    for spans in places.values():
+    valued = np.zeros(len(split.segment), bool)
+    for spans in spans_of.values():
         for span in spans:
-            valued[tokens.unit[span]] = True
-    units = np.flatnonzero(valued)
-    place = np.zeros(len(valued), np.intp)
-    place[units] = np.arange(len(units))
-    columns = _place(group, tokens.segment[units])
-    columns["repeat"] = pa.array(tokens.repeat[units].astype(np.int64))
+            valued[split.repetition[span]] = True
+    # a child row exists where any leaf has a value: an empty `~~` in between gives no row, but
+    # counts in the numbers of the repeats after it
+    repetitions = np.flatnonzero(valued)
+    row_of = np.zeros(len(valued), np.intp)
+    row_of[repetitions] = np.arange(len(repetitions))
+    columns = _origin(group, split.segment[repetitions])
+    columns["repeat"] = pa.array(split.repeat[repetitions].astype(np.int64))
     if child.has_kind:
-        columns["kind"] = _kinds(child, tokens.field[units] + shift(segment))
+        columns["kind"] = _kinds(child, split.field[repetitions] + field_shift(segment))
     fixed = len(columns)
     for leaf in child.leaves:
-        found = _found(tokens, places[leaf.name], place, len(units))
-        if len(found.places):
+        found = _found(split, spans_of[leaf.name], row_of, len(repetitions))
+        if len(found.at):
             columns |= _values(group, leaf, found, columns["row"])
     table = pa.table(columns)
-    return table if tokens.divided is None else _without_empty(table, fixed)
+    return table if split.has_subcomponent is None else _without_empty(table, fixed)
 
 
 def _kinds(child: ChildSpec, fields: Ints) -> pa.Array:
+    """Name the field that each row comes from, as the spec names it."""
     numbers = np.array([number for number, _ in child.fields])
     order = np.argsort(numbers)
     indices = order[np.searchsorted(numbers[order], fields)].astype(np.int32)
@@ -226,7 +243,10 @@ def _kinds(child: ChildSpec, fields: Ints) -> pa.Array:
 
 
 def _without_empty(table: pa.Table, fixed: int) -> pa.Table:
-    """Drop repeats whose subcomponents hold nothing; the others keep their number."""
+    """Drop repeats whose subcomponents hold nothing; the others keep their number.
+
+    A component like `&&` has a token, so it gets a row, and none of its subcomponents a value.
+    """
     valued = np.zeros(table.num_rows, bool)
     for column in table.columns[fixed:]:
         if pa.types.is_string(column.type):
@@ -234,65 +254,79 @@ def _without_empty(table: pa.Table, fixed: int) -> pa.Table:
     return table.filter(pa.array(valued))
 
 
-def _place(group: _Group, segments: Ints) -> dict[str, pa.Array]:
-    tokens = group.tokens
+def _origin(group: _Group, segments: Ints) -> dict[str, pa.Array]:
+    split = group.split
     return {
-        "row": pa.array(group.rows[tokens.rows[segments]]),
-        "segment": pa.array(tokens.ordinals[segments]),
-        "patient_group": pa.array(tokens.groups[segments]),
+        "row": pa.array(group.rows[split.rows[segments]]),
+        "segment": pa.array(split.ordinals[segments]),
+        "patient_group": pa.array(split.groups[segments]),
     }
 
 
 @dataclass(frozen=True)
 class _Found:
-    """The values of a leaf: a span of `Tokens.values`, or some of it, and where each goes."""
+    """The values of a leaf, and the row each goes to.
+
+    Attributes:
+        span: Which of `SplitMessages.values`.
+        chosen: Which of the span, when not all.
+        at: Row of each chosen value.
+        count: How many rows the column has.
+    """
 
     span: slice
     chosen: Ints | None
-    places: Ints
+    at: Ints
     count: int
 
-    def of(self, marks: NDArray[np.bool_] | None) -> Ints:
-        """Give the places of the values that are marked."""
+    def marked(self, marks: Bools | None) -> Ints:
+        """Return the rows of the values that are marked."""
         if marks is None:
-            return self.places[:0]
+            return self.at[:0]
         marked = marks[self.span]
-        return self.places[marked if self.chosen is None else marked[self.chosen]]
+        return self.at[marked if self.chosen is None else marked[self.chosen]]
 
-    def texts(self, values: Tokens) -> pa.Array:
-        """Give them as a column, NULL where none stands."""
+    def texts(self, split: SplitMessages) -> pa.Array:
+        """Build the column of the values, NULL in rows without one."""
         if self.chosen is None:
-            return values.column(self.span, self.places, self.count)
-        at = np.full(self.count, -1, np.int64)
-        at[self.places] = self.chosen + self.span.start
-        return values.values.take(pa.array(at, mask=at < 0))
+            return split.column(self.span, self.at, self.count)
+        value_of = np.full(self.count, -1, np.int64)
+        value_of[self.at] = self.chosen + self.span.start
+        return split.values.take(pa.array(value_of, mask=value_of < 0))
 
 
-def _found(tokens: Tokens, spans: Sequence[slice], place: Ints, count: int) -> _Found:
+def _found(split: SplitMessages, spans: Sequence[slice], row_of: Ints, count: int) -> _Found:
     """Find the values of a leaf whose fields stand in some spans."""
-    held = [span for span in spans if span.start < span.stop] or [slice(0, 0)]
-    if len(held) == 1:
-        return _Found(held[0], None, place[tokens.unit[held[0]]], count)
-    chosen = np.concatenate([np.arange(span.start, span.stop) for span in held])
-    return _Found(slice(0, len(tokens.unit)), chosen, place[tokens.unit[chosen]], count)
+    filled = [span for span in spans if span.start < span.stop] or [slice(0, 0)]
+    if len(filled) == 1:
+        return _Found(filled[0], None, row_of[split.repetition[filled[0]]], count)
+    # a child of several fields (home and business telephone) takes its values from several spans
+    chosen = np.concatenate([np.arange(span.start, span.stop) for span in filled])
+    everything = slice(0, len(split.repetition))
+    return _Found(everything, chosen, row_of[split.repetition[chosen]], count)
 
 
 def _values(group: _Group, leaf: Leaf, found: _Found, rows: pa.Array) -> dict[str, pa.Array]:
-    """Give the columns of one leaf: the subcomponent first, then escapes, so neither splits."""
-    tokens = group.tokens
-    texts = found.texts(tokens)
+    """Build the columns of one leaf.
+
+    Subcomponents are split first and escapes decoded last: an escaped `&` belongs to the value and
+    must not split it. Both are rare, so only marked values are looked at.
+    """
+    split = group.split
+    texts = found.texts(split)
     if leaf.subcomponent:
-        if len(found.of(tokens.divided)):
+        if len(found.marked(split.has_subcomponent)):
             texts = _subcomponent(texts, group.separators.subcomponent, leaf.subcomponent)
         elif leaf.subcomponent > 1:
-            return {}
-    escaped = found.of(tokens.escaped)
+            return {}  # no value has a separator, so each is all first subcomponent
+    escaped = found.marked(split.has_escape)
     if len(escaped):
         texts = _decode(group, texts, rows, np.sort(escaped))
     return _typed(leaf, texts, group.messages, rows)
 
 
 def _typed(leaf: Leaf, texts: pa.Array, messages: Messages, rows: pa.Array) -> dict[str, pa.Array]:
+    """Build the columns of a leaf from its texts; `rows` says which message each is of."""
     if leaf.kind == "text":
         return {leaf.name: texts}
     names = [column.name for column in leaf.columns()]
@@ -303,6 +337,7 @@ def _typed(leaf: Leaf, texts: pa.Array, messages: Messages, rows: pa.Array) -> d
 
 
 def _subcomponent(texts: pa.Array, separator: str, number: int) -> pa.Array:
+    """Take one subcomponent out of each text; NULL where there is none or it is empty."""
     parts = pc.split_pattern(texts, separator)
     offsets = np.asarray(parts.offsets)
     at = offsets[:-1] + number - 1
@@ -315,6 +350,7 @@ def _subcomponent(texts: pa.Array, separator: str, number: int) -> pa.Array:
 
 
 def _decode(group: _Group, texts: pa.Array, rows: pa.Array, escaped: Ints) -> pa.Array:
+    """Replace the texts of some rows by what their escapes stand for."""
     codecs = group.messages.codecs
     owners = np.asarray(rows)[escaped].tolist()
     values = texts.take(pa.array(escaped)).to_pylist()

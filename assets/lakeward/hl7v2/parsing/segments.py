@@ -11,9 +11,12 @@ A spec is one file of `specs/`; a new field is one line in it. Kinds of a line:
     xcn    a person                 -> <name>_id, _family, _given, _authority
     cwe    a code                   -> <name>_code, _text, _system
 
-A place is `PID-5.1.1`: field, component (default 1), subcomponent (default: all of the component).
-No text of a message is classed N: a shifted field can put anything anywhere. How bytes become
-columns is not known here.
+An element is `PID-5.1.1`: field, component (default 1), subcomponent (default: all of it).
+No text of a message is in PHI class N: a sender that shifts fields by one puts a name
+into a column of codes. How bytes become columns is not known here.
+
+Source: HL7 v2.5.1 chapter 2A for the components of the data types PL, CX, EI, XCN and CWE, and the
+chapter of each segment for its fields.
 """
 
 import json
@@ -34,7 +37,7 @@ from lakeward.lake.origin import DAY, FILE, MESSAGE, RECEIVED, SOURCE
 from lakeward.lake.tables import Column, TableSpec
 
 PARSER_VERSION = 3
-"""Raised when the same spec gives other values; flat tables are then derived anew."""
+"""Raised when the parser reads other values for the same spec; flat tables are then rebuilt."""
 
 PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "pl": (("unit", "1.1"), ("room", "2.1"), ("bed", "3.1"), ("facility", "4.1"), ("status", "5")),
@@ -43,6 +46,7 @@ PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "xcn": (("id", "1"), ("family", "2.1"), ("given", "3"), ("authority", "9.1")),
     "cwe": (("code", "1"), ("text", "2"), ("system", "3")),
 }
+"""By kind: the columns that one line becomes, and the component of each."""
 
 ENVELOPE = (
     SOURCE,
@@ -53,7 +57,7 @@ ENVELOPE = (
     Column("segment", "BIGINT", Phi.N, "Place of the segment in the message, from 1"),
     Column("patient_group", "BIGINT", Phi.N, "Number of PID segments up to here"),
 )
-REPEAT = Column("repeat", "BIGINT", Phi.N, "Place of the repeat in its field, from 1")
+REPEAT = Column("repeat", "BIGINT", Phi.N, "Number of the repeat in its field, from 1")
 KIND = Column("kind", "VARCHAR", Phi.N, "Which field the repeat comes from")
 
 
@@ -70,7 +74,7 @@ class Leaf:
     about: str
 
     def columns(self) -> tuple[Column, ...]:
-        """Give the columns that hold this value."""
+        """List the columns that hold this value."""
         text = Column(f"{self.name}_text", "VARCHAR", self.phi, f"{self.about}, as sent")
         if self.kind == "text":
             return (Column(self.name, "VARCHAR", self.phi, self.about),)
@@ -81,7 +85,10 @@ class Leaf:
             Column(f"{self.name}_at", "TIMESTAMP WITH TIME ZONE", self.phi, self.about),
             Column(f"{self.name}_precision", "VARCHAR", Phi.N, "year to fraction"),
             Column(
-                f"{self.name}_zone_source", "VARCHAR", Phi.N, "What gave the zone, see hl7v2.times"
+                f"{self.name}_zone_source",
+                "VARCHAR",
+                Phi.N,
+                "What gave the zone, see parsing.times",
             ),
         )
 
@@ -112,7 +119,7 @@ class SegmentSpec:
 
     @property
     def table(self) -> str:
-        """Give the name of the flat table."""
+        """Name of the flat table."""
         return f"hl7v2__{self.segment.lower()}"
 
 
@@ -171,7 +178,7 @@ def parse_spec(text: str, where: str, others: Sequence[SegmentSpec] = ()) -> Seg
     Args:
         text: The YAML.
         where: Name of the file, for errors.
-        others: Specs known already; one of the same segment is added to.
+        others: Specs read before; one of the same segment is added to.
 
     Raises:
         SpecError: The text is not a valid spec; says which line and what.
@@ -179,6 +186,7 @@ def parse_spec(text: str, where: str, others: Sequence[SegmentSpec] = ()) -> Seg
     file = read_spec_file(text, where)
     base = next((o for o in others if o.segment == file.segment), None)
     spec = base or SegmentSpec(file.segment, file.about, (), ())
+    # tables of all specs share one namespace: a child table must not take the name of a segment
     taken = {name for other in others for name in _names(other)}
     try:
         spec = replace(spec, leaves=_leaves(file.columns, spec.segment, ("columns",), spec.leaves))
@@ -201,7 +209,7 @@ class _WrongLineError(ValueError):
 
 
 def main_table(spec: SegmentSpec) -> TableSpec:
-    """Give the flat table of a segment."""
+    """Build the flat table of a segment."""
     return TableSpec(
         name=spec.table,
         columns=ENVELOPE + tuple(c for leaf in spec.leaves for c in leaf.columns()),
@@ -211,7 +219,7 @@ def main_table(spec: SegmentSpec) -> TableSpec:
 
 
 def child_table(child: ChildSpec) -> TableSpec:
-    """Give the flat table of the repeats of some fields."""
+    """Build the flat table of the repeats of some fields."""
     extra = (REPEAT, KIND) if child.has_kind else (REPEAT,)
     return TableSpec(
         name=f"hl7v2__{child.table}",
@@ -233,7 +241,7 @@ def flat_tables(
 
 
 def spec_sha(spec: SegmentSpec | ChildSpec) -> str:
-    """Give a short hash that changes when the rows of a table would."""
+    """Return a short hash that changes when the rows of a table would."""
     content = json.dumps([PARSER_VERSION, asdict(spec)], sort_keys=True, default=str)
     return sha256(content.encode()).hexdigest()[:12]
 
@@ -246,9 +254,10 @@ def _child(child: ChildFile, segment: str, path: LinePath, taken: Container[str]
     if child.table in taken:
         raise _WrongLineError((*path, "table"), "another spec has a table of this name")
     try:
-        fields = tuple((_place(p, segment)[0], kind) for p, kind in child.fields.items())
+        fields = tuple((_element(p, segment)[0], kind) for p, kind in child.fields.items())
     except ValueError as error:
         raise _WrongLineError((*path, "fields"), str(error)) from error
+    # elements of a child start at the component; the field is any of its fields, here 0
     rows = [(n, f"{segment}-0.{at}", k, p, a) for n, at, k, p, a in child.columns]
     leaves = _leaves(rows, segment, (*path, "columns"), ())
     return ChildSpec(child.table, child.about, fields, leaves)
@@ -277,16 +286,22 @@ def _leaves(
 def _expand(row: ColumnLine, segment: str) -> list[Leaf]:
     name, at, kind, phi, about = row
     if kind in ("text", "date", "ts"):
-        return [Leaf(name, kind, *_place(at, segment), phi, about)]  # type: ignore[arg-type]
+        return [Leaf(name, kind, *_element(at, segment), phi, about)]  # type: ignore[arg-type]
     field = at.split(".")[0]
-    places = [(part, _place(f"{field}.{inner}", segment)) for part, inner in PARTS[kind]]
-    return [Leaf(f"{name}_{p}", "text", *place, phi, f"{about}: {p}") for p, place in places]
+    elements = [(part, _element(f"{field}.{inner}", segment)) for part, inner in PARTS[kind]]
+    return [Leaf(f"{name}_{p}", "text", *element, phi, f"{about}: {p}") for p, element in elements]
 
 
-def _place(at: str, segment: str) -> tuple[int, int, int]:
+def _element(at: str, segment: str) -> tuple[int, int, int]:
+    """Read `PID-5.1.1` as field, component and subcomponent.
+
+    Raises:
+        ValueError: It names no element of the segment.
+    """
     head, _, rest = at.partition("-")
     numbers = rest.split(".")
     if head != segment or not 1 <= len(numbers) <= 3 or not all(n.isdigit() for n in numbers):
-        raise ValueError(f"{at} is not a place in {segment}")
+        raise ValueError(f"{at} is no element of {segment}")
+    # what is not written: the first component, and all of it
     field, component, subcomponent = (*map(int, numbers), *((1, 0)[len(numbers) - 1 :]))
     return field, component, subcomponent

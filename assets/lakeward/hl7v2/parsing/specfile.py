@@ -1,4 +1,4 @@
-"""Reads the file of a segment spec and says on which line it is wrong.
+"""Reads the file of a segment spec and reports on which line it is wrong.
 
 Shape only: which keys, which kinds, which PHI classes. What a spec means is `segments`.
 """
@@ -15,7 +15,6 @@ Kind = Literal["text", "date", "ts", "pl", "cx", "ei", "xcn", "cwe"]
 Path = tuple[str | int, ...]
 """Where something stands in a file: the keys and indices that lead there."""
 
-
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """Name of a column or table."""
 
@@ -27,7 +26,7 @@ def _never_plain(row: tuple[Name, str, Kind, Phi, str]) -> tuple[Name, str, Kind
 
 
 ColumnLine = Annotated[tuple[Name, str, Kind, Phi, str], AfterValidator(_never_plain)]
-"""One line: column, place, kind, PHI class, what it is about."""
+"""One line: column, element, kind, PHI class, what it is about."""
 
 
 class ChildFile(BaseModel):
@@ -70,7 +69,7 @@ def read_spec_file(text: str, where: str) -> SpecFile:
 
 
 def _content(text: str) -> Any:
-    """Load with the fast loader; what it refuses, the slow one says more of."""
+    """Load with the fast loader; the slow one reads a wrong file again, for its better message."""
     try:
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
     except yaml.YAMLError:
@@ -78,17 +77,17 @@ def _content(text: str) -> Any:
 
 
 def spec_error(text: str, where: str, path: Path, what: str) -> SpecError:
-    """Make the error for something that stands at a path of a file."""
+    """Build the error for something that stands at a path of a file."""
     return SpecError(
         f"segment spec {where} line {_line(yaml.compose(text), path)}",
         what,
-        "[column, place, kind, PHI class, about] for a column",
+        "[column, element, kind, PHI class, about] for a column",
         "see docs/how-to/add-an-hl7-field.md",
     )
 
 
 def _line(node: Any, path: Path) -> int:
-    """Give the line, from 1, of the node that a path leads to, as far as it leads."""
+    """Find the line, from 1, of the node that a path leads to, as far as it leads."""
     line = node.start_mark.line + 1 if node else 1
     if not path or node is None or isinstance(node, yaml.ScalarNode):
         return line

@@ -1,6 +1,6 @@
 """The table of envelopes: each batch and file of a delivery once, with what became of it.
 
-Reads what was accepted before, hands it to `reconcile`, and keeps the outcome. A delivered file
+Reads what was accepted before, hands it to `reconcile`, and stores the outcome. A landed file
 without FHS, BHS, BTS and FTS has no envelope and no row here; the ledger has every file.
 """
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from lakeward.core.phi import Phi
-from lakeward.hl7v2.framing.batch import Layout
-from lakeward.hl7v2.framing.envelope import Header, later_of
-from lakeward.hl7v2.framing.reconcile import History, Settled, reconcile
+from lakeward.hl7v2.framing.batch import FileLayout
+from lakeward.hl7v2.framing.envelope import Header, later_control_id
+from lakeward.hl7v2.framing.reconcile import EnvelopeOutcome, History, reconcile
 from lakeward.lake.origin import ORIGIN
 from lakeward.lake.query import connect
 from lakeward.lake.tables import (
@@ -29,7 +29,7 @@ from lakeward.landing.sources import Source
 
 ENVELOPES = TableSpec(
     name="hl7v2_batch",
-    description="Batches and files of HL7 v2 messages: what they promised, held and came to",
+    description="Batches and files of HL7 v2 messages: promised and found counts, and outcome",
     grain="One row per envelope: BHS … BTS, or FHS … FTS",
     columns=(
         *ORIGIN,
@@ -44,7 +44,7 @@ ENVELOPES = TableSpec(
         Column("name", "VARCHAR", Phi.LK, "FHS-9 or BHS-9"),
         Column("control_id", "VARCHAR", Phi.LK, "FHS-11 or BHS-11"),
         Column("reference_control_id", "VARCHAR", Phi.LK, "FHS-12 or BHS-12: what it answers"),
-        Column("promised", "BIGINT", Phi.N, "BTS-1 messages or FTS-1 batches; NULL: none said"),
+        Column("promised", "BIGINT", Phi.N, "BTS-1 messages or FTS-1 batches; NULL: no count"),
         Column("found", "BIGINT", Phi.N, "Messages or batches found"),
         Column("missing", "BIGINT", Phi.N, "Numbers that the counter in FHS-11 skipped before it"),
         Column("content_sha256", "VARCHAR", Phi.LK, "SHA-256 of its messages, LF and CRLF as CR"),
@@ -55,6 +55,7 @@ ENVELOPES = TableSpec(
     ),
 )
 
+# what is accepted in part may come again, so it is no reuse of its control id
 _ACCEPTED_SQL = """
 select kind, coalesce(sending_application, ''), coalesce(sending_facility, ''), control_id,
     content_sha256
@@ -63,6 +64,7 @@ where source = $source and received <= $through and control_id is not null
     and list_contains($ids, control_id) and state in ('accepted', 'accepted_with_warning')
     and not list_contains(warnings, 'partly_quarantined')
 """
+# the latest 100 file control ids of each sender: enough to find the one that is furthest on
 _COUNTER_SQL = """
 select coalesce(sending_application, ''), coalesce(sending_facility, ''),
     list(control_id order by received, number)[-100:]
@@ -77,7 +79,7 @@ group by all
 class Reconciled:
     """Files of one load: their layouts with reasons, and rows of `hl7v2_batch` to be written."""
 
-    layouts: list[Layout]
+    layouts: list[FileLayout]
     rows: list[dict[str, Any]]
 
 
@@ -86,34 +88,34 @@ def reconcile_files(
     landing: Path,
     source: Source,
     files: Sequence[LedgerFile],
-    layouts: Sequence[Layout],
+    layouts: Sequence[FileLayout],
 ) -> Reconciled:
-    """Settle the envelopes of consecutive files.
+    """Reconcile the envelopes of consecutive files.
 
     A file whose envelopes are stored is passed over: all else of it is stored too. Each other file
-    is compared with those before it alone, so a repeat after a crash settles it the same way.
+    is compared with those before it alone, so a load after a crash comes to the same outcome.
     """
     ensure_table(lake, ENVELOPES)
     done = transaction_version(lake, ENVELOPES.name, source.name) or 0
     history = _history(lake, source, done, layouts)
-    settled: list[Layout] = []
+    reconciled: list[FileLayout] = []
     rows: list[dict[str, Any]] = []
     for file, layout in zip(files, layouts, strict=True):
         if file.received <= done or not (layout.batches or layout.files):
-            settled.append(layout)
+            reconciled.append(layout)
             continue
-        layout_now, outcome = reconcile(landing / file.file, layout, source, history)
-        settled.append(layout_now)
-        rows += [_row(file, each) for each in outcome]
-    return Reconciled(settled, rows)
+        with_reasons, outcomes = reconcile(landing / file.file, layout, source, history)
+        reconciled.append(with_reasons)
+        rows += [_row(file, each) for each in outcomes]
+    return Reconciled(reconciled, rows)
 
 
-def facts(lake: Lake) -> dict[str, Any]:
+def count_envelopes(lake: Lake) -> dict[str, Any]:
     """Count envelopes, doubtful charsets and test messages, over all that is stored."""
     ensure_table(lake, ENVELOPES)
-    questions = {ENVELOPES.name: _FACTS_SQL, _RAW: _DOUBTS_SQL}
+    queries = {ENVELOPES.name: _COUNTS_SQL, _RAW: _DOUBTS_SQL}
     found: dict[str, Any] = {}
-    for table, sql in questions.items():
+    for table, sql in queries.items():
         if open_table(lake, table) is not None:
             with connect(lake, tables=[table]) as connection:
                 relation = connection.sql(sql)
@@ -128,7 +130,7 @@ select
     count(*) filter (processing_id in ('D', 'T')) as messages_not_for_production
 from raw_hl7v2__message
 """
-_FACTS_SQL = """
+_COUNTS_SQL = """
 select
     count(*) filter (kind = 'batch') as batches,
     count(*) filter (kind = 'file') as batch_files,
@@ -151,7 +153,7 @@ from hl7v2_batch
 
 
 def broken_promises(lake: Lake) -> list[str]:
-    """Say where a trailer promises another count, as `source #received batch 2: 6, not 5`."""
+    """List where a trailer promises another count, as `adt #3 batch 2: promised 6, found 5`."""
     ensure_table(lake, ENVELOPES)
     with connect(lake, tables=[ENVELOPES.name]) as connection:
         rows = connection.execute(
@@ -164,25 +166,26 @@ def broken_promises(lake: Lake) -> list[str]:
     ]
 
 
-def _history(lake: Lake, source: Source, through: int, layouts: Sequence[Layout]) -> History:
+def _history(lake: Lake, source: Source, through: int, layouts: Sequence[FileLayout]) -> History:
+    """Read what was accepted up to a file, and bears on the control ids of some files."""
     history = History()
     keys = [e.key for layout in layouts for e in (*layout.files, *layout.batches) if e.key]
     if not keys:
         return history
-    place = {"source": source.name, "through": through}
+    parameters = {"source": source.name, "through": through}
     with connect(lake, tables=[ENVELOPES.name]) as connection:
         ids = sorted({key[3] for key in keys})
-        accepted = connection.execute(_ACCEPTED_SQL, {**place, "ids": ids}).fetchall()
-        counters = connection.execute(_COUNTER_SQL, place).fetchall()
+        accepted = connection.execute(_ACCEPTED_SQL, {**parameters, "ids": ids}).fetchall()
+        counters = connection.execute(_COUNTER_SQL, parameters).fetchall()
     for *key, content in accepted:
         history.contents.setdefault(tuple(key), set()).add(content)
     for application, facility, ids in counters:
-        history.counters[application, facility] = reduce(later_of, ids)
+        history.counters[application, facility] = reduce(later_control_id, ids)
     return history
 
 
-def _row(file: LedgerFile, settled: Settled) -> dict[str, Any]:
-    envelope = settled.envelope
+def _row(file: LedgerFile, outcome: EnvelopeOutcome) -> dict[str, Any]:
+    envelope = outcome.envelope
     return {
         "source": file.source,
         "received": file.received,
@@ -194,8 +197,8 @@ def _row(file: LedgerFile, settled: Settled) -> dict[str, Any]:
         **vars(envelope.header or Header()),
         "promised": envelope.promised,
         "found": envelope.found,
-        "missing": settled.missing,
-        "content_sha256": settled.content_sha256,
-        "state": settled.state,
-        "warnings": list(settled.warnings),
+        "missing": outcome.missing,
+        "content_sha256": outcome.content_sha256,
+        "state": outcome.state,
+        "warnings": list(outcome.warnings),
     }

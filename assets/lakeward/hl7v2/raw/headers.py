@@ -1,6 +1,6 @@
 """Takes the MSH columns out of messages, before anything else of them is looked at.
 
-What follows from them (refusals, character sets) `messages` decides.
+What follows from them (rejections, character sets) is decided in `messages`.
 """
 
 from dataclasses import replace
@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
+from lakeward.hl7v2.arrays import CR, text_bytes, text_offsets
 from lakeward.hl7v2.parsing.parse import Messages, parse
 from lakeward.hl7v2.parsing.segments import ChildSpec, SegmentSpec, packaged_specs
 
@@ -17,26 +18,37 @@ _SETS = "several_charsets"
 
 @lru_cache(maxsize=1)
 def _header_spec() -> SegmentSpec:
-    """Take the spec of MSH, and look at all of MSH-18 besides."""
+    """Return the spec of MSH, with all of MSH-18 as a child table besides."""
     (spec,) = (spec for spec in packaged_specs() if spec.segment == "MSH")
+    # two leaves: one for the name, one that has a value only where it is a coded element (`a^b`)
     part = spec.leaves[0]
     leaves = tuple(replace(part, name=f"part_{n}", field=18, component=n) for n in (1, 2))
     return replace(spec, children=(ChildSpec(_SETS, "All of MSH-18", ((18, None),), leaves),))
 
 
 def headers_of(bodies: pa.Array, zone: str) -> pa.Table:
-    """Give the MSH columns of messages; one without usable separators has row NULL.
+    """Parse the MSH segments of messages.
 
-    `several_charsets` says whether MSH-18 holds more than one plain name.
+    Grain: one row per message, in order. Columns:
+
+        row               int64   index of the message; NULL when its separators are not usable
+        ...                       columns of specs/MSH.yaml: text, `sent_at` a timestamp in UTC; all
+                                  NULLs of type string where no message has a value
+        several_charsets  bool    whether MSH-18 holds more than one plain name
+
+    Args:
+        bodies: Texts of the messages, CR after each segment.
+        zone: IANA zone of times without an offset.
     """
     found = parse(
         Messages(_first_segments(bodies), ["utf-8"] * len(bodies), zone), [_header_spec()]
     )
     table = _complete(found.get("hl7v2__msh"))
+    # messages without usable separators have no row: put one of NULLs in its position
     if table.num_rows != len(bodies):
-        at = np.full(len(bodies), -1, np.int64)
-        at[np.asarray(table["row"])] = np.arange(table.num_rows)
-        table = table.take(pa.array(at, mask=at < 0))
+        row_of = np.full(len(bodies), -1, np.int64)
+        row_of[np.asarray(table["row"])] = np.arange(table.num_rows)
+        table = table.take(pa.array(row_of, mask=row_of < 0))
     several = np.zeros(len(bodies), bool)
     sets = found.get(f"hl7v2__{_SETS}")
     if sets is not None:
@@ -48,18 +60,17 @@ def headers_of(bodies: pa.Array, zone: str) -> pa.Table:
 
 
 def _first_segments(bodies: pa.Array) -> pa.Array:
-    """Cut each message after its first segment."""
-    offsets_buffer, data_buffer = bodies.buffers()[1:]
+    """Cut each message after its first segment, so that the others are not split for nothing."""
     if not len(bodies):
         return bodies
-    offsets = np.frombuffer(offsets_buffer, np.int32)
-    returns = np.flatnonzero(np.frombuffer(data_buffer, np.uint8) == ord("\r"))
+    offsets, data = text_offsets(bodies), text_bytes(bodies)
+    returns = np.flatnonzero(data == CR)
     ends = returns[np.searchsorted(returns, offsets[:-1])] + 1
     lengths = np.zeros(len(bodies) + 1, np.int32)
     np.cumsum(ends - offsets[:-1], out=lengths[1:])
-    data = memoryview(data_buffer)
+    view = memoryview(bodies.buffers()[2])
     spans = zip(offsets[:-1].tolist(), ends.tolist(), strict=True)
-    texts = pa.py_buffer(b"".join([data[start:end] for start, end in spans]))
+    texts = pa.py_buffer(b"".join([view[start:end] for start, end in spans]))
     return pa.Array.from_buffers(pa.string(), len(bodies), [None, pa.py_buffer(lengths), texts])
 
 

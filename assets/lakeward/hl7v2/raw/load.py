@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from lakeward.hl7v2.framing.batch import Layout, scan
+from lakeward.hl7v2.framing.batch import FileLayout, scan
 from lakeward.hl7v2.raw.envelopes import ENVELOPES, Reconciled, reconcile_files
-from lakeward.hl7v2.raw.messages import DETAILS, Judged, judge_file
+from lakeward.hl7v2.raw.messages import DETAILS, CheckedRecords, check_file
 from lakeward.hl7v2.raw.repeats import Snapshots
-from lakeward.hl7v2.raw.seen import Known, message_keys
+from lakeward.hl7v2.raw.seen import SeenHashes, message_keys
 from lakeward.hl7v2.raw.table import RAW, REPEAT
 from lakeward.lake.arrow import hex_texts
 from lakeward.lake.query import connect
@@ -76,19 +76,19 @@ class _File:
 
     entry: LedgerFile
     path: Path
-    layout: Layout
+    layout: FileLayout
     source: Source
 
-    def checked(self) -> Iterator[Judged]:
+    def checked(self) -> Iterator[CheckedRecords]:
         """Yield its records a block at a time, with the reasons of those that are rejected."""
-        return judge_file(self.path, self.layout, self.source)
+        return check_file(self.path, self.layout, self.source)
 
 
 @dataclass(frozen=True)
 class SeenMessages:
     """What a source has sent before; both grow while files are read, in their order."""
 
-    known: Known
+    known: SeenHashes
     snapshots: Snapshots
 
     @classmethod
@@ -96,7 +96,7 @@ class SeenMessages:
         """Read what is stored of the files of a source before one, all of which are loaded."""
         with connect(lake, tables=[RAW.name, REPEAT.name, QUARANTINE.name]) as connection:
             place = (file.source, file.received - 1)
-            known = Known.stored(connection, *place)
+            known = SeenHashes.stored(connection, *place)
             return cls(known, Snapshots.stored(connection, *place))
 
 
@@ -218,7 +218,7 @@ def _envelopes(envelopes: Reconciled, _done: int) -> Rows:
 
 
 def _compare(
-    file: _File, checked: Judged, seen: SeenMessages
+    file: _File, checked: CheckedRecords, seen: SeenMessages
 ) -> tuple[pa.RecordBatch, pa.RecordBatch | None]:
     """Compare messages with those seen before them.
 
@@ -267,7 +267,7 @@ class _Messages:
     values: dict[str, Any]
 
     @classmethod
-    def of(cls, file: _File, checked: Judged, chosen: NDArray[np.int64]) -> "_Messages":
+    def of(cls, file: _File, checked: CheckedRecords, chosen: NDArray[np.int64]) -> "_Messages":
         local = checked.kept[chosen]
         at = local + checked.first
         batch, n = file.layout.batch[at], len(chosen)
@@ -292,7 +292,7 @@ class _Messages:
         return cls(bodies, headers, values)
 
 
-def _rejected_rows(file: _File, checked: Judged) -> pa.RecordBatch:
+def _rejected_rows(file: _File, checked: CheckedRecords) -> pa.RecordBatch:
     """Build the rows of quarantine for the rejected records of a block."""
     local = [i for i, reason in enumerate(checked.reasons) if reason]
     at = np.array(local, np.int64) + checked.first

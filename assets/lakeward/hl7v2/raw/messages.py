@@ -1,6 +1,10 @@
-"""Judges and decodes the records of a file: which are stored, which are set aside and why.
+"""Checks and decodes the records of a file: which can be stored, which are rejected and why.
 
 Works on the envelope only (MSH, framing, counts, character set). What the segments say is `parse`.
+
+A block is checked in columns: plain records (`plain_records`) are copied in stretches, all headers
+are parsed at once. Only the others are normalised and decoded one by one, to the same result; a
+property test holds both ways equal.
 """
 
 from collections.abc import Iterator
@@ -13,10 +17,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from lakeward.hl7v2.framing.batch import MSH, REASONS, Block, Layout, blocks
-from lakeward.hl7v2.framing.charsets import Charset, choose, declared_name, decode, is_plain
+from lakeward.hl7v2.arrays import Bools, Ints, text_offsets
+from lakeward.hl7v2.framing.batch import REASONS, FileLayout, RecordBlock, read_blocks
+from lakeward.hl7v2.framing.charsets import (
+    Charset,
+    choose_charset,
+    decode,
+    is_charset_independent,
+    read_msh_18,
+)
+from lakeward.hl7v2.framing.lines import LineKind
 from lakeward.hl7v2.framing.normalise import normalise
-from lakeward.hl7v2.framing.plain_records import Bools, Ints, Ordinary, find_ordinary, join
+from lakeward.hl7v2.framing.plain_records import PlainRecords, find_plain_records, join_bodies
 from lakeward.hl7v2.raw.headers import headers_of
 from lakeward.landing.sources import Source
 
@@ -35,25 +47,29 @@ DETAILS = {
     "non_production": "MSH-11 says training or debugging, which the interface does not accept",
     "processing_id_not_accepted": "MSH-11 is not among the accepted processing ids",
 }
-"""Reason codes for which a record is set aside, and what each means."""
+"""Reason codes for which a record is rejected, and what each means."""
+
+_SAMPLE = "é"
+"""A text beyond ASCII; its bytes in UTF-8 are other characters in every other set, or none."""
 
 
 @dataclass(frozen=True)
-class Judged:
+class CheckedRecords:
     """Some consecutive records of a file.
 
     Attributes:
         block: The records as delivered.
-        reasons: For each record why it is set aside; None for a message to be stored.
-        kept: Indices (within this) of the messages to be stored; the columns below are theirs.
+        reasons: For each record why it is rejected; None for a message that can be stored.
+        kept: Indices (within this block) of the messages that can be stored; the arrays and columns
+            below are theirs, one entry a message.
         hashes: SHA-256 of each message after `normalise`.
         bodies: Text of each message, CR after each segment.
         charset: Character set of each message, as an index into `charset_names`.
         charset_names: The character sets that occur.
-        headers: MSH columns of each message, see specs/MSH.yaml.
+        headers: One row a message, columns as `headers.headers_of` builds them.
     """
 
-    block: Block
+    block: RecordBlock
     reasons: list[str | None]
     kept: Ints
     hashes: list[bytes]
@@ -69,57 +85,61 @@ class Judged:
 
     @property
     def records(self) -> list[bytes]:
-        """Give all records as delivered, trailing line ends removed."""
+        """All records as delivered, trailing line ends removed."""
         return self.block.records
 
     @property
     def charsets(self) -> list[Charset]:
-        """Give the character set of each message."""
+        """Character set of each message."""
         return [self.charset_names[index] for index in self.charset.tolist()]
 
 
-def judge_file(path: Path, layout: Layout, source: Source) -> Iterator[Judged]:
-    """Judge all records of a file, a few megabytes at a time."""
+def check_file(path: Path, layout: FileLayout, source: Source) -> Iterator[CheckedRecords]:
+    """Check all records of a file, a few megabytes at a time."""
     if layout.encoding:
         source = source.model_copy(update={"charset": layout.encoding})
-    for block in blocks(path, layout):
-        yield judge(block, layout, source)
+    for block in read_blocks(path, layout):
+        yield check_records(block, layout, source)
 
 
-def judge(block: Block, layout: Layout, source: Source, *, exact: bool = False) -> Judged:
-    """Judge the records of a block: ordinary ones in columns, the others one by one.
+def check_records(
+    block: RecordBlock, layout: FileLayout, source: Source, *, one_by_one: bool = False
+) -> CheckedRecords:
+    """Check the records of a block: plain ones in columns, the others one by one.
 
     Args:
         block: The records.
         layout: The layout of their file.
         source: The interface.
-        exact: Take all of them one by one; the result is the same.
+        one_by_one: Take no record for plain; the result is the same.
     """
-    reasons = _reasons_of_place(block, layout)
-    ordinary = find_ordinary(block)
-    if exact:
-        ordinary = replace(ordinary, yes=np.zeros(len(block), bool))
-    read = _read(block, reasons, ordinary.yes, source)
-    names = _Names.of(read, ordinary, source)
-    if len(names.others):  # their header names a set in which these bytes are another text
-        ordinary.yes[names.others] = False
-        read = _read(block, reasons, ordinary.yes, source)
-        names = _Names.of(read, ordinary, source)
-    verdicts = _verdicts(read.headers, source)
-    refused = np.array([verdict is not None for verdict in verdicts], bool)
-    for index in np.flatnonzero(refused).tolist():
-        reasons[int(read.kept[index])] = verdicts[index]
-    good = np.flatnonzero(~refused)
-    whole = len(good) == len(read.kept)
+    reasons = _reasons_of_layout(block, layout)
+    plain = find_plain_records(block)
+    if one_by_one:
+        plain = replace(plain, is_plain=np.zeros(len(block), bool))
+    read = _read(block, reasons, plain.is_plain, source)
+    charsets = _Charsets.of(read, plain, source)
+    if len(charsets.not_utf8):
+        # Their header names a set in which these bytes are another text than in UTF-8. Only a
+        # header that was read can say so, hence the second look, one by one. It is rare.
+        plain.is_plain[charsets.not_utf8] = False
+        read = _read(block, reasons, plain.is_plain, source)
+        charsets = _Charsets.of(read, plain, source)
+    header_reasons = _reasons_of_headers(read.headers, source)
+    is_rejected = np.array([reason is not None for reason in header_reasons], bool)
+    for index in np.flatnonzero(is_rejected).tolist():
+        reasons[int(read.kept[index])] = header_reasons[index]
+    good = np.flatnonzero(~is_rejected)
+    whole = len(good) == len(read.kept)  # nearly always: then nothing is copied
     chosen = pa.array(good)
-    return Judged(
+    return CheckedRecords(
         block=block,
         reasons=reasons,
         kept=read.kept[good],
         hashes=read.hashes(good),
         bodies=read.bodies if whole else read.bodies.take(chosen),
-        charset=names.which[good],
-        charset_names=names.names,
+        charset=charsets.which[good],
+        charset_names=charsets.names,
         headers=read.headers if whole else read.headers.take(chosen),
     )
 
@@ -143,31 +163,36 @@ class _Read:
     headers: pa.Table
 
     def hashes(self, chosen: Ints) -> list[bytes]:
-        """Hash some of the messages."""
-        offsets_buffer, data_buffer = self.bodies.buffers()[1:]
+        """Hash some of the messages.
+
+        What is hashed are the bytes in the set of the sender, not the decoded text: a corrected
+        `charset` in sources.yaml must not make every message of the past a new one.
+        """
+        data_buffer = self.bodies.buffers()[2]
         if data_buffer is None:
             return []
-        data, offsets = memoryview(data_buffer), np.frombuffer(offsets_buffer, np.int32)
+        data, offsets = memoryview(data_buffer), text_offsets(self.bodies)
         spans = zip(offsets[chosen].tolist(), offsets[chosen + 1].tolist(), strict=True)
         found = [sha256(data[start:end]).digest() for start, end in spans]
         if self.normal:
-            for place, index in enumerate(self.kept[chosen].tolist()):
+            for row, index in enumerate(self.kept[chosen].tolist()):
                 if index in self.normal:
-                    found[place] = sha256(self.normal[index]).digest()
+                    found[row] = sha256(self.normal[index]).digest()
         return found
 
 
-def _read(block: Block, reasons: list[str | None], ordinary: Bools, source: Source) -> _Read:
-    """Read the messages that are not set aside yet; those that cannot be decoded are."""
+def _read(block: RecordBlock, reasons: list[str | None], is_plain: Bools, source: Source) -> _Read:
+    """Read the messages that are not rejected yet; enter a reason for those that do not decode."""
     texts: dict[int, bytes] = {}
     normal: dict[int, bytes] = {}
     decoded: dict[int, Charset] = {}
     candidates = np.array([reason is None for reason in reasons], bool)
-    for index in np.flatnonzero(candidates & ~ordinary).tolist():
+    # the slow way, for the few records that are not plain
+    for index in np.flatnonzero(candidates & ~is_plain).tolist():
         message = normalise(block.record(index))
         texts[index] = message
-        if not is_plain(message):
-            result = decode(message, source.charset, declared_name(message))
+        if not is_charset_independent(message):
+            result = decode(message, source.charset, read_msh_18(message))
             if result is None:
                 reasons[index] = "undecodable"
                 candidates[index] = False
@@ -175,52 +200,59 @@ def _read(block: Block, reasons: list[str | None], ordinary: Bools, source: Sour
             normal[index], decoded[index] = message, result[1]
             texts[index] = result[0].encode("utf-8")
     kept = np.flatnonzero(candidates)
-    bodies = join(block, kept, texts)
+    bodies = join_bodies(block, kept, texts)
     return _Read(kept, bodies, normal, decoded, headers_of(bodies, source.time_zone))
 
 
 @dataclass(frozen=True)
-class _Names:
-    """The character set of each message, and those records for which it is not UTF-8 after all."""
+class _Charsets:
+    """The character set of each message.
+
+    Attributes:
+        which: For each message an index into `names`.
+        names: The character sets that occur.
+        not_utf8: Indices within the block of records that were taken for UTF-8 and are not.
+    """
 
     which: Ints
     names: tuple[Charset, ...]
-    others: Ints
+    not_utf8: Ints
 
     @classmethod
-    def of(cls, read: _Read, ordinary: Ordinary, source: Source) -> "_Names":
+    def of(cls, read: _Read, plain: PlainRecords, source: Source) -> "_Charsets":
         """Name them by what the headers declare; ASCII is in whatever set is declared."""
         encoded = pc.dictionary_encode(read.headers["charset"].combine_chunks().fill_null(""))
         declared, codes = encoded.dictionary.to_pylist(), np.asarray(encoded.indices)
-        of_ascii = [_of_ascii(name, source) for name in declared]
-        of_utf8 = [_of_utf8(name, source) for name in declared]
+        # a block has a handful of declared names: each is looked up once, not once a message
+        of_ascii = [_charset_of_ascii(name, source) for name in declared]
+        of_utf8 = [_charset_of_utf8(name, source) for name in declared]
         names = list(dict.fromkeys(filter(None, (*of_ascii, *of_utf8, *read.decoded.values()))))
         number = {charset: at for at, charset in enumerate(names)} | {None: -1}
         which = np.array([number[name] for name in of_ascii], np.int32)[codes]
-        beyond = (ordinary.beyond_ascii & ordinary.yes)[read.kept]
+        # a plain record beyond ASCII is valid UTF-8: is that the set that its header declares?
+        beyond = (plain.beyond_ascii & plain.is_plain)[read.kept]
         as_utf8 = np.array([number[name] for name in of_utf8], np.int32)[codes]
         which[beyond] = as_utf8[beyond]
         which[beyond & read.headers["several_charsets"].to_numpy()] = -1
-        others = read.kept[which < 0]
+        not_utf8 = read.kept[which < 0]
         if read.decoded:
-            for place in np.flatnonzero(np.isin(read.kept, list(read.decoded))).tolist():
-                which[place] = number[read.decoded[int(read.kept[place])]]
-        return cls(which, tuple(names), others)
+            for row in np.flatnonzero(np.isin(read.kept, list(read.decoded))).tolist():
+                which[row] = number[read.decoded[int(read.kept[row])]]
+        return cls(which, tuple(names), not_utf8)
 
 
-def _of_ascii(declared: str, source: Source) -> Charset:
-    return choose(source.charset, declared) or Charset("utf-8", "utf8")
+def _charset_of_ascii(declared: str, source: Source) -> Charset:
+    return choose_charset(source.charset, declared) or Charset("utf-8", "utf8")
 
 
-def _of_utf8(declared: str, source: Source) -> Charset | None:
+def _charset_of_utf8(declared: str, source: Source) -> Charset | None:
     """Name the set of a message in valid UTF-8; None when it is to be read as another set."""
-    sample = "é"
-    result = decode(sample.encode("utf-8"), source.charset, declared)
-    return result[1] if result is not None and result[0] == sample else None
+    result = decode(_SAMPLE.encode("utf-8"), source.charset, declared)
+    return result[1] if result is not None and result[0] == _SAMPLE else None
 
 
-def _reasons_of_place(block: Block, layout: Layout) -> list[str | None]:
-    """Say which records are set aside for where they stand, whatever they hold."""
+def _reasons_of_layout(block: RecordBlock, layout: FileLayout) -> list[str | None]:
+    """Return the reason of each record that is rejected for its position, whatever it holds."""
     if layout.problem:
         return [layout.problem] * len(block)
     span = slice(block.first, block.first + len(block))
@@ -228,27 +260,29 @@ def _reasons_of_place(block: Block, layout: Layout) -> list[str | None]:
     codes = layout.reasons[span]
     for index in np.flatnonzero(codes).tolist():
         reasons[index] = REASONS[codes[index]]
-    for index in np.flatnonzero(layout.kinds[span] != MSH).tolist():
+    # text without a header is no message, whatever became of its batch
+    for index in np.flatnonzero(layout.kinds[span] != LineKind.MSH).tolist():
         reasons[index] = "no_msh"
     return reasons
 
 
-def _verdicts(headers: pa.Table, source: Source) -> NDArray[np.object_]:
-    """Say for each message why its header keeps it out; None when it does not."""
-    verdicts = np.full(headers.num_rows, None, object)
-    for reason, refused in _refusals(headers, source):
-        verdicts[refused] = reason
-    verdicts[~np.asarray(headers["row"].is_valid())] = "bad_separators"
-    return verdicts
+def _reasons_of_headers(headers: pa.Table, source: Source) -> NDArray[np.object_]:
+    """Return for each message why its header keeps it out; None when it does not."""
+    reasons = np.full(headers.num_rows, None, object)
+    for reason, is_rejected in _rejections(headers, source):
+        reasons[is_rejected] = reason
+    reasons[~np.asarray(headers["row"].is_valid())] = "bad_separators"
+    return reasons
 
 
-def _refusals(headers: pa.Table, source: Source) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Give refused messages by reason, the weightiest last."""
+def _rejections(headers: pa.Table, source: Source) -> Iterator[tuple[str, Bools]]:
+    """Yield which messages are rejected, by reason; the last one given for a message counts."""
+    # From the mildest to the weightiest: a test message of a stranger is reported as a stranger's.
     if source.accepted_processing_ids:
         ids = headers["processing_id"].fill_null("")
-        refused = ~np.asarray(pc.is_in(ids, pa.array(source.accepted_processing_ids)))
-        yield "processing_id_not_accepted", refused
-        yield "non_production", refused & np.asarray(pc.is_in(ids, pa.array(["D", "T"])))
+        is_rejected = ~np.asarray(pc.is_in(ids, pa.array(source.accepted_processing_ids)))
+        yield "processing_id_not_accepted", is_rejected
+        yield "non_production", is_rejected & np.asarray(pc.is_in(ids, pa.array(["D", "T"])))
     for accepted, side, reason in (
         (source.accepted_receivers, "receiving", "receiver_not_accepted"),
         (source.accepted_senders, "sending", "sender_not_accepted"),
@@ -256,6 +290,7 @@ def _refusals(headers: pa.Table, source: Source) -> Iterator[tuple[str, NDArray[
         if accepted:
             application = headers[f"{side}_application"].fill_null("")
             facility = headers[f"{side}_facility"].fill_null("")
+            # an entry is an application, or application^facility
             both = pc.binary_join_element_wise(application, facility, "^")
             names = pa.array(accepted)
             yield reason, ~np.asarray(pc.or_(pc.is_in(application, names), pc.is_in(both, names)))

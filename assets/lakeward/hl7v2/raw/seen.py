@@ -1,6 +1,9 @@
 """What a source has sent before: which contents, and which control ids with which content.
 
-Held as 16-byte hashes, nearly all in sorted arrays, so that millions of messages fit in memory.
+Held as 16-byte hashes, nearly all in sorted arrays, so that millions of messages fit in memory: 16
+bytes each, where a Python set of `bytes` takes 90. Half of a SHA-256 is enough to call two contents
+equal: among a billion messages of one source, the chance that any two different ones agree is
+below one in 10^20.
 """
 
 from dataclasses import dataclass, field
@@ -11,12 +14,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from lakeward.hl7v2.arrays import Bools
 from lakeward.lake.query import Connection
 
 _WIDTH = 16
+"""Bytes of a hash."""
 _RUN = 1 << 17
 """Hashes that are held in a Python set, at 90 bytes each, before they are sorted into an array."""
+_JOINT = "\x1f"
+"""Stands between the parts of a key, so that `A` and `BC` are not `AB` and `C`."""
 
+# the first 16 bytes of content_sha256 are 32 hexadecimal digits
 _SQL = """
 select unhex(left(content_sha256, 32)) as content,
     unhex(md5(
@@ -33,26 +41,30 @@ where source = $source and received <= $through
 
 
 @dataclass
-class Digests:
+class HashSet:
     """A growing set of 16-byte hashes: the newest in a Python set, the others in sorted arrays."""
 
     sorted: list[NDArray[np.bytes_]]
     new: set[bytes] = field(default_factory=set)
 
-    def within(self, digests: list[bytes]) -> NDArray[np.bool_]:
-        """Say which are in the set."""
-        found = np.zeros(len(digests), bool)
+    def contains(self, hashes: list[bytes]) -> Bools:
+        """Return for each hash whether it is in the set."""
+        found = np.zeros(len(hashes), bool)
         if any(map(len, self.sorted)):
-            wanted = np.array(digests, f"S{_WIDTH}")
+            asked = np.array(hashes, f"S{_WIDTH}")
             for run in self.sorted:
-                found |= _within(run, wanted)
-        if self.new and not self.new.isdisjoint(digests):
-            found |= np.fromiter((d in self.new for d in digests), bool, len(digests))
+                found |= _is_in(run, asked)
+        if self.new and not self.new.isdisjoint(hashes):
+            found |= np.fromiter((each in self.new for each in hashes), bool, len(hashes))
         return found
 
-    def add(self, digests: list[bytes]) -> None:
-        """Take in hashes; runs of like size are merged, so that there are few."""
-        self.new.update(digests)
+    def add(self, hashes: list[bytes]) -> None:
+        """Take in hashes.
+
+        Runs of like size are merged, so that there are few to search: each hash is sorted again
+        about log2(n) times, as in a merge sort.
+        """
+        self.new.update(hashes)
         if len(self.new) < _RUN:
             return
         run = np.sort(np.array(list(self.new), f"S{_WIDTH}"))
@@ -63,52 +75,48 @@ class Digests:
 
 
 @dataclass
-class Known:
-    """Contents and message keys of one source, growing while a load runs."""
+class SeenHashes:
+    """Hashes of the contents and message keys of one source, growing while a load runs.
 
-    contents: Digests
-    keys: Digests
+    Attributes:
+        contents: Hashes of the messages; one that is here makes a message a duplicate.
+        keys: Hashes of sender and control id, see `message_keys`; one that is here with another
+            content makes a message stored and flagged, since many senders use control ids again.
+    """
+
+    contents: HashSet
+    keys: HashSet
 
     @classmethod
-    def stored(cls, connection: Connection, source: str, through: int) -> "Known":
-        """Read what is stored of a source, up to a file."""
+    def stored(cls, connection: Connection, source: str, through: int) -> "SeenHashes":
+        """Read what is stored of a source, up to a file.
+
+        Args:
+            connection: Over raw and `hl7v2_repeat`.
+            source: Name of the interface.
+            through: `received` of the last file that counts.
+        """
         parameters = {"source": source, "through": through}
         rows = connection.sql(_SQL, params=parameters).to_arrow_table()
-        return cls(Digests([_sorted(rows["content"])]), Digests([_sorted(rows["key"])]))
+        return cls(HashSet([_sorted(rows["content"])]), HashSet([_sorted(rows["key"])]))
 
-    def admit(
-        self, hashes: list[bytes], keys: list[bytes]
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Take in messages; give the indices of new ones, and whether the key of each is reused.
+    def admit(self, hashes: list[bytes], keys: list[bytes]) -> tuple[NDArray[np.int64], Bools]:
+        """Take in messages; return the indices of new ones, and whether the key of each is reused.
 
         Args:
             hashes: SHA-256 of each message.
-            keys: What `message_keys` gives for each.
+            keys: What `message_keys` returns for each.
         """
         contents = [digest[:_WIDTH] for digest in hashes]
-        fresh = _first_ones(contents, self.contents.within(contents))
+        # a content that was seen is a duplicate; its key was seen with it
+        fresh = _first_ones(contents, self.contents.contains(contents))
         self.contents.add([contents[index] for index in fresh.tolist()])
-        names = [keys[index] for index in fresh.tolist()]
-        reused = self.keys.within(names)
-        reused[_repeated(names)] = True
-        reused &= np.fromiter(map(bool, names), bool, len(names))
-        self.keys.add([name for name in names if name])
+        fresh_keys = [keys[index] for index in fresh.tolist()]
+        reused = self.keys.contains(fresh_keys)
+        reused[_repeated(fresh_keys)] = True
+        reused &= np.fromiter(map(bool, fresh_keys), bool, len(fresh_keys))  # no control id: no key
+        self.keys.add([key for key in fresh_keys if key])
         return fresh, reused
-
-
-def _first_ones(digests: list[bytes], seen: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Give the indices of those not seen, each once."""
-    fresh = ~seen
-    fresh[_repeated(digests)] = False
-    return np.flatnonzero(fresh)
-
-
-def _repeated(digests: list[bytes]) -> list[int]:
-    """Give the indices of those that stand before in the same list."""
-    if len(set(digests)) == len(digests):
-        return []
-    first: dict[bytes, int] = {}
-    return [i for i, digest in enumerate(digests) if first.setdefault(digest, i) != i]
 
 
 def message_keys(
@@ -116,7 +124,7 @@ def message_keys(
 ) -> list[bytes]:
     """Hash MSH-3, MSH-4 and MSH-10 of each message; empty when there is no control id."""
     joined = pc.binary_join_element_wise(
-        applications.fill_null(""), facilities.fill_null(""), control_ids, "\x1f"
+        applications.fill_null(""), facilities.fill_null(""), control_ids, _JOINT
     )
     return [
         md5(text, usedforsecurity=False).digest() if text is not None else b""
@@ -124,12 +132,29 @@ def message_keys(
     ]
 
 
-def _sorted(digests: pa.ChunkedArray) -> NDArray[np.bytes_]:
-    return np.sort(np.array(digests.drop_null().to_pylist(), f"S{_WIDTH}"))
+def _first_ones(hashes: list[bytes], seen: Bools) -> NDArray[np.int64]:
+    """Return the indices of those not seen, each hash once."""
+    fresh = ~seen
+    fresh[_repeated(hashes)] = False
+    return np.flatnonzero(fresh)
 
 
-def _within(stored: NDArray[np.bytes_], wanted: NDArray[np.bytes_]) -> NDArray[np.bool_]:
-    if not len(stored):
-        return np.zeros(len(wanted), bool)
-    at = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
-    return np.asarray(stored[at] == wanted, bool)
+def _repeated(hashes: list[bytes]) -> list[int]:
+    """Return the indices of those that occur earlier in the same list."""
+    # building a set is the fastest way to find that there is none, which is the usual case
+    if len(set(hashes)) == len(hashes):
+        return []
+    first: dict[bytes, int] = {}
+    return [i for i, digest in enumerate(hashes) if first.setdefault(digest, i) != i]
+
+
+def _sorted(hashes: pa.ChunkedArray) -> NDArray[np.bytes_]:
+    return np.sort(np.array(hashes.drop_null().to_pylist(), f"S{_WIDTH}"))
+
+
+def _is_in(run: NDArray[np.bytes_], asked: NDArray[np.bytes_]) -> Bools:
+    """Return for each hash whether it is in a sorted array."""
+    if not len(run):
+        return np.zeros(len(asked), bool)
+    at = np.minimum(np.searchsorted(run, asked), len(run) - 1)
+    return np.asarray(run[at] == asked, bool)

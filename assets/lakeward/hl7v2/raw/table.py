@@ -1,4 +1,4 @@
-"""The tables that HL7 v2 files are loaded into; how they are filled, `ingest` knows."""
+"""The tables that HL7 v2 files are loaded into; how they are filled is in `load`."""
 
 from lakeward.core.phi import Phi
 from lakeward.lake.origin import BYTE_LENGTH, BYTE_OFFSET, MESSAGE, ORIGIN
@@ -27,7 +27,9 @@ RAW = TableSpec(
         Column("hl7_version", "VARCHAR", Phi.QI, "MSH-12"),
         Column("charset", "VARCHAR", Phi.N, "Codec the message was decoded with"),
         Column("charset_source", "VARCHAR", Phi.N, "file, source, msh18, utf8 or cp1252"),
-        Column("charset_flag", "VARCHAR", Phi.N, "Why the charset is in doubt, see charsets.FLAGS"),
+        Column(
+            "charset_flag", "VARCHAR", Phi.N, "Why the charset is in doubt, see framing/charsets.py"
+        ),
         Column("time_zone", "VARCHAR", Phi.N, "Zone of the interface when the message came"),
         Column("tz_policy", "VARCHAR", Phi.N, "tz_policy of the interface when the message came"),
         Column("content_sha256", "VARCHAR", Phi.LK, "SHA-256 of the bytes with CR line ends"),
@@ -40,7 +42,7 @@ RAW = TableSpec(
 
 REPEAT = TableSpec(
     name="hl7v2_repeat",
-    description="HL7 v2 messages that repeat what their patient's last message said; not in raw",
+    description="HL7 v2 messages that repeat what their patient's last message stated; not in raw",
     grain="One row per message that was counted and not stored",
     columns=(
         *ORIGIN,

@@ -33,13 +33,13 @@ def hl7_inspect(
 
     Example: lakeward hl7 inspect adt.hl7 --json
     """
-    from lakeward.hl7v2.inspect import inspection
+    from lakeward.hl7v2.inspect import open_inspection
     from lakeward.orchestration.cli.inspection import print_inspection, print_inspection_json
 
     if not file.is_file():
         wrong = "is a folder" if file.is_dir() else "does not exist"
         raise UsageError(str(file), wrong, "a file", "check the path and try again")
-    found = inspection(file, _interface(source))
+    found = open_inspection(file, _interface(source))
     if json:
         print_inspection_json(found)
     else:

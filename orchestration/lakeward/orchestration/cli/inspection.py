@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lakeward.hl7v2.framing.reconcile import Settled
+from lakeward.hl7v2.framing.reconcile import EnvelopeOutcome
 from lakeward.hl7v2.inspect import Inspection
 from lakeward.hl7v2.raw.messages import DETAILS
 from lakeward.orchestration.cli.output import say
 
 _COLUMNS = {"index": 7, "offset": 11, "length": 8, "type": 8, "control_id": 24, "charset": 11}
+"""Columns of the list of messages, and their widths."""
 
 
 def print_inspection_json(found: Inspection) -> None:
@@ -39,13 +40,13 @@ def print_inspection(found: Inspection, *, messages: bool) -> None:
         say(f"  {count} {reason}: {DETAILS[reason]}")
 
 
-def _envelope(settled: Settled) -> str:
-    envelope = settled.envelope
-    held = "batches" if envelope.kind == "file" else "messages"
+def _envelope(outcome: EnvelopeOutcome) -> str:
+    envelope = outcome.envelope
+    members = "batches" if envelope.kind == "file" else "messages"
     promised = "no count" if envelope.promised is None else envelope.promised
-    warnings = f" ({', '.join(settled.warnings)})" if settled.warnings else ""
-    counts = f"promised {promised}, found {envelope.found} {held}"
-    return f"{envelope.kind} {envelope.number}: {counts}: {settled.state}{warnings}"
+    warnings = f" ({', '.join(outcome.warnings)})" if outcome.warnings else ""
+    counts = f"promised {promised}, found {envelope.found} {members}"
+    return f"{envelope.kind} {envelope.number}: {counts}: {outcome.state}{warnings}"
 
 
 def _message(message: Mapping[str, Any]) -> str:
@@ -55,5 +56,6 @@ def _message(message: Mapping[str, Any]) -> str:
 
 
 def _cell(value: object) -> str:
+    """Show a value without control characters: a control id must not steer the terminal."""
     text = "" if value is None else str(value)
     return "".join(c if c.isprintable() else "\ufffd" for c in text)

@@ -32,7 +32,7 @@ class Case:
         rules: Settings of the interface that differ from the default.
         charset_flags: Messages by doubt about their character set.
         family: A family name (PID-5.1) that must come out.
-        repeats: How many of the stored say nothing new and may be counted instead of kept.
+        repeats: How many of the stored repeat what was stated before and may be counted instead of kept.
     """
 
     name: str
@@ -178,7 +178,7 @@ COUNTS = [
     ),
     Case(
         "count-two-batches-one-lies.hl7",
-        "the honest batch is kept, the other set aside",
+        "the honest batch is kept, the other rejected",
         fhs() + bhs() + m("A1", "A2") + b"BTS|2\r" + bhs() + m("A3") + b"BTS|2\rFTS|2\r",
         3,
         2,
@@ -706,7 +706,7 @@ CHARSETS = [
     ),
     Case(
         "charset-lies-latin1-as-utf8.hl7",
-        "declares UTF-8, is Latin-1: set aside",
+        "declares UTF-8, is Latin-1: rejected",
         message("A1", person("A1", MULLER), charset="UNICODE UTF-8").decode().encode("latin-1"),
         1,
         0,

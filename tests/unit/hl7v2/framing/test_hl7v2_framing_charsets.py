@@ -6,9 +6,9 @@ from lakeward.hl7v2.framing.charsets import (
     TABLE_0211,
     Charset,
     declared_codec,
-    declared_name,
     decode,
-    is_plain,
+    is_charset_independent,
+    read_msh_18,
 )
 from lakeward.hl7v2.parsing.escapes import Separators, decode_escapes
 
@@ -40,7 +40,9 @@ from lakeward.hl7v2.parsing.escapes import Separators, decode_escapes
         (b"\x81", None, "", None),
     ],
 )
-def test_chain(raw, override, declared, expected):
+def test_the_first_set_that_is_stated_decides(
+    raw: bytes, override: str | None, declared: str, expected: tuple[str, Charset] | None
+) -> None:
     assert decode(raw, override, declared) == expected
 
 
@@ -64,7 +66,9 @@ LATIN1, SHIFT_JIS = "8859/1", "Shift_JIS"
         (b"a\\Cabc\\b", None, "", "utf-8", "utf8", None),
     ],
 )
-def test_doubts_are_flagged(raw, override, declared, codec, origin, flag):
+def test_doubts_are_flagged(
+    raw: bytes, override: str | None, declared: str, codec: str, origin: str, flag: str | None
+) -> None:
     decoded = decode(raw, override, declared)
     assert decoded is not None
     assert decoded[1] == Charset(codec, origin, flag)
@@ -73,7 +77,7 @@ def test_doubts_are_flagged(raw, override, declared, codec, origin, flag):
 @pytest.mark.parametrize(
     "declared", ["CNS 11643-1992", "UNICODE UTF-16", "UNICODE UTF-32", "ASCII"]
 )
-def test_a_known_name_is_never_answered_with_a_guess(declared):
+def test_a_known_name_is_never_answered_with_a_guess(declared: str) -> None:
     assert decode("MÜLLER".encode("latin-1"), None, declared) is None
 
 
@@ -89,24 +93,28 @@ def test_a_known_name_is_never_answered_with_a_guess(declared):
         ("ascii", SHIFT_JIS, "A"),
     ],
 )
-def test_msh_18_is_found_behind_bytes_that_look_like_separators(codec, name, application):
+def test_msh_18_is_found_behind_bytes_that_look_like_separators(
+    codec: str, name: str, application: str
+) -> None:
     header = f"MSH|^~\\&|{application}|F|||2026||ADT^A01|1|P|2.5||||||{name}||\rPID|1\r"
-    assert declared_name(header.encode(codec)) == name
+    assert read_msh_18(header.encode(codec)) == name
 
 
-def test_what_is_plain():
-    assert is_plain(b"MSH|a\\F\\b\\X0D\\")
-    assert not any(map(is_plain, ("Ü".encode(), b"\x1b$B", b"\\C2842\\", b"\\M242A\\")))
+def test_a_message_is_independent_of_its_set_or_not() -> None:
+    assert is_charset_independent(b"MSH|a\\F\\b\\X0D\\")
+    assert not any(
+        map(is_charset_independent, ("Ü".encode(), b"\x1b$B", b"\\C2842\\", b"\\M242A\\"))
+    )
 
 
-def test_table_0211_is_whole():
+def test_table_0211_has_every_name_of_the_standard() -> None:
     listed = """ASCII 8859/1 8859/2 8859/3 8859/4 8859/5 8859/6 8859/7 8859/8 8859/9 8859/15 ISO_IR6
         ISO_IR14 ISO_IR87 ISO_IR159 GB_18030-2000 KS_X_1001 CNS_11643-1992 BIG-5 UNICODE
         UNICODE_UTF-8 UNICODE_UTF-16 UNICODE_UTF-32 JAS2020 JIS_X_0202"""
     assert {name.replace("_", " ") for name in listed.split()} <= set(TABLE_0211)
 
 
-def test_binary_codecs_are_not_charsets():
+def test_binary_codecs_are_not_charsets() -> None:
     assert declared_codec("hex") is None
     assert declared_codec("UTF-16") is None
     assert declared_codec("cp037") is None
@@ -125,11 +133,11 @@ def test_binary_codecs_are_not_charsets():
         ("", ""),
     ],
 )
-def test_escapes(text, expected):
+def test_escapes_are_decoded(text: str, expected: str) -> None:
     assert decode_escapes(text, Separators()) == expected
 
 
-def test_own_escape_character():
+def test_a_message_may_have_its_own_escape_character() -> None:
     separators = Separators.of("MSH#*%!@#A")
     assert separators == Separators("#", "*", "%", "!", "@")
     assert decode_escapes("a!F!b!S!c", separators) == "a#b*c"
@@ -148,5 +156,5 @@ def test_own_escape_character():
         ("MSH|^\r", Separators("|", "^", "", "", "")),
     ],
 )
-def test_separators(header, expected):
+def test_separators_are_read_from_the_header(header: str, expected: Separators | None) -> None:
     assert Separators.of(header) == expected

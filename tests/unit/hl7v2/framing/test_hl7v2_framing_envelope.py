@@ -5,7 +5,7 @@ import pytest
 from lakeward.hl7v2.framing.envelope import (
     WARNINGS,
     Header,
-    missing_between,
+    count_skipped,
     read_count,
     read_header,
 )
@@ -13,7 +13,7 @@ from lakeward.hl7v2.framing.envelope import (
 WHOLE = b"BHS|^~\\&|APP^1.2^ISO|FAC|RAPP|RFAC|20260310|sec|name^x|note|ID^7|REF"
 
 
-def test_a_header_gives_its_fields_by_their_numbers():
+def test_a_header_gives_its_fields_by_their_numbers() -> None:
     assert read_header(WHOLE) == Header(
         "APP", "FAC", "RAPP", "RFAC", "20260310", "name", "ID^7", "REF"
     )
@@ -32,7 +32,7 @@ def test_a_header_gives_its_fields_by_their_numbers():
         ("FHS|^~\\&|A|F|||||||Né".encode(), "Né"),
     ],
 )
-def test_control_ids(line, control_id):
+def test_a_control_id_is_read_whole(line: bytes, control_id: str | None) -> None:
     assert read_header(line).control_id == control_id
 
 
@@ -58,7 +58,7 @@ def test_control_ids(line, control_id):
         ("BTS|٣".encode(), (None, True)),
     ],
 )
-def test_counts_are_read_leniently(line, expected):
+def test_counts_are_read_leniently(line: bytes, expected: tuple[int | None, bool]) -> None:
     assert read_count(line) == expected
 
 
@@ -79,9 +79,9 @@ def test_counts_are_read_leniently(line, expected):
         ("", "3", 0),
     ],
 )
-def test_counters(before, now, missing):
-    assert missing_between(before, now) == missing
+def test_numbers_that_a_counter_skips_are_counted(before: str, now: str, missing: int) -> None:
+    assert count_skipped(before, now) == missing
 
 
-def test_every_warning_says_what_it_means():
+def test_every_warning_says_what_it_means() -> None:
     assert all(code.islower() and text for code, text in WARNINGS.items())

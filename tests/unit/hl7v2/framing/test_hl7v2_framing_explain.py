@@ -30,7 +30,7 @@ def source(**more: object) -> Source:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "finding"),
     [
         (f"{HEADER}\r{PID}", "separators: field |, component ^, repetition ~, escape \\, sub"),
         (f"{HEADER}\r{CANARY} wrote\r{PID}", "segment 2: does not begin with a segment name"),
@@ -45,13 +45,13 @@ def source(**more: object) -> Source:
         ("\r", "record: is empty"),
     ],
 )
-def test_a_finding_names_the_place(content: str, told: str, tmp_path: Path) -> None:
+def test_a_finding_names_the_element(content: str, finding: str, tmp_path: Path) -> None:
     found = explain(content.encode(), source(), tmp_path / "gone.hl7", 1)
-    assert [line for line in found if line.startswith(told)], found
+    assert [line for line in found if line.startswith(finding)], found
     assert not [line for line in found if CANARY in line or "QJX" in line or "NO SUCH" in line]
 
 
-def test_the_first_byte_that_does_not_decode_is_told(tmp_path: Path) -> None:
+def test_the_first_byte_that_does_not_decode_is_reported(tmp_path: Path) -> None:
     content = f"{HEADER}||||||ASCII\r{PID}".encode() + b"\xe9"
     found = explain(content, source(), tmp_path / "gone.hl7", 1)
     at = len(content) - 1

@@ -24,9 +24,9 @@ HEAD = b"MSH|^~\\&|A"
         (b"%s\rPV1", b"%s\rPV1\r"),
     ],
 )
-def test_line_ends(given, expected):
+def test_one_cr_ends_each_segment(given: bytes, expected: bytes) -> None:
     assert normalise(given % HEAD) == expected % HEAD
 
 
-def test_own_field_separator():
+def test_a_message_may_have_its_own_field_separator() -> None:
     assert normalise(b"MSH#*%!@#A\nPID#1") == b"MSH#*%!@#A\rPID#1\r"

@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakeward.hl7v2.parsing import columnar as tokens
+from lakeward.hl7v2.parsing import columnar
 from lakeward.hl7v2.parsing.escapes import Separators, decode_escapes
 from lakeward.hl7v2.parsing.parse import Messages, parse
 from lakeward.hl7v2.parsing.segments import ChildSpec, Leaf, SegmentSpec, flat_tables, segment_specs
@@ -58,12 +58,12 @@ def plain(bodies: list[str]) -> dict[str, list[dict]]:
         use = Separators.of(body)
         assert use is not None
         patients = 0
-        for place, segment in enumerate(body.split("\r")[:-1], start=1):
+        for number, segment in enumerate(body.split("\r")[:-1], start=1):
             fields = segment.split(use.field)
             if fields[0] == "MSH":
                 fields.insert(1, use.field)
             patients += fields[0] == "PID"
-            head = {"row": row, "segment": place, "patient_group": patients}
+            head = {"row": row, "segment": number, "patient_group": patients}
             for spec in SPECS:
                 if spec.segment == fields[0]:
                     plain_rows(spec, fields, use, head, found)
@@ -117,7 +117,7 @@ def bodies(use: Separators) -> st.SearchStrategy[str]:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.one_of([bodies(use) for use in USED]), max_size=8))
-def test_both_paths_equal_a_plain_parser(generated):
+def test_both_paths_equal_a_plain_parser(generated: list[str]) -> None:
     columns, one_by_one = rows_of(generated, 0), rows_of(generated, 10**6)
     expected = plain(generated)
     for spec in SPECS:
@@ -134,10 +134,10 @@ def test_both_paths_equal_a_plain_parser(generated):
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(bodies(STANDARD), max_size=12), st.integers(1, 300))
-def test_stretches_of_any_size_give_the_same(generated, size):
-    """A stretch ends after a message, so that none, few or all of them share one."""
+def test_slices_of_any_size_give_the_same(generated: list[str], size: int) -> None:
+    """A slice ends after a message, so that none, few or all of them share one."""
     whole = rows_of(generated)
-    with mock.patch.object(tokens, "_STRETCH", size):
+    with mock.patch.object(columnar, "SLICE", size):
         assert rows_of(generated) == whole
 
 
@@ -149,7 +149,7 @@ STATES = st.sampled_from([None, '""', "20240229", "20240229^1^2^3^4^5^6^7^8", "a
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(["PID", "PV1", "ORC", "SCH"]), st.lists(STATES, min_size=60, max_size=60))
-def test_three_states_of_every_kind(name, states):
+def test_three_states_of_every_kind(name: str, states: list[str | None]) -> None:
     """Absent, cleared and set stay apart for every kind of column, in both paths."""
     spec = next(spec for spec in SPECS if spec.segment == name)
     body = HEAD + "|".join([name, *(state or "" for state in states)]) + "\r"
@@ -158,43 +158,43 @@ def test_three_states_of_every_kind(name, states):
         for leaf in spec.leaves:
             state = states[leaf.field - 1]
             parts = (state or "").split("^")
-            wanted = parts[leaf.component - 1] if leaf.component <= len(parts) else ""
+            expected = parts[leaf.component - 1] if leaf.component <= len(parts) else ""
             if leaf.subcomponent > 1:
-                wanted = ""
-            assert row[text_column(leaf)] == (wanted or None), leaf.name
-            if leaf.kind == "ts" and wanted == '""':
+                expected = ""
+            assert row[text_column(leaf)] == (expected or None), leaf.name
+            if leaf.kind == "ts" and expected == '""':
                 assert row[f"{leaf.name}_at"] is None
                 assert row[f"{leaf.name}_zone_source"] == "none"
-            if leaf.kind == "date" and wanted == '""':
+            if leaf.kind == "date" and expected == '""':
                 assert row[leaf.name] is None
 
 
-def test_three_states_of_a_value():
+def test_three_states_of_a_value() -> None:
     row = rows_of([HEAD + 'PID|1||7^^^LKWD^MR||Doe^""^||""\r'])["hl7v2__pid"][0]
     assert (row["family_name"], row["given_name"], row["other_given_names"]) == ("Doe", '""', None)
     assert (row["birth_date"], row["birth_date_text"]) == (None, '""')
 
 
-def test_groups_of_patients_keep_their_segments():
+def test_groups_of_patients_keep_their_segments() -> None:
     found = rows_of([HEAD + "PID|1||1\rPV1|1|I|A^1^1\rPID|2||2\rPV1|2|I|B^2^2\r"])
     pairs = [(r["patient_group"], r["segment"], r["location_unit"]) for r in found["hl7v2__pv1"]]
     assert pairs == [(1, 3, "A"), (2, 5, "B")]
 
 
-def test_subcomponent_of_an_assigning_authority():
+def test_subcomponent_of_an_assigning_authority() -> None:
     found = rows_of([HEAD + "PID|1||7^^^LKWD&1.2.3&ISO^MR~8^^^SSA^SS\r"])
     keys = ("repeat", "id", "assigning_authority", "assigning_authority_universal_id")
     rows = [tuple(row[key] for key in keys) for row in found["hl7v2__pid_identifier"]]
     assert rows == [(1, "7", "LKWD", "1.2.3"), (2, "8", "SSA", None)]
 
 
-def test_unusable_separators_are_left_out():
+def test_unusable_separators_are_left_out() -> None:
     assert rows_of(["MSH|garbage\r"]) == {}
     assert rows_of([]) == {}
 
 
-def test_fields_past_all_others_are_nobody_elses():
-    """The look-up table of places has 256 fields a segment; those past them are of no segment."""
+def test_fields_past_all_others_are_nobody_elses() -> None:
+    """The look-up table has 256 fields a segment; those past them are of no segment."""
     long = "|".join(["NTE", *(f"x{number}" for number in range(1, 600))])
     generated = [HEAD + long + "\rOBR|1\rOBX|1\rORC|NW\r"]
     assert rows_of(generated) == rows_of(generated, 1)

@@ -1,4 +1,4 @@
-"""Segment specs: what the shipped ones hold, and that a wrong one is refused."""
+"""Segment specs: what the shipped ones hold, and that a wrong one is rejected."""
 
 from importlib import import_module
 
@@ -26,24 +26,24 @@ MEANING = {
 SPEC = "segment: ZPI\nabout: Local\ncolumns:\n  - [{}]\n"
 
 
-def test_segments_of_the_spine_and_those_that_give_it_meaning():
+def test_segments_of_the_spine_and_those_that_give_it_meaning() -> None:
     assert {spec.segment for spec in segment_specs()} >= SPINE | MEANING
 
 
-def test_every_field_is_one_of_the_standard():
+def test_every_field_is_one_of_the_standard() -> None:
     standard = [import_module(f"hl7apy.{version}").SEGMENTS for version in ("v2_5_1", "v2_8")]
     for spec in segment_specs():
-        known = {
+        defined = {
             int(field[0].rpartition("_")[2])
             for segments in standard
             for field in segments.get(spec.segment, (None, ()))[1]
         }
         taken = {leaf.field for leaf in spec.leaves}
         taken |= {field for child in spec.children for field, _ in child.fields}
-        assert taken <= known, spec.segment
+        assert taken <= defined, spec.segment
 
 
-def test_tables_have_a_schema_and_hide_text_of_messages():
+def test_tables_have_a_schema_and_hide_text_of_messages() -> None:
     for table in flat_tables():
         assert arrow_schema(table).names == [c.name for c in table.columns]
         derived = ("_precision", "_zone_source")
@@ -51,7 +51,7 @@ def test_tables_have_a_schema_and_hide_text_of_messages():
         assert all(name.endswith(derived) or name in {"repeat", "kind"} for name in plain)
 
 
-def test_a_new_field_is_one_line():
+def test_a_new_field_is_one_line() -> None:
     one = parse_spec(SPEC.format('a, ZPI-2, cx, DI, "x"'), "ZPI.yaml")
     assert [c.name for leaf in one.leaves for c in leaf.columns()] == [
         "a_id",
@@ -70,11 +70,11 @@ def test_a_new_field_is_one_line():
         "a, ZPI-1, text, N, x",
     ],
 )
-def test_wrong_lines_are_refused(line):
+def test_wrong_lines_are_rejected(line: str) -> None:
     with pytest.raises(SpecError, match=r"segment spec ZPI\.yaml"):
         parse_spec(SPEC.format(line), "ZPI.yaml")
 
 
-def test_columns_named_twice_are_refused():
+def test_columns_named_twice_are_rejected() -> None:
     with pytest.raises(SpecError, match="named twice"):
         parse_spec(SPEC.format("a, ZPI-1, text, DI, x]\n  - [a, ZPI-2, text, DI, x"), "ZPI.yaml")

@@ -50,7 +50,7 @@ def plain(text: str, zone: str) -> tuple[datetime | None, str | None, str]:
 
 
 def plain_source(local: datetime, tz: ZoneInfo, numbers: int) -> str:
-    """Say whether a clock skips or repeats a local time, by the two readings of `fold`."""
+    """Find whether a clock skips or repeats a local time, by the two readings of `fold`."""
     first, second = (local.replace(tzinfo=tz, fold=fold).utcoffset() for fold in (0, 1))
     if first == second or numbers < 4:
         return "interface"
@@ -94,12 +94,12 @@ def columns(texts: list[str | None], zone: str = ZONE) -> list[tuple]:
         ("20240310", "2024-03-10T05:00:00", "day", "interface"),
     ],
 )
-def test_known_times(text, instant, precision, source):
+def test_known_times(text: str, instant: str | None, precision: str | None, source: str) -> None:
     expected = datetime.fromisoformat(instant).replace(tzinfo=UTC) if instant else None
     assert columns([text]) == [(expected, precision, source)]
 
 
-def test_absent_stays_absent():
+def test_absent_stays_absent() -> None:
     assert columns([None, "2024"])[0] == (None, None, None)
     assert parse_dates(pa.array([None, "19580517010000", "1958", "19581350"])).to_pylist() == [
         None,
@@ -123,7 +123,7 @@ TEXTS = st.one_of(
     st.lists(TEXTS, min_size=1, max_size=20),
     st.sampled_from([ZONE, "Europe/London", "Asia/Kolkata", "Australia/Lord_Howe", "UTC"]),
 )
-def test_equals_plain_reading(texts, zone):
+def test_columns_equal_a_plain_reading(texts: list[str], zone: str) -> None:
     years = [text[:4] for text in texts]
     texts = [
         t for t, y in zip(texts, years, strict=True) if not y.isdigit() or 1910 < int(y) < 2090
@@ -132,7 +132,7 @@ def test_equals_plain_reading(texts, zone):
         assert found == (plain(text, zone) if text else (None, None, None)), text
 
 
-def test_every_transition_of_every_zone():
+def test_every_transition_of_every_zone() -> None:
     """From 2020 to 2030: the seconds before, in and after each gap and overlap."""
     for zone in sorted(available_timezones() - {"localtime", "Factory"}):
         moments = [m for at in transitions(zone) for m in around(at, zone)]
@@ -186,14 +186,16 @@ def around(at: datetime, zone: str) -> list[datetime]:
         ("20240310023000", "20240310033000-0400", False, "2024-03-10T07:30:00", "interface_gap"),
     ],
 )
-def test_the_offset_of_the_message(text, sent, first, instant, source):
+def test_the_offset_of_the_message(
+    text: str, sent: str, first: bool, instant: str, source: str
+) -> None:
     offsets = message_offsets(pa.array([sent]))
     found, _, sources = parse_times(pa.array([text]), Zone(ZONE, offsets, message_first=first))
     assert found.to_pylist() == [datetime.fromisoformat(instant).replace(tzinfo=UTC)]
     assert sources.to_pylist() == [source]
 
 
-def test_offsets_of_messages():
+def test_offsets_of_messages() -> None:
     texts = pa.array(["2024", None, "202401011200+0530", "202401011200-9999"])
     assert message_offsets(texts).tolist() == [NO_OFFSET, NO_OFFSET, 19_800, NO_OFFSET]
     assert message_offsets(pa.array(["2024", None])) is None

@@ -8,8 +8,8 @@ import pytest
 from killed_load import Killed, kill_before
 from lakeward.core.paths import Home
 from lakeward.hl7v2.flat.flatten import flatten
-from lakeward.hl7v2.flat.sequence_gaps import sequence_facts
-from lakeward.hl7v2.raw.envelopes import ENVELOPES, broken_promises, facts
+from lakeward.hl7v2.flat.sequence_gaps import count_sequence_gaps
+from lakeward.hl7v2.raw.envelopes import ENVELOPES, broken_promises, count_envelopes
 from lakeward.hl7v2.raw.load import load
 from lakeward.lake.query import connect
 from lakeward.landing.ledger import LedgerFile
@@ -77,10 +77,10 @@ def test_counters_are_compared_across_loads(lake, tmp_path, source):
         (0, "batch"), (0, "file"), (0, "batch"), (2, "file"), (0, "batch"), (0, "file"),
         (0, "batch"), (0, "file"),
     ]  # fmt: skip
-    assert facts(lake)["files_missing_in_sequence"] == 2
+    assert count_envelopes(lake)["files_missing_in_sequence"] == 2
 
 
-def test_a_repeat_after_a_crash_settles_the_same(lake, tmp_path, source, monkeypatch):
+def test_a_load_after_a_crash_comes_to_the_same_outcome(lake, tmp_path, source, monkeypatch):
     files = [
         put(tmp_path, 1, batch("B1", 1)),
         put(tmp_path, 2, batch("B1", 1)),
@@ -102,13 +102,13 @@ def test_a_repeat_after_a_crash_settles_the_same(lake, tmp_path, source, monkeyp
     assert rows(lake, "received, state, warnings") == expected
 
 
-def test_facts_and_broken_promises(lake, tmp_path, source):
-    assert facts(lake)["batches"] == 0
+def test_envelopes_are_counted_and_broken_promises_listed(lake, tmp_path, source):
+    assert count_envelopes(lake)["batches"] == 0
     load(lake, tmp_path, source, [
         put(tmp_path, 1, f"FHS|^~\\&|A|F\r{batch('B1', 1, 2)}{batch('B2', 3, count=4)}FTS|3\r"),
         put(tmp_path, 2, batch("B3") + MSH.format(7, "")),
     ])  # fmt: skip
-    found = facts(lake)
+    found = count_envelopes(lake)
     assert {k: v for k, v in found.items() if v} == {
         "batches": 3, "batch_files": 1, "messages_promised": 6, "messages_found_where_promised": 3,
         "batches_broken": 2, "batches_empty": 1, "batches_quarantined": 3,
@@ -125,10 +125,10 @@ def test_files_without_envelope_have_no_row(lake, tmp_path, source):
 
 
 def test_gaps_in_msh_13_are_counted(lake, tmp_path, source):
-    assert sequence_facts(lake) == {}
+    assert count_sequence_gaps(lake) == {}
     load(lake, tmp_path, source, [put(tmp_path, 1, batch("", 1, 2, 5, sequence="10"))])
     load(lake, tmp_path, source, [put(tmp_path, 2, batch("", 6, 9, 3, sequence="10"))])
     flatten(lake)
-    assert sequence_facts(lake) == {
+    assert count_sequence_gaps(lake) == {
         "messages_numbered": 6, "sequence_gaps": 2, "messages_missing_in_sequence": 4,
     }  # fmt: skip

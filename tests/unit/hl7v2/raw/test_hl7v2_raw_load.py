@@ -132,13 +132,13 @@ def test_what_an_interface_accepts(lake, landing, changes, reason):
     assert rows == ([(reason,)] if reason else [])
 
 
-@pytest.mark.parametrize(("policy", "aside"), [("quarantine", 2), ("accept_with_warning", 0)])
-def test_batch_policy(lake, landing, policy, aside):
+@pytest.mark.parametrize(("policy", "rejected"), [("quarantine", 2), ("accept_with_warning", 0)])
+def test_batch_policy(lake, landing, policy, rejected):
     content = f"BHS|^~\\&\r{message(1)}{message(2)}BTS|3\rBHS|^~\\&\r{message(3)}BTS|1\r"
     found = load(lake, landing, source(batch_policy=policy), [put(landing, 1, content)])
-    assert counts(found) == [(3, 3 - aside, 0, aside)]
+    assert counts(found) == [(3, 3 - rejected, 0, rejected)]
     reasons = ask(lake, f"select reason, count(*) from {QUARANTINE.name} group by 1")
-    assert reasons == ([("count_mismatch", aside)] if aside else [])
+    assert reasons == ([("count_mismatch", rejected)] if rejected else [])
 
 
 def test_files_that_hold_no_messages(lake, landing):

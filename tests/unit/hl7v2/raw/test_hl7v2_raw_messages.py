@@ -1,16 +1,17 @@
-"""Judging in columns equals judging one record after the other."""
+"""Checking records in columns equals checking one after the other."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lakeward.hl7v2.framing.batch import blocks, scan
-from lakeward.hl7v2.framing.plain_records import find_ordinary
+from lakeward.hl7v2.framing.batch import read_blocks, scan
+from lakeward.hl7v2.framing.plain_records import find_plain_records
 from lakeward.hl7v2.parsing.parse import Messages, parse
 from lakeward.hl7v2.parsing.segments import packaged_specs
-from lakeward.hl7v2.raw.messages import Judged, judge
+from lakeward.hl7v2.raw.messages import CheckedRecords, check_records
 from lakeward.landing.sources import Source, Volume
 
 HEAD = "MSH|^~\\&|APP|FAC|||20240101120000||{kind}|{control}|P|2.5||||||{charset}\r"
@@ -29,7 +30,7 @@ CODECS = {"SHIFT_JIS": "shift_jis", "GB 18030-2000": "gb18030", "BIG-5": "big5hk
           "8859/1": "latin-1", "CP1252": "cp1252"}  # fmt: skip
 
 
-def source(**changes) -> Source:
+def source(**changes: object) -> Source:
     fields = {
         "name": "adt_hl7", "system": "ADT", "format": "hl7v2", "transport": "file",
         "owner": "team:adt", "purpose": "test", "time_zone": "America/New_York",
@@ -38,14 +39,19 @@ def source(**changes) -> Source:
     return Source.model_validate(fields | changes)
 
 
-def judged(tmp_path, content: bytes, of: Source, *, exact: bool) -> list[Judged]:
+def checked(
+    tmp_path: Path, content: bytes, of: Source, *, one_by_one: bool
+) -> list[CheckedRecords]:
     path = tmp_path / "a.hl7"
     path.write_bytes(content)
     layout = scan(path)
-    return [judge(block, layout, of, exact=exact) for block in blocks(path, layout)]
+    return [
+        check_records(block, layout, of, one_by_one=one_by_one)
+        for block in read_blocks(path, layout)
+    ]
 
 
-def told(found: list[Judged]) -> list[tuple]:
+def outcome(found: list[CheckedRecords]) -> list[tuple]:
     return [
         (
             each.reasons, each.kept.tolist(), each.hashes, each.bodies.to_pylist(), each.charsets,
@@ -66,7 +72,7 @@ LINES = st.sampled_from(
 
 
 @st.composite
-def records(draw) -> bytes:
+def records(draw: st.DrawFn) -> bytes:
     charset, kind = (
         draw(st.sampled_from(sorted(NAMES))),
         draw(st.sampled_from(["ADT^A01"] * 6 + [""])),
@@ -92,28 +98,30 @@ def records(draw) -> bytes:
         [{}, {"charset": "8859/1"}, {"charset": "UNICODE UTF-8"}, {"accepted_senders": ["APP^FAC"]}]
     ),
 )
-def test_both_paths_are_equal(tmp_path, generated, changes):
+def test_both_paths_are_equal(
+    tmp_path: Path, generated: list[bytes], changes: dict[str, object]
+) -> None:
     content = b"BHS|^~\\&\r" + b"".join(generated[:4]) + b"BTS\r" + b"".join(generated[4:])
     of = source(**changes)
-    columns = judged(tmp_path, content, of, exact=False)
-    assert told(columns) == told(judged(tmp_path, content, of, exact=True))
+    columns = checked(tmp_path, content, of, one_by_one=False)
+    assert outcome(columns) == outcome(checked(tmp_path, content, of, one_by_one=True))
 
 
 @pytest.mark.parametrize("charset", CODECS)
-def test_trail_bytes_are_no_separators(tmp_path, charset):
+def test_trail_bytes_are_no_separators(tmp_path: Path, charset: str) -> None:
     text = (
         HEAD.format(kind="ADT^A01", control=1, charset=charset) + f"PID|1||7||{NAMES[charset]}^x\r"
     )
-    (found,) = judged(tmp_path, text.encode(CODECS[charset]), source(), exact=False)
+    (found,) = checked(tmp_path, text.encode(CODECS[charset]), source(), one_by_one=False)
     assert found.bodies.to_pylist() == [text]
     table = parse(Messages(found.bodies, ["utf-8"], "UTC"), packaged_specs())["hl7v2__pid"]
     assert table["family_name"].to_pylist() == [NAMES[charset]]
 
 
-def test_ordinary_messages_take_the_fast_path(tmp_path):
-    """Without this, every message could go one by one and nothing would tell but the clock."""
+def test_plain_records_take_the_fast_path(tmp_path: Path) -> None:
+    """Without this, every message could go one by one and only the clock would show it."""
     head = HEAD.format(kind="ADT^A01", control=1, charset="UNICODE UTF-8").encode()
     path = tmp_path / "a.hl7"
     path.write_bytes(head + "PID|1||7||Müller\r".encode() + head + b"PID|1||8||Doe\n\r")
-    (block,) = blocks(path, scan(path))
-    assert find_ordinary(block).yes.tolist() == [True, False]
+    (block,) = read_blocks(path, scan(path))
+    assert find_plain_records(block).is_plain.tolist() == [True, False]

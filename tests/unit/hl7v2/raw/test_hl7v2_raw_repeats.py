@@ -1,4 +1,4 @@
-"""Snapshots that repeat what was said last are counted, not stored; and nothing else is."""
+"""Snapshots that repeat what was stated last are counted, not stored; and nothing else is."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -61,7 +61,7 @@ def test_a_merge_lies_between(lake, tmp_path):
 
 
 @pytest.mark.parametrize("split", [False, True])
-def test_a_record_set_aside_lies_between(lake, tmp_path, split):
+def test_a_rejected_record_lies_between(lake, tmp_path, split):
     """It may be about this patient, and come back from quarantine."""
     bad = said("A02").replace("ADT^A02", "")
     parts = [said("A08") + bad, said("A08")] if split else [said("A08") + bad + said("A08")]

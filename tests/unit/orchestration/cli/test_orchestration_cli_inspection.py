@@ -8,8 +8,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from hl7_inspection import inspect_file
 from lakeward.core.paths import Home
-from lakeward.hl7v2.inspect import inspect_file
 from lakeward.landing.sources import load_inventory
 from lakeward.orchestration.cli.app import app
 
