@@ -19,8 +19,8 @@ from lakeward.contracts import Contract, load_contracts
 from lakeward.contracts.model import Severity
 from lakeward.core.errors import PermanentError
 from lakeward.core.settings import Settings
-from lakeward.expectations.judgement import RuleResult
-from lakeward.expectations.unit import Verdict, judge_unit, last_verdict
+from lakeward.expectations.rule_results import RuleResult, UnitResult
+from lakeward.expectations.unit import check_unit, recorded_result
 from lakeward.lake.candidate import contract_table
 from lakeward.lake.dbt import build
 from lakeward.lake.release import Release, current, decide, newest_day
@@ -101,11 +101,11 @@ def _candidate_step(
         else:
             _require_canonical(home, today)
         runs = _built(context, settings, unit, today)
-        verdict = judge_unit(settings, unit.name, day=today.day, run_id=context.run.run_id)
-        if verdict.broken:
-            _decide(home, verdict, today, context.run.run_id)
+        result = check_unit(settings, unit.name, day=today.day, run_id=context.run.run_id)
+        if result.broken:
+            _decide(home, result, today, context.run.run_id)
         yield from _results(home, unit, runs)
-        yield from _check_results(verdict)
+        yield from _check_results(result)
 
     return _candidate
 
@@ -164,8 +164,8 @@ def _release_asset(
     def _release(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None]]:
-        verdict = last_verdict(home.lake(), unit.name)
-        release = _decide(home, verdict, home.day_of(context), context.run.run_id)
+        result = recorded_result(home.lake(), unit.name)
+        release = _decide(home, result, home.day_of(context), context.run.run_id)
         yield dg.MaterializeResult(
             metadata={
                 "release_id": release.release_id,
@@ -231,15 +231,15 @@ def _require_canonical(home: LakewardHome, today: BusinessDay) -> None:
         )
 
 
-def _decide(home: LakewardHome, verdict: Verdict, today: BusinessDay, run_id: str) -> Release:
+def _decide(home: LakewardHome, result: UnitResult, today: BusinessDay, run_id: str) -> Release:
     return decide(
         home.lake(),
-        verdict.unit,
-        verdict.pins,
+        result.unit,
+        result.pins,
         day=today.day,
         as_of=today.as_of,
-        contract_version=verdict.contract_version,
-        held_by=verdict.broken,
+        contract_version=result.contract_version,
+        held_by=result.broken,
         run_id=run_id,
     )
 
@@ -253,16 +253,16 @@ def _results(
         yield table_result(lake, contract.name, extra=extra)
 
 
-def _check_results(verdict: Verdict) -> Iterator[dg.AssetCheckResult]:
-    for judgement in verdict.judgements:
+def _check_results(result: UnitResult) -> Iterator[dg.AssetCheckResult]:
+    for table in result.tables:
         for name, severity, broken in (
-            (CONTRACT_CHECK, Severity.ERROR, judgement.errors),
-            (WARNING_CHECK, Severity.WARNING, judgement.warnings),
+            (CONTRACT_CHECK, Severity.ERROR, table.errors),
+            (WARNING_CHECK, Severity.WARNING, table.warnings),
         ):
-            rules = [r for r in judgement.results if r.severity is severity]
+            rules = [r for r in table.results if r.severity is severity]
             yield dg.AssetCheckResult(
                 check_name=name,
-                asset_key=judgement.table,
+                asset_key=table.table,
                 passed=not broken,
                 severity=dg.AssetCheckSeverity.ERROR
                 if severity is Severity.ERROR

@@ -23,7 +23,7 @@ _HEADER = """\
 
 
 def build(project_dir: Path) -> list[Path]:
-    """Write the generated files of a dbt project; give their paths."""
+    """Write the generated files of a dbt project; return their paths."""
     written = []
     for path, text in _files(project_dir).items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def build(project_dir: Path) -> list[Path]:
 
 
 def check(project_dir: Path) -> list[str]:
-    """Say which contract is wrong and which generated file differs from the contracts."""
+    """List wrong contracts, and generated files that differ from them, one line a problem."""
     problems = check_contracts()
     if problems:
         return problems
@@ -47,7 +47,7 @@ def check(project_dir: Path) -> list[str]:
 
 
 def render(contracts: list[Contract]) -> str:
-    """Give the YAML text for the models of one folder."""
+    """Return the YAML text for the models of one folder."""
     models = {"version": 2, "models": [_model(contract) for contract in contracts]}
     return _HEADER + yaml.safe_dump(models, sort_keys=False, width=100, allow_unicode=True)
 

@@ -1,8 +1,8 @@
 """Reads one `*.odcs.yaml` file as an ODCS document in which nothing is overlooked.
 
 The ODCS model ignores keys it does not know below the root, and YAML keeps the last of two equal
-keys: a misspelt threshold or a doubled rule would vanish in silence. Both are errors here. What
-the document means for us belongs to `odcs.py`.
+keys: a misspelt threshold or a doubled rule would be lost without a word. Both are errors here.
+What the document means for us belongs to `odcs`.
 """
 
 from functools import cache

@@ -32,6 +32,7 @@ schema:
          classification: DI, description: Whom to call.}
 slaProperties:
   - {property: latency, value: 24, unit: h}
+  - {property: retention, value: 6, unit: y}
   - {property: endOfSupport, value: 2028-12-31}
 customProperties:
   - {property: unit, value: worklist__demo}
@@ -58,10 +59,8 @@ def test_a_contract_arrives_whole(tmp_path: Path) -> None:
     assert contract.end_of_support == date(2028, 12, 31)
     assert contract.latency == timedelta(hours=24)
     assert contract.primary_key == ("row_id",)
-    assert [(c.name, c.phi, c.required) for c in contract.columns] == [
-        ("row_id", "N", True),
-        ("phone", "DI", False),
-    ]
+    assert contract.retention == "6 y"
+    assert [(c.name, c.phi) for c in contract.columns] == [("row_id", "N"), ("phone", "DI")]
     assert [rule.id for rule in contract.rules] == [
         "columns",
         "some_rows",
@@ -94,6 +93,7 @@ def test_a_contract_arrives_whole(tmp_path: Path) -> None:
         ("apiVersion: v3.1.0", "apiVersion: v2.0.0", "apiVersion is v2.0.0"),
         ("    properties:", "    columns:", "columns is no key"),
         ("value: 24, unit: h", "value: soon, unit: h", "latency is no number"),
+        ("property: retention", "property: throughput", "property is throughput"),
         ("kind: DataContract", "kind: [", "valid YAML"),
     ],
 )

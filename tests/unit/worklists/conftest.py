@@ -160,7 +160,7 @@ class Hospital:
         spec = contract_table(contract)
         as_of = self.facility.cut_off(day).astimezone(UTC)
         full = [
-            {c.name: _filler(c, day, as_of) for c in contract.columns if c.required}
+            {name: _filler(contract.column(name), day, as_of) for name in _required(contract)}
             | {"rank": rank}
             | row
             for rank, row in enumerate(rows, start=1)
@@ -204,6 +204,11 @@ class Hospital:
                 connection.sql("from audit order by seq").to_arrow_table().to_pylist()
             )
         return rows
+
+
+def _required(contract: Contract) -> list[str]:
+    rules = {rule.id for rule in contract.rules}
+    return [c.name for c in contract.columns if f"{c.name}.required" in rules]
 
 
 def _filler(column: ContractColumn, day: date, as_of: datetime) -> object:
