@@ -1,4 +1,4 @@
-"""Candidate versions: storing what dbt built, under its contract, before anybody has judged it.
+"""Candidate versions: storing what dbt built, under its contract, before it is checked.
 
 A table whose rows are the same as in its newest version gets no new version, so a night that
 changes nothing writes nothing. What dbt builds and in which order is not known here.
@@ -33,7 +33,7 @@ def store_candidate(lake: Lake, connection: Connection, table: str, sql: str) ->
         lake: Where the table lives.
         connection: Connection that sees what the query reads; gets a view of the candidate.
         table: Name of the table and of its contract.
-        sql: Query that gives exactly the contract's columns, in any order.
+        sql: Query that returns exactly the contract's columns, in any order.
 
     Returns:
         What was written; None when the newest version holds the same rows.
@@ -65,7 +65,10 @@ def store_candidate(lake: Lake, connection: Connection, table: str, sql: str) ->
 
 
 def _content(connection: Connection, spec: TableSpec) -> str:
-    """Hash all rows whatever their order, and the columns they stand in."""
+    """Hash all rows whatever their order, and the columns they stand in.
+
+    A sum of hashes does not depend on the order in which threads deliver the rows; dbt's do not.
+    """
     names = ", ".join(f'"{c.name}"' for c in spec.columns)
     count, total = connection.sql(
         f"select count(*), coalesce(sum(hash({names})), 0) from candidate"

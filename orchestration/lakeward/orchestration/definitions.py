@@ -10,6 +10,7 @@ from lakeward.assets.bulk import export_assets
 from lakeward.assets.flat import flat_assets
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.landing import delivery_assets, ledger_asset
+from lakeward.assets.list_builds import list_builds
 from lakeward.assets.outbox import outbox_assets, site_asset
 from lakeward.assets.quarantine import quarantine_asset
 from lakeward.assets.raw import FORMATS, raw_assets
@@ -55,7 +56,10 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
             publish_after_failure_sensor(nightly, publish, running=running),
             *export_sensors(settings, inventory, Clock(), running=running),
         ],
-        resources={"home": LakewardHome(root=str(settings.home.root))},
+        resources={
+            "home": LakewardHome(root=str(settings.home.root)),
+            "lists": list_builds(),
+        },
         executor=dg.in_process_executor,
     )
 

@@ -94,6 +94,8 @@ def test_a_contract_arrives_whole(tmp_path: Path) -> None:
         ("    properties:", "    columns:", "columns is no key"),
         ("value: 24, unit: h", "value: soon, unit: h", "latency is no number"),
         ("property: retention", "property: throughput", "property is throughput"),
+        ("[row_id, action, phone]", "row_id", "exportColumns is no list of names"),
+        ("[row_id, action", "[row_id, row_id, action", "exportColumns names row_id twice"),
         ("kind: DataContract", "kind: [", "valid YAML"),
     ],
 )

@@ -19,10 +19,10 @@ from lakeward.contracts.odcs import contracts_folder
 from lakeward.core.paths import Home
 from lakeward.lake.candidate import contract_table
 from lakeward.lake.query import connect
-from lakeward.lake.release import decide
+from lakeward.lake.release import Decision, decide
 from lakeward.lake.tables import Lake, arrow_schema, write
 from lakeward.landing.sources import Facility
-from lakeward.worklists.export import Export, deliver
+from lakeward.worklists.export import ExportedList, export_worklist
 
 DBT = Path(__file__).resolve().parents[3] / "dbt_project"
 VARS = {"day": "2026-01-05", "as_of": "2026-01-06T05:00:00Z", "time_zone": "America/New_York"}
@@ -173,20 +173,26 @@ class Hospital:
             else arrow_schema(spec).empty_table()
         )
         version = write(self.lake, spec, data, mode="overwrite").version
-        decide(
-            self.lake,
-            contract.unit,
-            {contract.name: version},
+        self.decide(contract.unit, {contract.name: version}, day=day, held_by=held_by)
+
+    def decide(
+        self, unit: str, pins: dict[str, int], *, day: date, held_by: Sequence[str] = ()
+    ) -> None:
+        """Decide on versions of a unit's tables."""
+        decision = Decision(
+            unit=unit,
+            pins=pins,
             day=day,
-            as_of=as_of,
-            contract_version=contract.version,
-            held_by=held_by,
+            as_of=self.facility.cut_off(day),
+            contract_version="1.0.0",
+            held_by=tuple(held_by),
             run_id="test",
         )
+        decide(self.lake, decision)
 
-    def deliver(self, name: str, day: date | None = None) -> Export:
+    def export(self, name: str, day: date | None = None) -> ExportedList:
         """Export a worklist as the nightly job does."""
-        return deliver(
+        return export_worklist(
             self.lake, self.home, self.contract(name), day or self.day, facility=self.facility
         )
 

@@ -265,11 +265,12 @@ def contracts_check() -> None:
 
     Example: lakeward contracts check
     """
-    from lakeward.contracts import check_contracts
+    from lakeward.contracts import load_contracts
     from lakeward.contracts.dbt_yaml import check
     from lakeward.core.paths import project_path
+    from lakeward.worklists.output_formats import check_formats
 
-    drift = [*check_contracts(), *check(project_path("dbt_project"))]
+    drift = check(project_path("dbt_project")) or check_formats(load_contracts().values())
     for line in drift:
         say(line)
     raise typer.Exit(1 if drift else 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 from lakeward.core.settings import Settings
 from lakeward.orchestration.cli.output import print_document, say
 from lakeward.orchestration.nightly import Night
+from lakeward.worklists.output_formats import data_suffixes
 from lakeward.worklists.trace import Trace
 
 FINE, BROKEN, ENVIRONMENT = 0, 1, 2
@@ -14,7 +15,7 @@ SHOWN_WARNINGS = 20
 
 
 def print_night(settings: Settings, night: Night) -> int:
-    """Say how a run went and where its results are; give the exit code."""
+    """Print how a run went and where its results are; return the exit code."""
     if night.passed:
         say(f"Day {night.day}: passed ({night.job}, run {night.run_id}).")
         _warn(night)
@@ -42,7 +43,7 @@ def _warn(night: Night) -> None:
 
 
 def print_whereabouts(settings: Settings, day: date) -> None:
-    """Name the worklist files of a day, the reports and the command that opens the UI."""
+    """Print the worklist files of a day, the reports and the command that opens the UI."""
     say("Worklists:")
     for path in _issued(settings.home.outbox, day):
         say(f"  {path}")
@@ -52,12 +53,11 @@ def print_whereabouts(settings: Settings, day: date) -> None:
 
 def _issued(outbox: Path, day: date) -> list[Path]:
     folders = sorted(outbox.glob(f"*/{day.isoformat()}"))
-    suffixes = {".csv", ".json"}
     return [
         path
         for folder in folders
         for path in sorted(folder.iterdir())
-        if path.suffix in suffixes
+        if path.suffix in data_suffixes()
         and path.name != "manifest.json"
         and not path.name.startswith(".")
     ]
