@@ -58,7 +58,7 @@ def _type(quality: "DataQuality") -> str:
 
 
 def _form(where: str, quality: "DataQuality", arguments: dict[str, Any]) -> QualityForm:
-    """Find the form of an entry; forms that share a metric are told apart by an argument."""
+    """Find the form of an entry; an argument decides between those that share a metric."""
     forms = [rule_type.quality for rule_type in RULE_TYPES if rule_type.quality is not None]
     of_type = [form for form in forms if form.type == _type(quality)]
     if not of_type:

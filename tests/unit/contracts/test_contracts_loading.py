@@ -1,4 +1,4 @@
-"""Reading `*.odcs.yaml`: what a contract says arrives whole, what is wrong is refused."""
+"""Reading `*.odcs.yaml`: what a contract says arrives whole, what is wrong is rejected."""
 
 import json
 from datetime import date, timedelta
@@ -99,7 +99,7 @@ def test_a_contract_arrives_whole(tmp_path: Path) -> None:
         ("kind: DataContract", "kind: [", "valid YAML"),
     ],
 )
-def test_what_is_wrong_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_what_is_wrong_is_rejected(tmp_path: Path, old: str, new: str, said: str) -> None:
     assert old in CONTRACT
     with pytest.raises(SpecError, match=r"contract worklist__demo\.odcs\.yaml") as error:
         _load(tmp_path, CONTRACT.replace(old, new, 1))
@@ -113,7 +113,7 @@ def test_codes_that_yaml_would_change_stay_as_written(tmp_path: Path) -> None:
     assert contract.rules[-1].check.values == ("NO", "ON", "Y")
 
 
-def test_a_number_among_the_values_of_a_text_column_is_refused(tmp_path: Path) -> None:
+def test_a_number_among_the_values_of_a_text_column_is_rejected(tmp_path: Path) -> None:
     rule = "{id: known, metric: invalidValues, mustBe: 0, arguments: {validValues: [01, 02]}}"
     text = CONTRACT.replace("classification: DI", f"classification: DI, quality: [{rule}]")
     with pytest.raises(SpecError, match="unquoted"):

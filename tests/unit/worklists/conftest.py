@@ -89,7 +89,7 @@ class Models:
             )
 
     def render(self, model: str) -> str:
-        """Give a model's SQL with everything it refers to created as a view."""
+        """Render a model's SQL with everything it refers to created as a view."""
         path = next((DBT / "models").rglob(f"{model}.sql"))
         return self.environment.from_string(path.read_text()).render()
 
@@ -117,14 +117,14 @@ class Models:
         return name
 
     def run(self, model: str, columns: str = "*") -> list[tuple[Any, ...]]:
-        """Run a model and give its rows, in order of rank where there is one."""
+        """Run a model and return its rows, in order of rank where there is one."""
         self.connection.execute(f"create or replace temp table {model} as {self.render(model)}")
         known = [c[0] for c in self.connection.execute(f"describe {model}").fetchall()]
         order = "rank" if "rank" in known else "all"
         return self.connection.execute(f"select {columns} from {model} order by {order}").fetchall()
 
     def columns(self, model: str) -> Sequence[tuple[str, str]]:
-        """Give a model's columns and types."""
+        """List a model's columns and types."""
         rows = self.connection.execute(f"describe ({self.render(model)})").fetchall()
         return [(name, kind) for name, kind, *_ in rows]
 
@@ -144,7 +144,7 @@ class Hospital:
         self.day = date(2026, 1, 5)
 
     def contract(self, name: str) -> Contract:
-        """Give the shipped contract of a worklist."""
+        """Load the shipped contract of a worklist."""
         return load_contract(contracts_folder() / f"worklist__{name}.odcs.yaml")
 
     def release(

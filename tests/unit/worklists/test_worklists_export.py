@@ -187,11 +187,11 @@ def test_empty_list_is_published(hospital: Any) -> None:
 
 
 def test_without_audit_nothing_is_published(hospital: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError("disk full")
 
     hospital.release(REMINDERS, ROWS)
-    monkeypatch.setattr(audit, "write", refuse)
+    monkeypatch.setattr(audit, "write", fail)
     with pytest.raises(OSError, match="disk full"):
         hospital.export(REMINDERS)
     assert hospital.outbox(REMINDERS) == {}
