@@ -51,7 +51,6 @@ def csv_bytes(columns: Sequence[str], meta: Mapping[str, object], rows: Sequence
 
     Source: RFC 4180.
     """
-    del meta
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(columns)
@@ -81,7 +80,6 @@ def csv_cell(value: Plain) -> str:
 
 def json_bytes(columns: Sequence[str], meta: Mapping[str, object], rows: Sequence[Row]) -> bytes:
     """Render `{"meta": …, "rows": […]}`; the rows hold their columns in order already."""
-    del columns
     return document_bytes({"meta": meta, "rows": rows})
 
 

@@ -45,12 +45,12 @@ def test_the_page_says_who_answers_and_how_old_the_data_may_be(contract: Contrac
 def test_a_held_product_shows_what_readers_see_and_when_that_is_too_old(contract: Contract) -> None:
     held = _release(2, DAY, "canonical__demo.k.required")
     yesterday = portal_html([held, _release(1, DAY - timedelta(days=1))], [contract], DAY)
-    assert "<td>held</td><td>2026-11-22</td>" in yesterday
+    assert '<td>held</td><td class="day">2026-11-22</td>' in yesterday
     assert "<td>canonical__demo.k.required</td>" in yesterday
-    assert "<td>2026-11-21</td>" in yesterday
+    assert '<td class="day">2026-11-21</td>' in yesterday
     older = portal_html([held, _release(1, DAY - timedelta(days=2))], [contract], DAY)
-    assert '<td class="late">2026-11-20, too old</td>' in older
-    assert '<td class="late">nothing, too old</td>' in portal_html([held], [contract], DAY)
+    assert '<td class="day late">2026-11-20, too old</td>' in older
+    assert '<td class="day late">nothing, too old</td>' in portal_html([held], [contract], DAY)
 
 
 def test_text_is_escaped(contract: Contract) -> None:

@@ -32,7 +32,6 @@ class Duplicates:
 
     def count(self, contract: Contract, day: date) -> CountQuery:
         """Count the rows with a whole key, and every row of a key that occurs more than once."""
-        del day
         names = ", ".join(f"t.{quoted(name)}" for name in self.columns)
         present = " and ".join(f"t.{quoted(name)} is not null" for name in self.columns)
         return CountQuery(
@@ -53,7 +52,6 @@ class Duplicates:
 
 
 def _from_keys(where: str, table: "SchemaObject") -> Iterator[Rule]:
-    del where
     keys = [item for item in table.properties or [] if item.primaryKey]
     if keys:
         keys.sort(key=lambda item: item.primaryKeyPosition or 1)
@@ -62,7 +60,6 @@ def _from_keys(where: str, table: "SchemaObject") -> Iterator[Rule]:
 
 
 def _from_column(where: str, item: "SchemaProperty") -> Iterator[Rule]:
-    del where
     if item.unique:
         yield promise(f"{item.name}.unique", Duplicates((str(item.name),)), "uniqueness")
 

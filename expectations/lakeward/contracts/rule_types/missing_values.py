@@ -27,7 +27,6 @@ class MissingValues:
 
     def count(self, contract: Contract, day: date) -> Aggregates:
         """Count all rows, and those that hold NULL (if listed) or one of the texts."""
-        del contract, day
         name = quoted(self.column)
         texts = ", ".join(literal(value) for value in self.values if value is not None)
         parts = [f"{name} is null"] if None in self.values else []
@@ -36,12 +35,10 @@ class MissingValues:
 
     def expectation(self, threshold: Threshold) -> Expectation | None:
         """Leave it to our own: theirs knows NULL only."""
-        del threshold
         return None
 
 
 def _read(where: str, place: QualityPlace, arguments: Arguments) -> MissingValues:
-    del where
     values = arguments.get("missingValues", [None, ""])
     return MissingValues(
         str(place.column), tuple(None if value is None else str(value) for value in values)

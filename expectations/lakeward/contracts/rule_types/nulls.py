@@ -31,7 +31,6 @@ class Nulls:
 
     def count(self, contract: Contract, day: date) -> Aggregates:
         """Count all rows, and those that hold NULL."""
-        del contract, day
         return count_rows(f"{quoted(self.column)} is null")
 
     def expectation(self, threshold: Threshold) -> Expectation | None:
@@ -42,13 +41,11 @@ class Nulls:
 
 
 def _from_column(where: str, item: "SchemaProperty") -> Iterator[Rule]:
-    del where
     if item.required or item.primaryKey:
         yield promise(f"{item.name}.required", Nulls(str(item.name)), "completeness")
 
 
 def _read(where: str, place: QualityPlace, arguments: Arguments) -> Nulls:
-    del where, arguments
     return Nulls(str(place.column))
 
 

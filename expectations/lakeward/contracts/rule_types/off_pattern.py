@@ -36,7 +36,6 @@ class OffPattern:
 
     def count(self, contract: Contract, day: date) -> Aggregates:
         """Count the values, and those that do not match."""
-        del day
         pattern, column = literal(self.pattern), column_of(contract, self.column)
         return count_values(
             self.column,

@@ -37,7 +37,6 @@ class OutsideLength:
 
     def count(self, contract: Contract, day: date) -> Aggregates:
         """Count the texts, and those of another length."""
-        del contract, day
         size = f"length({quoted(self.column)})"
         parts = [f"{size} < {self.minimum}"] if self.minimum is not None else []
         parts += [f"{size} > {self.maximum}"] if self.maximum is not None else []

@@ -44,7 +44,6 @@ class OutsideRange:
 
     def count(self, contract: Contract, day: date) -> Aggregates:
         """Count the values, and those outside the bounds."""
-        del day
         kind = column_of(contract, self.column).physical_type
         parts = []
         for bound, strict, sign in (

@@ -33,7 +33,6 @@ class OutsideSet:
 
     def count(self, contract: Contract, day: date) -> Aggregates:
         """Count the values, and those that the set lacks."""
-        del day
         agreed = ", ".join(literal(value) for value in self.values)
         column = column_of(contract, self.column)
         return count_values(

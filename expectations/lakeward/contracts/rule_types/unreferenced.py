@@ -35,7 +35,6 @@ class Unreferenced:
 
     def count(self, contract: Contract, day: date) -> CountQuery:
         """Count the rows with a whole key, and those whose key the other table lacks."""
-        del day
         present = " and ".join(f"t.{quoted(name)} is not null" for name in self.columns)
         keys = " and ".join(
             f"o.{quoted(there)} = t.{quoted(here)}"
@@ -49,7 +48,6 @@ class Unreferenced:
 
     def expectation(self, threshold: Threshold) -> Expectation | None:
         """Leave it to our own: theirs looks at one table."""
-        del threshold
         return None
 
 
