@@ -12,6 +12,8 @@ from lakeward.core.phi import Phi
 from lakeward.lake.query import Connection, register_table
 from lakeward.lake.tables import Column, Lake, TableSpec, TableWrite, content_of, write
 
+_BATCH_ROWS = 65_536
+
 
 def contract_table(contract: Contract) -> TableSpec:
     """Translate a contract's columns and PHI classes into a table spec."""
@@ -56,7 +58,8 @@ def store_candidate(lake: Lake, connection: Connection, table: str, sql: str) ->
         written = None
         if content_of(lake, table) != content:
             names = ", ".join(f'"{c.name}"' for c in spec.columns)
-            rows = connection.sql(f"select {names} from candidate").to_arrow_reader(65_536)
+            # in batches: a canonical table need not fit in memory twice
+            rows = connection.sql(f"select {names} from candidate").to_arrow_reader(_BATCH_ROWS)
             written = write(lake, spec, rows, mode="overwrite", content=content)
     finally:
         connection.execute("drop table candidate")

@@ -220,6 +220,7 @@ def find(lake: Lake, release_id: str) -> Release:
 
 def published_pins(lake: Lake, known_at: datetime | None = None) -> dict[str, int]:
     """Return the version of each table that readers see now, or saw at an instant."""
+    # newest first, so the first release of a unit is the one in force
     pins: dict[str, int] = {}
     seen: set[str] = set()
     for release in history(lake):
@@ -232,6 +233,7 @@ def published_pins(lake: Lake, known_at: datetime | None = None) -> dict[str, in
 
 def unpublished(lake: Lake, pins: Mapping[str, int]) -> frozenset[str]:
     """Return the tables under contract that no release shows."""
+    # a candidate that nobody released must not be seen by its name
     return frozenset(load_contracts()) - frozenset(pins)
 
 

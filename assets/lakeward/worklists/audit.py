@@ -71,6 +71,7 @@ def record_entry(lake: Lake, entry: AuditEntry) -> int:
     with connect() as connection:
         rows = _rows(connection, lake)
     facts = asdict(entry) | {"files": list(entry.files)}
+    # a run after a kill enters the same export again
     for row in rows:
         if all(row[name] == facts[name] for name in _FACTS):
             return int(row["seq"])
@@ -113,6 +114,7 @@ def _rows(connection: Connection, lake: Lake) -> list[dict[str, Any]]:
 
 def _hash(row: dict[str, Any]) -> str:
     content = {name: row[name] for name in sorted(row) if name != "hash"}
+    # in UTC: the hash may not depend on the zone of whoever verifies it
     content["at"] = row["at"].astimezone(UTC).isoformat()
     content["day"] = row["day"].isoformat()
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

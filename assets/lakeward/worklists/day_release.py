@@ -41,6 +41,7 @@ def release_for_day(lake: Lake, contract: Contract, day: date) -> DayRelease | H
     """
     decisions = history(lake, contract.unit)
     good = [r for r in decisions if r.state == "released" and r.day <= day]
+    # by sequence within a day: a rollback is the newer release of an older version
     release = max(good, key=lambda r: (r.day, r.sequence), default=None)
     hold = _hold_of_day(lake, contract, day)
     if release is None:

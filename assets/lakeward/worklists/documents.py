@@ -103,6 +103,7 @@ def manifest_of(
             }
             for name, content in files.items()
         ],
+        # by definition eligible = exported + suppressed; what is neither never was a candidate
         "counts": {
             "eligible": exported + sum(suppressed.values()),
             "exported": exported,

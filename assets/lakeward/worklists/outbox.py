@@ -85,7 +85,7 @@ def put_revision(
     folder.path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     for name, content in files.items():
         put(folder.path / name, content)
-    drop(folder.path / READY)
+    drop(folder.path / READY)  # from here until the last file there is nothing to pick up
     put(folder.path / MANIFEST, manifest)
     sums = {name: sha256_of(content) for name, content in {**files, MANIFEST: manifest}.items()}
     put(folder.path / SUMS, "".join(f"{s}  {n}\n" for n, s in sums.items()).encode())
@@ -108,6 +108,7 @@ def is_in_place(folder: Folder, revision: int, files: Mapping[str, bytes]) -> bo
 def block(folder: Folder, notice: bytes) -> None:
     """Take every row away and leave the notice: a list nobody vouches for is worse than none."""
     folder.path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    # first: nobody is to pick up rows that are being withdrawn
     drop(folder.path / READY)
     put(folder.path / BLOCKED, notice)
     for path in [*folder.data_files(), folder.path / MANIFEST, folder.path / SUMS]:

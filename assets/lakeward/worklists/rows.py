@@ -54,6 +54,7 @@ def read_rows(
     select = ", ".join(f'"{n}"' if n in present else f'null as "{n}"' for n in exported)
     with connect() as connection:
         register_table(connection, lake, contract.name, version)
+        # by key within a rank: the order of ties would be the engine's, and the bytes with it
         sql = f'select {select} from "{contract.name}" order by "{RANK}", "{KEY}"'
         found = connection.sql(sql).to_arrow_table().to_pylist()
     stale: dict[str, Plain] = {} if contract.staleness == "block" else {STALE_SINCE: stale_since}
@@ -64,7 +65,7 @@ def count_suppressed(lake: Lake, worklist: str, day: date) -> dict[str, int]:
     """Count the candidates that a list left out on a day, by reason."""
     release = current(lake, SUPPRESSION, day=day)
     if release is None:
-        return {}
+        return {}  # counts of another day would not add up with this list
     with connect() as connection:
         register_table(connection, lake, SUPPRESSION, release.pins[SUPPRESSION])
         found = connection.execute(
@@ -84,6 +85,7 @@ def plain(value: object, zone: ZoneInfo) -> Plain:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
+        # JSON has no decimals: 3 stays 3, not 3.0
         return int(value) if value == value.to_integral_value() else float(value)
     raise SpecError("worklist column", f"type {type(value).__name__}", "a plain value", "cast it")
 
@@ -106,6 +108,7 @@ def with_actions(rows: Iterable[Row], before: Sequence[Row], columns: Sequence[s
         action = "new" if old is None else "unchanged" if _same(row, old) else "changed"
         listed.append({name: action if name == ACTION else row[name] for name in columns})
     for key in sorted(remaining, key=str):
+        # key and action only: what need not leave does not leave
         gone: dict[str, Plain] = {KEY: key, ACTION: "removed"}
         listed.append({name: gone.get(name) for name in columns})
     return listed

@@ -41,6 +41,7 @@ def check(project_dir: Path) -> list[str]:
         place = path.relative_to(project_dir).as_posix()
         if not path.is_file():
             problems.append(f"{place}: is missing; run `lakeward contracts build`")
+        # compared as text: whoever edits the file by hand is to learn of it
         elif path.read_text(encoding="utf-8") != text:
             problems.append(f"{place}: differs from the contracts; run `lakeward contracts build`")
     return problems

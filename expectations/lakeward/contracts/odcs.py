@@ -62,6 +62,7 @@ def load_contracts(folder: Path | None = None) -> dict[str, Contract]:
 def _load(folder: Path) -> dict[str, Contract]:
     """Read once per process: every layer asks for contracts, and reading takes a quarter second."""
     found = [load_contract(path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    # two lists in one folder would overwrite each other's manifest and `_READY`
     owners: dict[str, str] = {}
     for contract in found:
         if (
@@ -79,6 +80,7 @@ def _load(folder: Path) -> dict[str, Contract]:
 
 def check_contracts(folder: Path | None = None) -> list[str]:
     """List what is wrong with the contracts of a folder, one line a problem."""
+    # all problems in one go: a reader mends a folder, not a line
     problems: list[str] = []
     contracts: dict[str, Contract] = {}
     for path in sorted((folder or contracts_folder()).glob(f"*{SUFFIX}")):
@@ -154,6 +156,7 @@ def _table(where: str, path: Path, document: "OpenDataContractStandard") -> "Sch
         raise SpecError(where, f"physicalName is {name}", f"the file to be called {name}{SUFFIX}")
     if not table.properties:
         raise SpecError(where, "schema has no properties", "every column of the table")
+    # the ODCS model accepts a column that is listed twice
     names = [item.name for item in table.properties]
     for double in sorted({str(name) for name in names if names.count(name) > 1}):
         raise SpecError(where, f"column {double} stands twice", "each column once")
@@ -169,6 +172,7 @@ def _column(where: str, item: "SchemaProperty") -> ContractColumn:
     if item.items and (item.items.quality or item.items.logicalTypeOptions or item.items.enum):
         raise SpecError(where, "rules on items cannot be compiled", "a sql rule on the table")
     physical = _need(where, "physicalType", item.physicalType)
+    # `timezone: true` promises an instant, and only this type is one
     zoned = (item.logicalTypeOptions or {}).get("timezone")
     if zoned is not None and zoned is not ("TIME ZONE" in physical.upper()):
         raise SpecError(where, "timezone and physicalType differ", "TIMESTAMP WITH TIME ZONE")

@@ -15,6 +15,7 @@ from lakeward.core.errors import SpecError
 if TYPE_CHECKING:
     from open_data_contract_standard.model import DataQuality, SchemaProperty
 
+# ODCS has them for other engines and schedulers; accepting them would promise to obey them
 _NOT_READ = ("rule", "engine", "implementation", "schedule", "scheduler")
 
 

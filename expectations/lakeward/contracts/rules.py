@@ -72,6 +72,7 @@ def _column_rules(where: str, table: "SchemaObject", item: "SchemaProperty") -> 
 
 
 def _reject_unread_options(where: str, item: "SchemaProperty") -> None:
+    # an option that nobody reads would be a promise that nobody checks
     read = [option for rule_type in RULE_TYPES for option in sorted(rule_type.options)]
     unread = set(item.logicalTypeOptions or {}) - _TYPE_FACTS - set(read)
     if unread:

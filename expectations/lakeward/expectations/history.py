@@ -81,6 +81,7 @@ def newest_result(lake: Lake, unit: str) -> UnitResult | None:
 
     A run that checked a table twice counts by its last time.
     """
+    # a retried step has checked its tables twice in one run: the last time counts
     rows = _query(
         lake,
         """
@@ -122,6 +123,7 @@ class NightlyResult:
 
 def nightly_results(lake: Lake, *, last: int = 30) -> list[NightlyResult]:
     """Read what each rule found in each of the last nights, oldest night first."""
+    # nights are ranked, not days: after a week without runs the last nights are still shown
     rows = _query(
         lake,
         """
@@ -141,6 +143,6 @@ def nightly_results(lake: Lake, *, last: int = 30) -> list[NightlyResult]:
 
 def _query(lake: Lake, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     if open_table(lake, QUALITY_RESULT.name) is None:
-        return []
+        return []  # before the first night; reports are rendered all the same
     with connect(lake, tables=[QUALITY_RESULT.name]) as connection:
         return list(connection.execute(sql, parameters).fetchall())

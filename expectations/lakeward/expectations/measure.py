@@ -66,6 +66,7 @@ def count_rules(connection: "Connection", contract: Contract, day: date) -> dict
 def _require_columns(
     connection: "Connection", contract: Contract, checks: dict[str, Check]
 ) -> None:
+    # one absent column fails the scan of all rules: name it, and the rule, before that
     where = f"contract {contract.name}"
     try:
         found = connection.execute(f"describe {quoted(contract.name)}").fetchall()
@@ -109,7 +110,7 @@ def _one_row(
 ) -> "Sequence[int | float | Decimal]":
     """Run a query that returns one row of numbers; messages of the engine may quote values."""
     try:
-        found = connection.execute(query).fetchmany(2)
+        found = connection.execute(query).fetchmany(2)  # the second shows that it is not one
     except DatabaseError as error:
         raise SpecError(
             where, f"the rule cannot be run ({_reason(error)})", "columns and types that fit"

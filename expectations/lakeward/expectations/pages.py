@@ -20,6 +20,7 @@ def _environment() -> Environment:
         loader=PackageLoader("lakeward.expectations", "templates"),
         # by name: jinja2's own rule escapes `.html` and would leave `.html.j2` alone
         autoescape=True,
+        # a misspelt name would render as nothing
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -74,6 +74,7 @@ def _product(decisions: Sequence[Release], contracts: Sequence[Contract], day: d
     return Product(
         newest=decisions[0],
         seen=seen,
+        # both days stand for their cut-offs, so the difference is the age of the data
         is_late=latency is not None and (seen is None or day - seen > latency),
         latency="" if latency is None else _in_hours(latency),
         retention=_listed(c.retention for c in contracts),

@@ -109,7 +109,7 @@ def quality_html(
 
 def _headline(history: Sequence[NightlyResult], broken: Sequence[Failing]) -> Headline:
     errors = sum(f.now.severity == "error" for f in broken)
-    newest = days(history)[-1:]
+    newest = days(history)[-1:]  # none before the first night
     checked = sum(night.day in newest for night in history)
     return Headline("bad" if errors else "warn" if broken else "good", checked, len(broken), errors)
 
@@ -175,12 +175,13 @@ def _promises(
 def _points(rows: Sequence[int]) -> str:
     """Draw numbers as the points of a line, left to right, the greatest at the top (y = 2)."""
     top = max(rows, default=0) or 1
-    step = 100 / max(len(rows) - 1, 1)
+    step = 100 / max(len(rows) - 1, 1)  # one night is a single point
     return " ".join(f"{i * step:.1f},{22 - 20 * n / top:.1f}" for i, n in enumerate(rows))
 
 
 def _link(site: Path, table: str, day: date) -> str:
     """Return the way to the newest Data Docs page of a table's night, empty when there is none."""
+    # <table>/<day>__<run>/<time>/<table>.html: a night that was repeated has several
     folder = site / _DATA_DOCS / "validations" / table
     pages = sorted(folder.glob(f"{day}__*/*/*.html"), key=lambda path: path.parent.name)
     return f"../{pages[-1].relative_to(site).as_posix()}" if pages else ""

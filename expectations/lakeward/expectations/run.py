@@ -94,7 +94,9 @@ def _evaluate(contract: Contract, expectation: Any, counts: dict[str, Counted]) 
             metrics=metrics, runtime_configuration={"result_format": dict(_NO_VALUES)}
         )
     except Exception as error:
+        # its text may quote what it was given; the kind of the error cannot
         raise SpecError(where, f"the expectation failed ({type(error).__name__})") from None
+    # an absent metric is an empty result to it, and that would pass for a broken rule
     if not result.result or result.exception_info.get("raised_exception"):
         raise SpecError(where, "the expectation gave no result", "a result with counts")
     return result

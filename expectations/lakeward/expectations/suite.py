@@ -73,6 +73,7 @@ def expectation_of(rule: Rule) -> Any:
         return counted_expectation()(
             rule=rule.id,
             operator=str(rule.threshold.operator),
+            # as text: suites are stored as JSON, which would round a Decimal
             bounds=[str(bound) for bound in rule.threshold.bounds],
             measure=str(rule.threshold.measure),
             **described,
@@ -133,6 +134,7 @@ def counted_expectation() -> Any:
             success = threshold.holds(counted.measured(threshold.measure))
             return {"success": success, "result": result}
 
+    # stored suites hold this name; it is made from the name of the class
     if ExpectCountedRows.expectation_type != COUNTED_TYPE:
         raise SpecError("suite", "the expectation is registered by another name", COUNTED_TYPE)
     return ExpectCountedRows

@@ -35,6 +35,7 @@ def check_unit(settings: Settings, unit: str, *, day: date, run_id: str) -> Unit
     contracts = [c for c in load_contracts().values() if c.unit == unit]
     pins = {contract.name: _version(lake, contract.name) for contract in contracts}
     others = {t: v for t, v in published_pins(lake).items() if t not in pins}
+    # pinned, not newest: what is checked is what a release will pin
     docs = docs_context(settings)
     with connect(lake, pins={**others, **pins}, spill=settings.home.work / "spill") as connection:
         tables = tuple(

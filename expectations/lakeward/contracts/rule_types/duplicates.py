@@ -33,6 +33,7 @@ class Duplicates:
     def count(self, contract: Contract, day: date) -> CountQuery:
         """Count the rows with a whole key, and every row of a key that occurs more than once."""
         names = ", ".join(f"t.{quoted(name)}" for name in self.columns)
+        # without this, `group by` would make one key of all rows with a NULL in it
         present = " and ".join(f"t.{quoted(name)} is not null" for name in self.columns)
         return CountQuery(
             "select coalesce(sum(n), 0), coalesce(sum(n) filter (where n > 1), 0) from (select"

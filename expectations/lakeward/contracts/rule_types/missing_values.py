@@ -29,6 +29,7 @@ class MissingValues:
         """Count all rows, and those that hold NULL (if listed) or one of the texts."""
         name = quoted(self.column)
         texts = ", ".join(literal(value) for value in self.values if value is not None)
+        # `NULL in (…)` is NULL: without coalesce the condition would be neither true nor false
         parts = [f"{name} is null"] if None in self.values else []
         parts += [f"coalesce(cast({name} as varchar) in ({texts}), false)"] if texts else []
         return count_rows(" or ".join(parts) or "false")

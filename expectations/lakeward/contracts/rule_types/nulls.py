@@ -41,6 +41,7 @@ class Nulls:
 
 
 def _from_column(where: str, item: "SchemaProperty") -> Iterator[Rule]:
+    # a key column needs a value, whether or not the contract says so again
     if item.required or item.primaryKey:
         yield promise(f"{item.name}.required", Nulls(str(item.name)), "completeness")
 

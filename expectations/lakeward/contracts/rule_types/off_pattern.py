@@ -36,6 +36,7 @@ class OffPattern:
 
     def count(self, contract: Contract, day: date) -> Aggregates:
         """Count the values, and those that do not match."""
+        # cast: a pattern may be promised of a number or a date
         pattern, column = literal(self.pattern), column_of(contract, self.column)
         return count_values(
             self.column,

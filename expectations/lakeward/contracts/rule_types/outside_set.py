@@ -57,6 +57,7 @@ def _from_column(where: str, item: "SchemaProperty") -> Iterator[Rule]:
 
 def _read(where: str, place: QualityPlace, arguments: Arguments) -> OutsideSet:
     values = arguments["validValues"]
+    # a nested list or mapping has no SQL literal
     scalars = isinstance(values, list) and all(isinstance(v, str | int | float) for v in values)
     if not scalars or not values:
         raise SpecError(where, "validValues is no list of plain values", "[first, second]")

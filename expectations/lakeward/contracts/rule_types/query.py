@@ -26,6 +26,7 @@ class Query:
 
     def count(self, contract: Contract, day: date) -> CountQuery:
         """Return the query of the author, of this table and day."""
+        # replaced, not formatted: SQL may hold braces of its own
         sql = self.sql.replace("{object}", quoted(contract.name))
         sql = sql.replace("{day}", f"cast({literal(day.isoformat())} as date)")
         return CountQuery(sql, looks_at_every_row=True)

@@ -29,6 +29,7 @@ class RowCount:
         if any(bound != int(bound) for bound in threshold.bounds):
             return None
         low, high = int(threshold.bounds[0]), int(threshold.bounds[-1])
+        # "not" needs two ranges, which one expectation cannot say
         arguments: dict[Operator, dict[str, object]] = {
             Operator.BE: {"min_value": low, "max_value": low},
             Operator.GREATER: {"min_value": low, "strict_min": True},

@@ -40,6 +40,7 @@ class Unreferenced:
             f"o.{quoted(there)} = t.{quoted(here)}"
             for here, there in zip(self.columns, self.to_columns, strict=True)
         )
+        # no join: a key that occurs twice there must not count a row twice
         found = f"exists (select 1 from {quoted(self.table)} o where {keys})"
         return CountQuery(
             "select count(*), count(*) filter (where not is_found) from"
