@@ -184,7 +184,7 @@ def rollback(lake: Lake, release_id: str, *, run_id: str) -> Release:
     Raises:
         UsageError: There is no such release, or it was held.
     """
-    release = find(lake, release_id)
+    release = find_release(lake, release_id)
     if release.state != "released":
         raise UsageError(
             f"release {release_id}",
@@ -204,7 +204,7 @@ def rollback(lake: Lake, release_id: str, *, run_id: str) -> Release:
     return _commit(lake, decision)
 
 
-def find(lake: Lake, release_id: str) -> Release:
+def find_release(lake: Lake, release_id: str) -> Release:
     """Find a release by its id.
 
     Raises:

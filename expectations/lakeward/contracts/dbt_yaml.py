@@ -1,6 +1,6 @@
 """Renders the dbt YAML of canonical, worklist and metric models whole from their contracts.
 
-The contract is the source; what is generated says so and may not differ from it (`check`).
+The contract is the source; what is generated says so and may not differ from it (`check_dbt_yaml`).
 Staging and intermediate models have no contract: their YAML is written by hand.
 """
 
@@ -22,7 +22,7 @@ _HEADER = """\
 """
 
 
-def build(project_dir: Path) -> list[Path]:
+def write_dbt_yaml(project_dir: Path) -> list[Path]:
     """Write the generated files of a dbt project; return their paths."""
     written = []
     for path, text in _files(project_dir).items():
@@ -32,7 +32,7 @@ def build(project_dir: Path) -> list[Path]:
     return written
 
 
-def check(project_dir: Path) -> list[str]:
+def check_dbt_yaml(project_dir: Path) -> list[str]:
     """List wrong contracts, and generated files that differ from them, one line a problem."""
     problems = check_contracts()
     if problems:
@@ -47,7 +47,7 @@ def check(project_dir: Path) -> list[str]:
     return problems
 
 
-def render(contracts: list[Contract]) -> str:
+def render_models(contracts: list[Contract]) -> str:
     """Return the YAML text for the models of one folder."""
     models = {"version": 2, "models": [_model(contract) for contract in contracts]}
     return _HEADER + yaml.safe_dump(models, sort_keys=False, width=100, allow_unicode=True)
@@ -61,7 +61,7 @@ def _files(project_dir: Path) -> dict[Path, str]:
             raise SpecError(f"contract {contract.name}", "no dbt folder", ", ".join(FOLDERS))
         by_folder.setdefault(FOLDERS[layer], []).append(contract)
     return {
-        project_dir / "models" / folder / f"_{folder}__models.yml": render(contracts)
+        project_dir / "models" / folder / f"_{folder}__models.yml": render_models(contracts)
         for folder, contracts in by_folder.items()
     }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from lakeward.contracts import Contract, load_contracts
 from lakeward.expectations.history import NightlyResult, nightly_results
 from lakeward.expectations.pages import render_page
-from lakeward.expectations.trend import Failing, changes, days, failing, odd_volume, volumes
+from lakeward.expectations.trend import Failing, days, failing, odd_volume, result_changes, volumes
 from lakeward.lake.tables import Lake
 
 _DATA_DOCS = "data_docs"
@@ -118,7 +118,7 @@ def _news(history: Sequence[NightlyResult], contracts: Mapping[str, Contract]) -
     marks = {"mended": "good", "no longer checked": "warn"}
     news = [
         News(marks.get(c.change, "bad"), c.change, c.table, _promise(contracts, c.table, c.rule_id))
-        for c in changes(history)
+        for c in result_changes(history)
     ]
     odd = {table: odd_volume(volumes(history, table)) for table in _tables(history)}
     return news + [News("warn", "volume", table, text) for table, text in odd.items() if text]

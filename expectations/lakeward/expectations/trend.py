@@ -40,7 +40,7 @@ def days(history: Sequence[NightlyResult]) -> list[date]:
     return sorted({night.day for night in history})
 
 
-def changes(history: Sequence[NightlyResult]) -> list[ResultChange]:
+def result_changes(history: Sequence[NightlyResult]) -> list[ResultChange]:
     """Compare each table's newest night with the night that was checked before it."""
     found: list[ResultChange] = []
     for table in sorted({night.table for night in history}):

@@ -16,7 +16,7 @@ from lakeward.expectations.history import (
 from lakeward.expectations.quality_page import quality_html, render_quality_history
 from lakeward.expectations.rule_results import UnitResult
 from lakeward.expectations.run import check_table
-from lakeward.expectations.trend import ResultChange, changes, failing, odd_volume, volumes
+from lakeward.expectations.trend import ResultChange, failing, odd_volume, result_changes, volumes
 from lakeward.lake.query import Connection
 from lakeward.lake.tables import Lake
 
@@ -87,13 +87,13 @@ def test_what_changed_since_the_night_before() -> None:
         _night(1, "new_and_fine", passed=True),
     ]
     table = "canonical__demo"
-    assert changes(history) == [
+    assert result_changes(history) == [
         ResultChange(table, "a", "broken"),
         ResultChange(table, "b", "mended"),
         ResultChange(table, "gone", "no longer checked"),
         ResultChange(table, "new", "new and broken"),
     ]
-    assert changes(history[:4]) == []
+    assert result_changes(history[:4]) == []
 
 
 def test_failing_since_the_first_night_of_the_unbroken_row() -> None:

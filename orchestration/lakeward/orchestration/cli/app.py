@@ -216,9 +216,9 @@ def release_show(release_id: str, json: Json = False) -> None:
 
     Example: lakeward release show 6f0e8c1e-0000-5000-8000-000000000000
     """
-    from lakeward.lake.release import find
+    from lakeward.lake.release import find_release
 
-    release = find(_lake(), release_id)
+    release = find_release(_lake(), release_id)
     rows = [
         {
             "table": t,
@@ -252,10 +252,10 @@ def contracts_build() -> None:
 
     Example: lakeward contracts build
     """
-    from lakeward.contracts.dbt_yaml import build
+    from lakeward.contracts.dbt_yaml import write_dbt_yaml
     from lakeward.core.paths import project_path
 
-    for path in build(project_path("dbt_project")):
+    for path in write_dbt_yaml(project_path("dbt_project")):
         say(f"wrote {path}")
 
 
@@ -266,11 +266,11 @@ def contracts_check() -> None:
     Example: lakeward contracts check
     """
     from lakeward.contracts import load_contracts
-    from lakeward.contracts.dbt_yaml import check
+    from lakeward.contracts.dbt_yaml import check_dbt_yaml
     from lakeward.core.paths import project_path
     from lakeward.worklists.output_formats import check_formats
 
-    drift = check(project_path("dbt_project")) or check_formats(load_contracts().values())
+    drift = check_dbt_yaml(project_path("dbt_project")) or check_formats(load_contracts().values())
     for line in drift:
         say(line)
     raise typer.Exit(1 if drift else 0)
