@@ -123,6 +123,8 @@ class Contract:
         name: Table name, the same everywhere (asset, Delta table, dbt model).
         purpose: What the table is for; an export is made for no other purpose.
         description: What the table holds.
+        usage: Who reads it, and how.
+        limitations: What it must not be taken for.
         owner: `team:<name>`.
         owner_email: Mail address of the member of the team whose role is owner, else empty.
         grain: What one row is.
@@ -142,6 +144,8 @@ class Contract:
     domain: str
     purpose: str
     description: str
+    usage: str
+    limitations: str
     owner: str
     owner_email: str
     grain: str

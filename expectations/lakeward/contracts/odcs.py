@@ -111,6 +111,7 @@ def load_contract(path: Path) -> Contract:
     table = _table(where, path, document)
     custom = _custom(where, document)
     owner, owner_email = _team(where, document)
+    about = document.description
     levels = _service_levels(where, document)
     columns = tuple(_column(where, item) for item in table.properties or [])
     _one_of(where, "status", document.status, _STATUS)
@@ -119,10 +120,10 @@ def load_contract(path: Path) -> Contract:
         name=str(table.physicalName),
         version=_need(where, "version", document.version),
         domain=_need(where, "domain", document.domain),
-        purpose=_need(
-            where, "description.purpose", document.description and document.description.purpose
-        ),
+        purpose=_need(where, "description.purpose", about and about.purpose),
         description=" ".join((table.description or "").split()),
+        usage=str((about and about.usage) or ""),
+        limitations=str((about and about.limitations) or ""),
         owner=owner,
         owner_email=owner_email,
         grain=_need(where, "dataGranularityDescription", table.dataGranularityDescription),

@@ -41,11 +41,15 @@ def build_suite(contract: Contract) -> Any:
     """Build the `ExpectationSuite` of a contract; promises that are only words are its notes."""
     gx = great_expectations()
     remarks = [rule.description for rule in contract.rules if rule.check is None]
-    about = f"{contract.description} {contract.purpose} {contract.grain} Owner: {contract.owner}."
+    about = (
+        f"{contract.description} {contract.purpose} {contract.grain} Owner: {contract.owner}.",
+        contract.usage,
+        contract.limitations,
+    )
     return gx.ExpectationSuite(
         name=contract.name,
         expectations=[expectation_of(rule) for rule in contract.rules if rule.check is not None],
-        notes=[about.strip(), *remarks],
+        notes=[*(text.strip() for text in about if text), *remarks],
         meta={
             "contract_id": contract.id,
             "contract_version": contract.version,

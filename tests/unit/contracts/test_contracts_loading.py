@@ -17,7 +17,7 @@ id: worklist-demo
 version: 1.2.0
 status: active
 domain: patient_flow
-description: {purpose: Whom to call.}
+description: {purpose: Whom to call., usage: Each morning., limitations: Local calls.}
 team: {name: front-desk, members: [{username: desk@example.org, role: owner}]}
 schema:
   - name: demo
@@ -52,6 +52,7 @@ def test_a_contract_arrives_whole(tmp_path: Path) -> None:
     contract = _load(tmp_path)
     assert contract.name == "worklist__demo"
     assert contract.owner == "team:front-desk"
+    assert (contract.usage, contract.limitations) == ("Each morning.", "Local calls.")
     assert contract.owner_email == "desk@example.org"
     assert contract.unit == "worklist__demo"
     assert contract.staleness == "block"
@@ -81,7 +82,7 @@ def test_a_contract_arrives_whole(tmp_path: Path) -> None:
         ("classification: DI, ", "", "classification is missing"),
         ("classification: DI", "classification: PII", "classification is PII"),
         (", description: Whom to call.}\nsla", "}\nsla", "description is missing"),
-        ("{purpose: Whom to call.}", "{usage: Calls.}", "purpose is missing"),
+        ("{purpose: Whom to call., usage", "{usage", "purpose is missing"),
         ("team: {name", "team: {description", "no team"),
         ("  - {property: endOfSupport, value: 2028-12-31}\n", "", "no endOfSupport"),
         ("value: 2028-12-31", "value: some day", "no endOfSupport date"),

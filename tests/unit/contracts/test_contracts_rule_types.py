@@ -68,9 +68,9 @@ def _contract(rule: Rule) -> Contract:
     column = ContractColumn("k", "VARCHAR", "string", "N", "Column k.")
     return Contract(
         id="demo", name="x__demo", version="1.0.0", domain="demo", purpose="p", description="d",
-        owner="team:demo", owner_email="", grain="One row per k.", unit="x", staleness="block",
-        consumer="", export_columns=(), export_formats=(), columns=(column,), rules=(rule,),
-        latency=None, retention="", end_of_support=DAY,
+        usage="", limitations="", owner="team:demo", owner_email="", grain="One row per k.",
+        unit="x", staleness="block", consumer="", export_columns=(), export_formats=(),
+        columns=(column,), rules=(rule,), latency=None, retention="", end_of_support=DAY,
     )  # fmt: skip
 
 

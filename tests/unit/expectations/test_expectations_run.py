@@ -245,6 +245,7 @@ def test_great_expectations_decides_with_its_own_expectations(contract_of: Make)
     }
     assert all(e.description for e in suite.expectations)
     assert "Only said." in suite.notes
+    assert "Not for billing." in suite.notes
 
 
 def test_results_and_counts_equal_those_of_the_pandas_engine(
