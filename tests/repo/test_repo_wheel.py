@@ -42,6 +42,8 @@ def test_the_wheel_holds_what_modules_read_and_no_build_products(wheel: Path) ->
         "lakeward/landing/relations/ledger.sql",
         "lakeward/hl7v2/specs/PID.yaml",
         "lakeward/contracts/canonical__visit.odcs.yaml",
+        "lakeward/expectations/templates/quality.html.j2",
+        "lakeward/expectations/templates/quality.css",
         "lakeward/orchestration/dagster.yaml",
     ):
         assert needed in names

@@ -7,15 +7,16 @@ import dagster as dg
 from lakeward.assets.failure import without_record_values
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.metadata import WRITER_POOL
-from lakeward.assets.units import Unit, units
+from lakeward.assets.units import ReleaseUnit, release_units
 from lakeward.contracts import Contract
 from lakeward.expectations.portal import render_site
-from lakeward.worklists.export import deliver
+from lakeward.worklists.export import export_worklist
+from lakeward.worklists.output_formats import formats_of
 
 
-def exported_contracts() -> list[tuple[Unit, Contract]]:
+def exported_contracts() -> list[tuple[ReleaseUnit, Contract]]:
     """List the worklists that have a consumer, with the unit that publishes them."""
-    return [(unit, c) for unit in units() for c in unit.contracts if c.consumer]
+    return [(unit, c) for unit in release_units() for c in unit.contracts if c.consumer]
 
 
 def outbox_key(contract: Contract) -> dg.AssetKey:
@@ -42,7 +43,7 @@ def site_asset(days: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
                 description="Reports for quality teams: what changed, what broke, whose it is.",
                 deps=[
                     *(outbox_key(contract) for _, contract in exported_contracts()),
-                    *(unit.release_key for unit in units()),
+                    *(unit.release_key for unit in release_units()),
                 ],
             )
         ],
@@ -62,7 +63,7 @@ def site_asset(days: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
 
 
 def _outbox_asset(
-    unit: Unit, contract: Contract, days: dg.PartitionsDefinition[str]
+    unit: ReleaseUnit, contract: Contract, days: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=outbox_key(contract).to_user_string(),
@@ -70,7 +71,7 @@ def _outbox_asset(
             dg.AssetSpec(
                 outbox_key(contract),
                 group_name="outbox",
-                kinds={"csv", "json"},
+                kinds={each.name for each in formats_of(contract)},
                 owners=[contract.owner],
                 description=f"Files of the worklist for {contract.consumer}: {contract.purpose}",
                 deps=[unit.release_key],
@@ -83,7 +84,7 @@ def _outbox_asset(
     def _outbox(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None]]:
-        done = deliver(
+        done = export_worklist(
             home.lake(),
             home.settings().home,
             contract,

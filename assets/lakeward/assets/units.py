@@ -1,12 +1,14 @@
-"""Assets under contract: built by dbt as candidates, judged in the same step, then released.
+"""Assets under contract: built by dbt as candidates, checked in the same step, then released.
 
-A unit is what is published together: the canonical store, or one worklist or metric. The step that
-builds a unit also judges it, so a broken rule of severity error stops everything after it.
+A release unit is what is published together: the canonical store, or one worklist or metric. The
+step that builds a unit also checks it, so a broken rule of severity error stops everything after.
+
+    canonical  build, check ──> release__canonical ─┬─> worklist__x  build, check ──> release__x
+                                                    └─> metric__y    build, check ──> release__y
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from graphlib import TopologicalSorter
 
 import dagster as dg
@@ -14,16 +16,17 @@ import dagster as dg
 from lakeward.assets.failure import without_record_values
 from lakeward.assets.home import BusinessDay, LakewardHome
 from lakeward.assets.lineage import tables_read_by
+from lakeward.assets.list_builds import ListBuilds
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
 from lakeward.contracts import Contract, load_contracts
 from lakeward.contracts.model import Severity
 from lakeward.core.errors import PermanentError
 from lakeward.core.settings import Settings
-from lakeward.expectations.judgement import RuleResult
-from lakeward.expectations.unit import Verdict, judge_unit, last_verdict
+from lakeward.expectations.rule_results import RuleResult, UnitResult
+from lakeward.expectations.unit import check_unit, recorded_result
 from lakeward.lake.candidate import contract_table
 from lakeward.lake.dbt import build
-from lakeward.lake.release import Release, current, decide, newest_day
+from lakeward.lake.release import Decision, current, decide, newest_day
 
 CANONICAL = "canonical"
 CONTRACT_CHECK = "contract"
@@ -31,8 +34,15 @@ WARNING_CHECK = "contract_warnings"
 
 
 @dataclass(frozen=True)
-class Unit:
-    """What is released together: its contracts and the dbt selection that builds it."""
+class ReleaseUnit:
+    """What is released together.
+
+    Attributes:
+        name: The unit as contracts name it.
+        group: Asset group of its tables.
+        contracts: One a table, each after those that it reads.
+        select: The dbt selection that builds it.
+    """
 
     name: str
     group: str
@@ -50,7 +60,7 @@ class Unit:
         return dg.AssetKey(f"release__{self.short}")
 
 
-def units() -> list[Unit]:
+def release_units() -> list[ReleaseUnit]:
     """List the units that contracts name, the canonical store first."""
     contracts = load_contracts().values()
     names = sorted({c.unit for c in contracts}, key=lambda n: (n != CANONICAL, n))
@@ -58,9 +68,9 @@ def units() -> list[Unit]:
 
 
 def unit_assets(days: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
-    """Make, for each unit, the step that builds and judges it and the asset that releases it."""
+    """Make, for each unit, the step that builds and checks it and the asset that releases it."""
     made: list[dg.AssetsDefinition] = []
-    for unit in units():
+    for unit in release_units():
         upstream = [] if unit.name == CANONICAL else [dg.AssetKey(f"release__{CANONICAL}")]
         partitions = None if unit.name == CANONICAL else days
         made += [_candidate_step(unit, upstream, partitions), _release_asset(unit, partitions)]
@@ -74,15 +84,15 @@ def _upstream_first(contracts: Sequence[Contract]) -> tuple[Contract, ...]:
     return tuple(named[name] for name in TopologicalSorter(reads).static_order())
 
 
-def _unit(name: str, contracts: tuple[Contract, ...]) -> Unit:
+def _unit(name: str, contracts: tuple[Contract, ...]) -> ReleaseUnit:
     if name == CANONICAL:
-        return Unit(name, name, contracts, ("+path:models/canonical",))
+        return ReleaseUnit(name, name, contracts, ("+path:models/canonical",))
     group = "worklists" if name.startswith("worklist") else "metrics"
-    return Unit(name, group, contracts, tuple(c.name for c in contracts))
+    return ReleaseUnit(name, group, contracts, tuple(c.name for c in contracts))
 
 
 def _candidate_step(
-    unit: Unit, upstream: list[dg.AssetKey], partitions: dg.PartitionsDefinition[str] | None
+    unit: ReleaseUnit, upstream: list[dg.AssetKey], partitions: dg.PartitionsDefinition[str] | None
 ) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=unit.name,
@@ -93,54 +103,56 @@ def _candidate_step(
     )
     @without_record_values
     def _candidate(
-        context: dg.AssetExecutionContext, home: LakewardHome
+        context: dg.AssetExecutionContext,
+        home: LakewardHome,
+        lists: dg.ResourceParam[ListBuilds],
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         settings, today = home.settings(), home.day_of(context)
         if unit.name == CANONICAL:
-            _refuse_past(home, today)
+            _reject_past(home, today)
+            seconds = _build(settings, unit, today)
         else:
             _require_canonical(home, today)
-        runs = _built(context, settings, unit, today)
-        verdict = judge_unit(settings, unit.name, day=today.day, run_id=context.run.run_id)
-        if verdict.broken:
-            _decide(home, verdict, today, context.run.run_id)
-        yield from _results(home, unit, runs)
-        yield from _check_results(verdict)
+            seconds = _build_list(context, settings, unit, today, lists)
+        result = check_unit(settings, unit.name, day=today.day, run_id=context.run.run_id)
+        if result.broken:
+            # the failed check below ends the run before the release asset: enter the hold here
+            decide(home.lake(), _decision(result, today, context.run.run_id))
+        yield from _results(home, unit, seconds)
+        yield from _check_results(result)
 
     return _candidate
 
 
-def _built(
-    context: dg.AssetExecutionContext, settings: Settings, unit: Unit, today: BusinessDay
-) -> dict[str, float]:
-    """Build a unit; give the seconds by model.
+def _build_list(
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    unit: ReleaseUnit,
+    today: BusinessDay,
+    lists: ListBuilds,
+) -> Mapping[str, float]:
+    """Build the lists of the run, unless an earlier step has; return the seconds by model.
 
-    The first list of a run builds those of the whole run, since starting dbt takes longer than a
-    list. A list that failed there is built once more by its own step, which then tells why.
+    A list that failed there is built once more by its own step, so that the error of this step
+    names it.
     """
-    run = context.run
-    if unit.name != CANONICAL:
-        selected = frozenset(k.to_user_string() for k in run.asset_selection or ())
-        built = _lists_built(settings, run.run_id, selected, today)
-        if all(contract.name in built for contract in unit.contracts):
-            return built
+    # an empty selection means all assets
+    selected = {key.to_user_string() for key in context.run.asset_selection or ()}
+    names = [c.name for u in release_units() if u.name != CANONICAL for c in u.contracts]
+    built = lists.build_once(
+        settings, [name for name in names if not selected or name in selected], today
+    )
+    if all(contract.name in built for contract in unit.contracts):
+        return built
+    return _build(settings, unit, today)
+
+
+def _build(settings: Settings, unit: ReleaseUnit, today: BusinessDay) -> Mapping[str, float]:
     return {m.model: m.seconds for m in build(settings, unit.select, today.variables)}
 
 
-@lru_cache(maxsize=1)
-def _lists_built(
-    settings: Settings, run_id: str, selected: frozenset[str], today: BusinessDay
-) -> dict[str, float]:
-    """Build the lists of a run, each whatever becomes of the others; `selected` empty means all."""
-    del run_id
-    names = [c.name for u in units() if u.name != CANONICAL for c in u.contracts]
-    wanted = [name for name in names if not selected or name in selected]
-    models = build(settings, wanted, today.variables, keep_going=True)
-    return {model.model: model.seconds for model in models}
-
-
 def _release_asset(
-    unit: Unit, partitions: dg.PartitionsDefinition[str] | None
+    unit: ReleaseUnit, partitions: dg.PartitionsDefinition[str] | None
 ) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=unit.release_key.to_user_string(),
@@ -164,8 +176,9 @@ def _release_asset(
     def _release(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None]]:
-        verdict = last_verdict(home.lake(), unit.name)
-        release = _decide(home, verdict, home.day_of(context), context.run.run_id)
+        result = recorded_result(home.lake(), unit.name)
+        decision = _decision(result, home.day_of(context), context.run.run_id)
+        release = decide(home.lake(), decision)
         yield dg.MaterializeResult(
             metadata={
                 "release_id": release.release_id,
@@ -179,7 +192,7 @@ def _release_asset(
     return _release
 
 
-def _spec(unit: Unit, contract: Contract, upstream: list[dg.AssetKey]) -> dg.AssetSpec:
+def _spec(unit: ReleaseUnit, contract: Contract, upstream: list[dg.AssetKey]) -> dg.AssetSpec:
     reads = sorted(tables_read_by(contract.name) - {contract.name})
     return table_asset(
         contract_table(contract),
@@ -206,8 +219,8 @@ def _checks(contract: Contract) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def _refuse_past(home: LakewardHome, today: BusinessDay) -> None:
-    """Refuse to rebuild a day behind the newest released one: it would tell what is known now."""
+def _reject_past(home: LakewardHome, today: BusinessDay) -> None:
+    """Reject a day behind the newest released one: rebuilt, it would state what is known now."""
     newest = newest_day(home.lake())
     if newest is not None and today.day < newest:
         raise PermanentError(
@@ -219,7 +232,7 @@ def _refuse_past(home: LakewardHome, today: BusinessDay) -> None:
 
 
 def _require_canonical(home: LakewardHome, today: BusinessDay) -> None:
-    """Refuse to build a list of one day from a canonical store of another."""
+    """Reject a list of one day on a canonical store of another."""
     released = current(home.lake(), CANONICAL)
     if released is None or released.day != today.day:
         shown = f"of {released.day}" if released else "not released"
@@ -231,21 +244,20 @@ def _require_canonical(home: LakewardHome, today: BusinessDay) -> None:
         )
 
 
-def _decide(home: LakewardHome, verdict: Verdict, today: BusinessDay, run_id: str) -> Release:
-    return decide(
-        home.lake(),
-        verdict.unit,
-        verdict.pins,
+def _decision(result: UnitResult, today: BusinessDay, run_id: str) -> Decision:
+    return Decision(
+        unit=result.unit,
+        pins=result.pins,
         day=today.day,
         as_of=today.as_of,
-        contract_version=verdict.contract_version,
-        held_by=verdict.broken,
+        contract_version=result.contract_version,
+        held_by=result.broken,
         run_id=run_id,
     )
 
 
 def _results(
-    home: LakewardHome, unit: Unit, seconds: Mapping[str, float]
+    home: LakewardHome, unit: ReleaseUnit, seconds: Mapping[str, float]
 ) -> Iterator[dg.MaterializeResult[None]]:
     lake = home.lake()
     for contract in unit.contracts:
@@ -253,16 +265,16 @@ def _results(
         yield table_result(lake, contract.name, extra=extra)
 
 
-def _check_results(verdict: Verdict) -> Iterator[dg.AssetCheckResult]:
-    for judgement in verdict.judgements:
+def _check_results(result: UnitResult) -> Iterator[dg.AssetCheckResult]:
+    for table in result.tables:
         for name, severity, broken in (
-            (CONTRACT_CHECK, Severity.ERROR, judgement.errors),
-            (WARNING_CHECK, Severity.WARNING, judgement.warnings),
+            (CONTRACT_CHECK, Severity.ERROR, table.errors),
+            (WARNING_CHECK, Severity.WARNING, table.warnings),
         ):
-            rules = [r for r in judgement.results if r.severity is severity]
+            rules = [r for r in table.results if r.severity is severity]
             yield dg.AssetCheckResult(
                 check_name=name,
-                asset_key=judgement.table,
+                asset_key=table.table,
                 passed=not broken,
                 severity=dg.AssetCheckSeverity.ERROR
                 if severity is Severity.ERROR

@@ -1,4 +1,4 @@
-"""Candidate versions: what dbt built, stored under its contract before its rules are checked.
+"""Candidate versions: storing what dbt built, under its contract, before it is checked.
 
 A table whose rows are the same as in its newest version gets no new version, so a night that
 changes nothing writes nothing. What dbt builds and in which order is not known here, nor which
@@ -12,6 +12,8 @@ from lakeward.core.errors import SpecError
 from lakeward.core.phi import Phi
 from lakeward.lake.query import Connection, register_table
 from lakeward.lake.tables import Column, Lake, TableSpec, TableWrite, content_of, write
+
+_BATCH_ROWS = 65_536
 
 
 def contract_table(contract: Contract) -> TableSpec:
@@ -34,7 +36,7 @@ def store_candidate(lake: Lake, connection: Connection, table: str, sql: str) ->
         lake: Where the table lives.
         connection: Sees what the query reads; the view `table` then shows the candidate.
         table: Name of the table and of its contract.
-        sql: Query with exactly the columns of the contract, in any order; grain as there.
+        sql: Query that returns exactly the contract's columns, in any order.
 
     Returns:
         What was written; None when the newest version holds the same rows.
@@ -57,7 +59,8 @@ def store_candidate(lake: Lake, connection: Connection, table: str, sql: str) ->
         written = None
         if content_of(lake, table) != content:
             names = ", ".join(f'"{c.name}"' for c in spec.columns)
-            rows = connection.sql(f"select {names} from candidate").to_arrow_reader(65_536)
+            # in batches: a canonical table need not fit in memory twice
+            rows = connection.sql(f"select {names} from candidate").to_arrow_reader(_BATCH_ROWS)
             written = write(lake, spec, rows, mode="overwrite", content=content)
     finally:
         connection.execute("drop table candidate")
@@ -66,9 +69,9 @@ def store_candidate(lake: Lake, connection: Connection, table: str, sql: str) ->
 
 
 def _content(connection: Connection, spec: TableSpec) -> str:
-    """Return a hash of all rows, whatever their order, and of their columns.
+    """Hash all rows whatever their order, and the columns they stand in.
 
-    The hashes of the rows are added up, because a query has no order of rows.
+    A sum of hashes does not depend on the order in which threads deliver the rows; dbt's do not.
     """
     names = ", ".join(f'"{c.name}"' for c in spec.columns)
     count, total = connection.sql(

@@ -2,7 +2,7 @@
 
 Messages of the database can hold values of records (a failed cast does), and dbt writes them to its
 log and to `run_results.json`. So dbt writes neither here, and an error names the model and the kind
-of failure. What the models say stands in `dbt_project/`.
+of failure. What the models say is in `dbt_project/`.
 """
 
 import json
@@ -16,7 +16,7 @@ from lakeward.core.paths import Home, project_path
 from lakeward.core.settings import Settings, exported
 
 SAFE_ERRORS = ("Binder Error", "Catalog Error", "Parser Error", "Compilation Error", "SpecError")
-"""Failures whose text speaks of SQL or specs only; all others are reduced to their kind."""
+"""Failures whose text is about SQL or specs only; all others are reduced to their kind."""
 
 
 @dataclass(frozen=True)
@@ -49,22 +49,35 @@ def build(
         SpecError: The project does not parse.
         PermanentError: A model failed; the text names it.
     """
-    _seed(settings)
     command = ("run", "--no-populate-cache", "--select", *select)
-    return _build(settings, command, variables, keep_going=keep_going)
+    return _run(_started(settings), command, variables, keep_going=keep_going)
+
+
+@dataclass(frozen=True)
+class _Session:
+    """dbt in this process: the parsed project, and a catalogue of its own that holds the seeds."""
+
+    settings: Settings
+    manifest: Any
 
 
 @lru_cache(maxsize=4)
-def _seed(settings: Settings) -> None:
-    """Begin this process with a new catalogue: a killed run may have left a broken one."""
+def _started(settings: Settings) -> _Session:
+    """Parse the project and begin with a new catalogue; once per process and home.
+
+    A killed run may have left a catalogue that DuckDB cannot open.
+    """
     settings.home.work.mkdir(parents=True, exist_ok=True)
     for leftover in settings.home.work.glob("catalogue.duckdb*"):
         leftover.unlink()
-    _build(settings, ("seed",), {})
+    with exported(settings):
+        session = _Session(settings, _parse(settings.home))
+    _run(session, ("seed",), {})
+    return session
 
 
-def _build(
-    settings: Settings,
+def _run(
+    session: _Session,
     arguments: Sequence[str],
     variables: Mapping[str, str],
     *,
@@ -72,12 +85,12 @@ def _build(
 ) -> list[ModelRun]:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-    with exported(settings):
+    with exported(session.settings):
         # a copy: dbt keeps compiled SQL in the manifest, and with it another day's variables
-        manifest = _parse(settings.home).deepcopy()
+        manifest = session.manifest.deepcopy()
         command = [*arguments, "--vars", json.dumps(dict(variables))]
         try:
-            result = _invoke(settings.home, command, manifest)
+            result = _invoke(session.settings.home, command, manifest)
         finally:
             # the next build gets a fresh view of what is released
             DuckDBConnectionManager.close_all_connections()
@@ -118,6 +131,7 @@ def _invoke(home: Home, command: list[str], manifest: Any) -> Any:
 def _explain(failed: Iterable[Any], exception: BaseException | None) -> tuple[str, str, str, str]:
     for result in failed:
         where, what = f"dbt model {result.node.name}", _kind(str(result.message))
+        # the first is enough: dbt skips what depends on it
         return where, what, "a model that builds", f"run `dbt build --select {result.node.name}`"
     return "dbt", _kind(str(exception)), "a build without errors", "run `dbt build`"
 

@@ -1,9 +1,9 @@
-"""The dbt-duckdb plugin: shows dbt the pinned lake and stores what its models give as Delta.
+"""The dbt-duckdb plugin: shows dbt the pinned lake and stores the rows of its models as Delta.
 
 Only glue for dbt belongs here. Tables under contract are shown in schema `main` at their released
 versions, all others in schema `lake` at their newest; the `delta` materialization replaces the view
-of each model with its candidate. dbt-duckdb's own `delta` plugin is not used: it returns NULLs in
-silence for column-mapped tables.
+of each model with its candidate. dbt-duckdb's own `delta` plugin is not used: it returns NULLs for
+column-mapped tables, without an error.
 """
 
 from typing import Any
@@ -36,7 +36,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb ships no types
     """What dbt-duckdb loads by the name `lakeward.lake.dbt_plugin`."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Read the settings; dbt gives the plugin no other way to its home."""
+        """Read the settings; dbt offers the plugin no other way to its home."""
         del plugin_config
         self._settings = load_settings()
         self._lake = Lake(self._settings.home.lake)

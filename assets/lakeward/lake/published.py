@@ -14,13 +14,13 @@ from lakeward.lake.query import Connection, connect
 from lakeward.lake.release import pins_known_at, published_pins, unpublished
 from lakeward.lake.tables import Lake
 
-_SPEAKS_OF_SQL = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+_ABOUT_SQL = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
 
 
 def open_published(
     settings: Settings, *, unreleased: bool = False, known_at: datetime | None = None
 ) -> Connection:
-    """Open the lake as it is released.
+    """Open the lake as it is released; the caller closes the connection.
 
     Args:
         settings: Which home.
@@ -36,11 +36,11 @@ def open_published(
 
 
 def select(connection: Connection, query: str) -> list[dict[str, Any]]:
-    """Run one SELECT and give its rows.
+    """Run one SELECT and return its rows, each by column name.
 
     Raises:
-        UsageError: It is not one SELECT, or the database refuses it. The text of the database is
-            passed on only where it speaks of SQL: a failed cast quotes the value.
+        UsageError: It is not one SELECT, or the database rejects it. The text of the database is
+            passed on only where it is about SQL: a failed cast quotes the value.
     """
     remedy = 'see the tables with: lakeward sql "show tables"'
     try:
@@ -51,7 +51,7 @@ def select(connection: Connection, query: str) -> list[dict[str, Any]]:
         relation = connection.execute(query)
         names = [column[0] for column in relation.description or []]
         return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
-    except _SPEAKS_OF_SQL as error:
+    except _ABOUT_SQL as error:
         text = " ".join(str(error).split("\n\nLINE")[0].split())
         raise UsageError("query", text, "SQL over existing tables", remedy) from None
     except duckdb.Error as error:

@@ -2,10 +2,10 @@
 
 One commit to the table `release` publishes a unit (the canonical store, or one worklist or metric);
 a unit that broke its contract is entered as `held` and keeps its last good versions. Rollback is a
-new release that pins old versions. Who judges a unit is decided elsewhere.
+new release that pins old versions. Checking a unit belongs to `lakeward.expectations`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -44,7 +44,7 @@ RELEASE = TableSpec(
         Column("delta_version", "BIGINT", Phi.N, "Delta version that is pinned"),
         Column("day", "DATE", Phi.N, "Business day"),
         Column("as_of", "TIMESTAMP WITH TIME ZONE", Phi.N, "Cut-off of the business day"),
-        Column("contract_version", "VARCHAR", Phi.N, "Version of the contract that judged it"),
+        Column("contract_version", "VARCHAR", Phi.N, "Version of the contract it was checked by"),
         Column("state", "VARCHAR", Phi.N, "released or held"),
         Column("held_by", "VARCHAR[]", Phi.N, "Rules of severity error that failed"),
         Column("created_at", "TIMESTAMP WITH TIME ZONE", Phi.N, "When the decision was made"),
@@ -54,8 +54,36 @@ RELEASE = TableSpec(
 
 
 @dataclass(frozen=True)
+class Decision:
+    """What is decided on a unit: these versions of its tables, released or held.
+
+    Attributes:
+        unit: `canonical`, or one worklist or metric.
+        pins: Delta version of each of its tables.
+        day: Business day.
+        as_of: Cut-off of the business day.
+        contract_version: Versions of the contracts that it was checked by.
+        held_by: `<table>.<rule>` of each broken rule of severity error; empty: it is released.
+        run_id: The run that decides.
+    """
+
+    unit: str
+    pins: Mapping[str, int]
+    day: date
+    as_of: datetime
+    contract_version: str
+    held_by: tuple[str, ...]
+    run_id: str
+
+    @property
+    def state(self) -> State:
+        """What becomes of the unit."""
+        return "held" if self.held_by else "released"
+
+
+@dataclass(frozen=True)
 class Release:
-    """One decision on a unit: `pins` maps its tables to Delta versions."""
+    """One decision as it was committed; `sequence` counts the decisions on all units, from 1."""
 
     release_id: str
     sequence: int
@@ -69,21 +97,41 @@ class Release:
     created_at: datetime
     run_id: str
 
+    def repeats(self, decision: Decision) -> bool:
+        """Whether a decision would say the same again, whichever run makes it."""
+        return all(
+            getattr(self, name) == getattr(decision, name)
+            for name in ("unit", "pins", "day", "state", "held_by", "contract_version")
+        )
+
+
+@dataclass(frozen=True)
+class _Commit:
+    """One commit of the table `release`.
+
+    The stamp is that of its file in the log: tests, and people who set up a home again, make
+    another version 0 at the same path, and what was read of the first must not be taken for it.
+    """
+
+    lake: Lake
+    version: int
+    stamp: tuple[int, int] | None
+
 
 def history(lake: Lake, unit: str | None = None) -> list[Release]:
     """List all decisions, newest first, of one unit or of all."""
     version = newest_version(lake, RELEASE.name)
     if version is None:
         return []
-    stamp = commit_stamp(lake, RELEASE.name, version)
-    return [r for r in _history(lake, version, stamp) if unit in (None, r.unit)]
+    commit = _Commit(lake, version, commit_stamp(lake, RELEASE.name, version))
+    return [r for r in _decisions(commit) if unit in (None, r.unit)]
 
 
 @lru_cache(maxsize=8)
-def _history(lake: Lake, version: int, stamp: tuple[int, int] | None) -> tuple[Release, ...]:
-    """Read the decisions of one version once per process."""
-    del stamp  # part of the key
-    with connect(lake, tables=[RELEASE.name], pins={RELEASE.name: version}) as connection:
+def _decisions(commit: _Commit) -> tuple[Release, ...]:
+    """Read the decisions of one commit, once per process: every step of a night asks for them."""
+    pins = {RELEASE.name: commit.version}
+    with connect(commit.lake, tables=[RELEASE.name], pins=pins) as connection:
         rows = connection.execute(
             'select release_id, sequence, unit, list("table" order by "table"),'
             ' list(delta_version order by "table"), any_value(day), any_value(as_of),'
@@ -100,7 +148,7 @@ def _history(lake: Lake, version: int, stamp: tuple[int, int] | None) -> tuple[R
 def current(
     lake: Lake, unit: str, *, day: date | None = None, known_at: datetime | None = None
 ) -> Release | None:
-    """Give the release that readers see, optionally of a day or as known at an instant."""
+    """Return the release that readers see, optionally of a day or as known at an instant."""
     for release in history(lake, unit):
         if (
             release.state == "released"
@@ -112,39 +160,22 @@ def current(
 
 
 def latest(lake: Lake, unit: str) -> Release | None:
-    """Give the newest decision on a unit, released or held."""
+    """Return the newest decision on a unit, released or held."""
     return next(iter(history(lake, unit)), None)
 
 
 def newest_day(lake: Lake) -> date | None:
-    """Give the newest day of which the canonical store was released."""
+    """Return the newest day of which the canonical store was released."""
     released = [r.day for r in history(lake, "canonical") if r.state == "released"]
     return max(released, default=None)
 
 
-def decide(
-    lake: Lake,
-    unit: str,
-    pins: Mapping[str, int],
-    *,
-    day: date,
-    as_of: datetime,
-    contract_version: str,
-    held_by: Sequence[str],
-    run_id: str,
-) -> Release:
-    """Publish a unit, or hold it when rules failed; the newest decision is not repeated."""
-    state: State = "held" if held_by else "released"
-    newest = latest(lake, unit)
-    same = newest is not None and (newest.pins, newest.day, newest.state, newest.held_by) == (
-        dict(pins),
-        day,
-        state,
-        tuple(held_by),
-    )
-    if newest is not None and same and newest.contract_version == contract_version:
+def decide(lake: Lake, decision: Decision) -> Release:
+    """Commit a decision, unless it says what the newest decision on its unit says already."""
+    newest = latest(lake, decision.unit)
+    if newest is not None and newest.repeats(decision):
         return newest
-    return _commit(lake, unit, pins, day, as_of, contract_version, state, tuple(held_by), run_id)
+    return _commit(lake, decision)
 
 
 def rollback(lake: Lake, release_id: str, *, run_id: str) -> Release:
@@ -153,7 +184,7 @@ def rollback(lake: Lake, release_id: str, *, run_id: str) -> Release:
     Raises:
         UsageError: There is no such release, or it was held.
     """
-    release = find(lake, release_id)
+    release = find_release(lake, release_id)
     if release.state != "released":
         raise UsageError(
             f"release {release_id}",
@@ -161,20 +192,19 @@ def rollback(lake: Lake, release_id: str, *, run_id: str) -> Release:
             "a release in state released",
             "run `lakeward release list`",
         )
-    return _commit(
-        lake,
-        release.unit,
-        release.pins,
-        release.day,
-        release.as_of,
-        release.contract_version,
-        "released",
-        (),
-        run_id,
+    decision = Decision(
+        unit=release.unit,
+        pins=release.pins,
+        day=release.day,
+        as_of=release.as_of,
+        contract_version=release.contract_version,
+        held_by=(),
+        run_id=run_id,
     )
+    return _commit(lake, decision)
 
 
-def find(lake: Lake, release_id: str) -> Release:
+def find_release(lake: Lake, release_id: str) -> Release:
     """Find a release by its id.
 
     Raises:
@@ -189,7 +219,8 @@ def find(lake: Lake, release_id: str) -> Release:
 
 
 def published_pins(lake: Lake, known_at: datetime | None = None) -> dict[str, int]:
-    """Give the table versions that readers see now, or saw at an instant."""
+    """Return the version of each table that readers see now, or saw at an instant."""
+    # newest first, so the first release of a unit is the one in force
     pins: dict[str, int] = {}
     seen: set[str] = set()
     for release in history(lake):
@@ -201,16 +232,18 @@ def published_pins(lake: Lake, known_at: datetime | None = None) -> dict[str, in
 
 
 def unpublished(lake: Lake, pins: Mapping[str, int]) -> frozenset[str]:
-    """Give the tables under contract that no release shows."""
+    """Return the tables under contract that no release shows."""
+    # a candidate that nobody released must not be seen by its name
     return frozenset(load_contracts()) - frozenset(pins)
 
 
 def pins_known_at(lake: Lake, known_at: datetime) -> dict[str, int]:
-    """Give the version of each table that is not under contract as it stood at an instant."""
+    """Return the version that each table of the lake had at an instant."""
     pins = {}
     for name in table_names(lake):
         opened = open_table(lake, name)
         if opened is not None:
+            # Delta counts milliseconds
             past = [
                 int(commit["version"])
                 for commit in opened.history()
@@ -220,34 +253,29 @@ def pins_known_at(lake: Lake, known_at: datetime) -> dict[str, int]:
     return pins
 
 
-def _commit(
-    lake: Lake,
-    unit: str,
-    pins: Mapping[str, int],
-    day: date,
-    as_of: datetime,
-    contract_version: str,
-    state: State,
-    held_by: tuple[str, ...],
-    run_id: str,
-) -> Release:
+def _commit(lake: Lake, decision: Decision) -> Release:
     ensure_table(lake, RELEASE)
     newest = next(iter(history(lake)), None)
     sequence = newest.sequence + 1 if newest else 1
     release = Release(
-        release_id=str(uuid5(NAMESPACE_URL, f"lakeward:release:{unit}:{sequence}")),
+        release_id=str(uuid5(NAMESPACE_URL, f"lakeward:release:{decision.unit}:{sequence}")),
         sequence=sequence,
-        unit=unit,
-        pins=dict(pins),
-        day=day,
-        as_of=as_of,
-        contract_version=contract_version,
-        state=state,
-        held_by=held_by,
+        unit=decision.unit,
+        pins=dict(decision.pins),
+        day=decision.day,
+        as_of=decision.as_of,
+        contract_version=decision.contract_version,
+        state=decision.state,
+        held_by=decision.held_by,
         created_at=datetime.now(UTC),
-        run_id=run_id,
+        run_id=decision.run_id,
     )
-    shared = {k: v for k, v in vars(release).items() if k != "pins"} | {"held_by": list(held_by)}
-    rows = [{**shared, "table": t, "delta_version": v} for t, v in sorted(pins.items())]
+    # one row a table, in one commit: readers see the new versions of all tables of a unit or none
+    shared = {name: value for name, value in vars(release).items() if name != "pins"}
+    shared["held_by"] = list(release.held_by)
+    rows = [
+        {**shared, "table": table, "delta_version": version}
+        for table, version in sorted(release.pins.items())
+    ]
     write(lake, RELEASE, pa.Table.from_pylist(rows), mode="append")
     return release

@@ -1,8 +1,8 @@
 """The audit table: who let which list leave, for what, to whom. Chained by hash.
 
 Each row's hash covers its content and the row before it, so an edit, a deletion or a change of
-order shows in `verify`. A row is written before the files it speaks of: what cannot be audited is
-not published. The same revision with the same content is entered once.
+order shows in `verify`. A row is written before the files that it names: what cannot be audited
+does not leave. The same revision with the same content is entered once.
 """
 
 import hashlib
@@ -42,11 +42,14 @@ AUDIT = TableSpec(
     ),
 )
 _START = "0" * 64
+"""`prev_hash` of the first row."""
+
 _FACTS = ("consumer", "worklist", "day", "revision", "files")
+"""What makes two entries the same: a run that is repeated enters nothing."""
 
 
 @dataclass(frozen=True)
-class Entry:
+class AuditEntry:
     """What is entered about one exported revision."""
 
     action: str
@@ -62,12 +65,13 @@ class Entry:
     release_id: str
 
 
-def record(lake: Lake, entry: Entry) -> int:
-    """Enter an export, unless this revision with this content is entered; give its place."""
+def record_entry(lake: Lake, entry: AuditEntry) -> int:
+    """Enter an export, unless this revision with this content is entered; return its `seq`."""
     ensure_table(lake, AUDIT)
     with connect() as connection:
         rows = _rows(connection, lake)
     facts = asdict(entry) | {"files": list(entry.files)}
+    # a run after a kill enters the same export again
     for row in rows:
         if all(row[name] == facts[name] for name in _FACTS):
             return int(row["seq"])
@@ -79,7 +83,7 @@ def record(lake: Lake, entry: Entry) -> int:
 
 
 def verify(lake: Lake) -> int:
-    """Walk the chain and give its length.
+    """Walk the chain and return its length.
 
     Raises:
         PermanentError: A row was edited, removed, doubled or moved; the text says which.
@@ -88,10 +92,10 @@ def verify(lake: Lake) -> int:
     with connect() as connection:
         rows = _rows(connection, lake)
     before = _START
-    for place, row in enumerate(rows, start=1):
-        if (row["seq"], row["prev_hash"], row["hash"]) != (place, before, _hash(row)):
+    for position, row in enumerate(rows, start=1):
+        if (row["seq"], row["prev_hash"], row["hash"]) != (position, before, _hash(row)):
             raise PermanentError(
-                f"audit row {place}",
+                f"audit row {position}",
                 "does not fit the chain",
                 "rows as they were written",
                 "compare with an off-site copy of the audit table",
@@ -110,6 +114,7 @@ def _rows(connection: Connection, lake: Lake) -> list[dict[str, Any]]:
 
 def _hash(row: dict[str, Any]) -> str:
     content = {name: row[name] for name in sorted(row) if name != "hash"}
+    # in UTC: the hash may not depend on the zone of whoever verifies it
     content["at"] = row["at"].astimezone(UTC).isoformat()
     content["day"] = row["day"].isoformat()
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,6 +1,6 @@
-"""How a worklist stands on a day: which release its consumer gets, and whether it was held.
+"""Which release of a worklist its consumer gets for a day, if any.
 
-Reads decisions only; making them belongs to whoever judges contracts.
+Reads decisions only; making them belongs to whoever checks contracts.
 """
 
 from dataclasses import dataclass
@@ -11,36 +11,51 @@ from lakeward.lake.release import Release, history
 from lakeward.lake.tables import Lake
 
 NOT_BUILT = "not_built"
+"""Stands for the rules when there is no decision on the day at all."""
 
 
 @dataclass(frozen=True)
-class Held:
-    """Why a day's list was not released: the unit that was held and the rules that failed."""
+class Hold:
+    """Why a day's list was not released: the unit that was held and the rules that it broke."""
 
     unit: str
     rules: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Standing:
-    """The last good release up to a day, and why there is none of that very day, if so."""
+class DayRelease:
+    """The release that goes out for a day; with a `hold` it is stale."""
 
-    release: Release | None
-    held: Held | None
+    release: Release
+    hold: Hold | None = None
 
 
-def standing(lake: Lake, contract: Contract, day: date) -> Standing:
+def release_for_day(lake: Lake, contract: Contract, day: date) -> DayRelease | Hold:
     """Look up what was decided on a worklist, and on the canonical store under it, for a day.
 
     The newest decision of a day counts. A held canonical store holds every list of its day.
+
+    Returns:
+        The last good release up to the day, with the hold that makes it stale, if any; or the hold
+        alone, when the contract wants no stale list or nothing was ever released.
     """
     decisions = history(lake, contract.unit)
     good = [r for r in decisions if r.state == "released" and r.day <= day]
+    # by sequence within a day: a rollback is the newer release of an older version
     release = max(good, key=lambda r: (r.day, r.sequence), default=None)
-    for unit, of_unit in (("canonical", history(lake, "canonical")), (contract.unit, decisions)):
-        newest = next((r for r in of_unit if r.day == day), None)
+    hold = _hold_of_day(lake, contract, day)
+    if release is None:
+        return hold or Hold(contract.unit, (NOT_BUILT,))
+    if hold is None and release.day != day:
+        hold = Hold(contract.unit, (NOT_BUILT,))
+    if hold is not None and contract.staleness == "block":
+        return hold
+    return DayRelease(release, hold)
+
+
+def _hold_of_day(lake: Lake, contract: Contract, day: date) -> Hold | None:
+    for unit in ("canonical", contract.unit):
+        newest = next((r for r in history(lake, unit) if r.day == day), None)
         if newest is not None and newest.state == "held":
-            return Standing(release, Held(unit, newest.held_by))
-    if release is None or release.day != day:
-        return Standing(release, Held(contract.unit, (NOT_BUILT,)))
-    return Standing(release, None)
+            return Hold(unit, newest.held_by)
+    return None

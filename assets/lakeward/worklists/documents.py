@@ -1,6 +1,6 @@
-"""What a delivery says about itself: the JSON file's meta, the manifest, the block notice.
+"""What an export says about itself: the JSON file's meta, the manifest, the block notice.
 
-Pure functions. No wall clock and no run in any of them, so the same release and the same deliveries
+Pure functions. No wall clock and no run in any of them, so the same release and the same exports
 before it give the same bytes. Writing them belongs to `outbox`.
 """
 
@@ -14,22 +14,22 @@ from lakeward.contracts import Contract
 from lakeward.core.files import sha256_of
 from lakeward.lake.release import Release
 from lakeward.landing.sources import Facility
-from lakeward.worklists.day_release import Held
-from lakeward.worklists.outbox import Delivered, Folder
+from lakeward.worklists.day_release import Hold
+from lakeward.worklists.outbox import ExportedRevision, Folder
 from lakeward.worklists.rows import ACTION, KEY, RANK, Row, plain
 
 SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Order:
-    """Everything about one delivery that does not depend on its rows."""
+class WorklistExport:
+    """Everything about one export that does not depend on its rows; with a `hold` it is stale."""
 
     contract: Contract
     release: Release
     day: date
     facility: Facility
-    held: Held | None
+    hold: Hold | None
     folder: Folder
 
     @property
@@ -45,39 +45,39 @@ class Order:
     @property
     def stale_since(self) -> str | None:
         """Cut-off of the data when they are not of the day itself."""
-        return self.as_of if self.held else None
+        return self.as_of if self.hold else None
 
 
 def short_name(contract: Contract) -> str:
-    """Give the name of a worklist as people say it: the table's, without its prefix."""
+    """Return the name of a worklist as people say it: the table's, without its prefix."""
     return contract.name.partition("__")[2]
 
 
 def meta_of(
-    order: Order, last: Delivered | None, columns: Sequence[str], count: int
+    export: WorklistExport, last: ExportedRevision | None, columns: Sequence[str], count: int
 ) -> dict[str, object]:
     """Describe a new revision of a list."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "worklist": order.worklist,
-        "facility": order.facility.id,
-        "day": order.day.isoformat(),
-        "time_zone": order.facility.time_zone,
-        "as_of": order.as_of,
-        "contract": {"id": order.contract.id, "version": order.contract.version},
+        "worklist": export.worklist,
+        "facility": export.facility.id,
+        "day": export.day.isoformat(),
+        "time_zone": export.facility.time_zone,
+        "as_of": export.as_of,
+        "contract": {"id": export.contract.id, "version": export.contract.version},
         "revision": last.revision + 1 if last else 1,
         "supersedes": last.revision if last else None,
-        "stale": order.held is not None,
-        "stale_since": order.stale_since,
+        "stale": export.hold is not None,
+        "stale_since": export.stale_since,
         "row_count": count,
         "columns": list(columns),
     }
 
 
 def manifest_of(
-    order: Order,
+    export: WorklistExport,
     meta: Mapping[str, object],
-    told: Sequence[Row],
+    rows: Sequence[Row],
     files: Mapping[str, bytes],
     suppressed: Mapping[str, int],
 ) -> dict[str, object]:
@@ -85,11 +85,11 @@ def manifest_of(
     exported = int(str(meta["row_count"]))
     return {
         **{name: value for name, value in meta.items() if name not in {"row_count", "columns"}},
-        "consumer": order.contract.consumer,
-        "purpose": order.contract.purpose,
-        "owner": order.contract.owner,
-        "release_id": order.release.release_id,
-        "held_by": list(order.held.rules) if order.held else [],
+        "consumer": export.contract.consumer,
+        "purpose": export.contract.purpose,
+        "owner": export.contract.owner,
+        "release_id": export.release.release_id,
+        "held_by": list(export.hold.rules) if export.hold else [],
         "row_key": KEY,
         "sort": [RANK],
         "files": [
@@ -98,22 +98,23 @@ def manifest_of(
                 "format": name.rpartition(".")[2],
                 "bytes": len(content),
                 "sha256": sha256_of(content),
-                "rows": len(told),
+                "rows": len(rows),
                 "columns": meta["columns"],
             }
             for name, content in files.items()
         ],
+        # by definition eligible = exported + suppressed; what is neither never was a candidate
         "counts": {
             "eligible": exported + sum(suppressed.values()),
             "exported": exported,
             "suppressed": dict(suppressed),
         },
-        "actions": count_actions(told),
+        "actions": count_actions(rows),
     }
 
 
 def notice_of(
-    contract: Contract, day: date, facility: Facility, held: Held, withdrawn: int | None
+    contract: Contract, day: date, facility: Facility, hold: Hold, withdrawn: int | None
 ) -> dict[str, object]:
     """Say in place of a blocked list why there is none; rule ids only, no value of a record."""
     return {
@@ -124,13 +125,13 @@ def notice_of(
         "time_zone": facility.time_zone,
         "contract": {"id": contract.id, "version": contract.version},
         "reason": "The list of this day was held: its data broke the contract. Send nothing.",
-        "held": {"unit": held.unit, "rules": list(held.rules), "count": len(held.rules)},
+        "held": {"unit": hold.unit, "rules": list(hold.rules), "count": len(hold.rules)},
         "withdrawn_revision": withdrawn,
         "owner": contract.owner,
     }
 
 
-def count_actions(told: Sequence[Row]) -> dict[str, int]:
+def count_actions(rows: Sequence[Row]) -> dict[str, int]:
     """Count rows by action."""
-    counts = Counter(str(row[ACTION]) for row in told)
+    counts = Counter(str(row[ACTION]) for row in rows)
     return {name: counts[name] for name in ("new", "changed", "unchanged", "removed")}

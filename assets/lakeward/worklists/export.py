@@ -17,16 +17,15 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from lakeward.contracts import Contract
-from lakeward.core.errors import SpecError, UsageError
+from lakeward.core.errors import SpecError
 from lakeward.core.files import sha256_of
 from lakeward.core.paths import Home
-from lakeward.lake.release import Release
 from lakeward.lake.tables import Lake
 from lakeward.landing.sources import Facility
 from lakeward.worklists import audit, outbox
-from lakeward.worklists.day_release import Held, standing
+from lakeward.worklists.day_release import Hold, release_for_day
 from lakeward.worklists.documents import (
-    Order,
+    WorklistExport,
     count_actions,
     manifest_of,
     meta_of,
@@ -34,7 +33,7 @@ from lakeward.worklists.documents import (
     short_name,
 )
 from lakeward.worklists.outbox import Folder
-from lakeward.worklists.output_formats import csv_bytes, json_bytes, text_bytes
+from lakeward.worklists.output_formats import document_bytes, formats_of
 from lakeward.worklists.rows import (
     count_suppressed,
     export_columns,
@@ -47,7 +46,7 @@ SERVICE = "service:lakeward"
 
 
 @dataclass(frozen=True)
-class Export:
+class ExportedList:
     """What the consumer finds: `published` now, `unchanged` since an earlier run, or `blocked`.
 
     `revision` is the one shown, 0 when blocked; `actions` and `suppressed` are counts.
@@ -66,7 +65,7 @@ class Export:
     files: tuple[str, ...] = ()
 
 
-def deliver(
+def export_worklist(
     lake: Lake,
     home: Home,
     contract: Contract,
@@ -74,123 +73,94 @@ def deliver(
     *,
     facility: Facility,
     principal: str = SERVICE,
-) -> Export:
-    """Look up how a list stands on a day and export accordingly; what jobs call."""
-    found = standing(lake, contract, day)
-    return export(
-        lake,
-        home,
-        contract,
-        found.release,
-        day,
-        held=found.held,
-        facility=facility,
-        principal=principal,
-    )
-
-
-def export(
-    lake: Lake,
-    home: Home,
-    contract: Contract,
-    release: Release | None,
-    day: date,
-    *,
-    held: Held | None,
-    facility: Facility,
-    principal: str = SERVICE,
-) -> Export:
-    """Bring the consumer's folder of a day to what the release says.
+) -> ExportedList:
+    """Bring the consumer's folder of a day to what is released.
 
     Args:
         lake: Where the released tables lie.
-        home: Gives the outbox.
+        home: Names the outbox.
         contract: The worklist's contract.
-        release: The last good release; None when there never was one.
         day: The business day.
-        held: Why the day's own list was not released, if so.
-        facility: Gives the time zone and the name in file names.
+        facility: Its time zone is that of all times, its id begins the names of files.
         principal: Who acts, for the audit.
 
     Raises:
-        SpecError: The contract names no consumer.
-        UsageError: The release is of another day and nothing was held.
+        SpecError: The contract names no consumer, or a format that there is not.
     """
     if not contract.consumer:
         raise SpecError(f"contract {contract.id}", "names no consumer", "a folder of the outbox")
     stem = f"{facility.id}_{short_name(contract)}_{day:%Y%m%d}"
     folder = Folder(home.outbox / contract.consumer / day.isoformat(), stem)
-    if held and (contract.staleness == "block" or release is None):
-        return _block(contract, day, facility, held, folder)
-    if release is None or (release.day != day and not held):
-        raise UsageError(
-            f"worklist {short_name(contract)}",
-            f"has no release of {day}",
-            "a release of that day, or the reason why it was held",
-            f"run `lakeward run --day {day}`",
-        )
-    return _publish(lake, Order(contract, release, day, facility, held, folder), principal)
+    found = release_for_day(lake, contract, day)
+    if isinstance(found, Hold):
+        return _block(contract, day, facility, found, folder)
+    export = WorklistExport(contract, found.release, day, facility, found.hold, folder)
+    return _export_revision(lake, export, principal)
 
 
-def _publish(lake: Lake, order: Order, principal: str) -> Export:
-    zone = ZoneInfo(order.facility.time_zone)
-    columns = export_columns(order.contract)
-    rows = read_rows(lake, order.contract, order.release, zone, order.stale_since)
-    last = outbox.delivered(order.folder)
-    blocked = (order.folder.path / outbox.BLOCKED).exists()
-    if last and not blocked and is_same_list(rows, last.rows, columns):
-        meta, told = dict(last.meta), last.rows
+def _export_revision(lake: Lake, export: WorklistExport, principal: str) -> ExportedList:
+    zone = ZoneInfo(export.facility.time_zone)
+    columns = export_columns(export.contract)
+    current = read_rows(lake, export.contract, export.release, zone, export.stale_since)
+    last = outbox.last_exported(export.folder)
+    blocked = (export.folder.path / outbox.BLOCKED).exists()
+    if last and not blocked and is_same_list(current, last.rows, columns):
+        # the same bytes again: a run that is repeated finds its files in place
+        meta, rows = dict(last.meta), last.rows
     else:
-        meta = meta_of(order, last, columns, len(rows))
-        told = with_actions(rows, last.rows if last else [], columns)
+        meta = meta_of(export, last, columns, len(current))
+        rows = with_actions(current, last.rows if last else [], columns)
     revision = int(str(meta["revision"]))
     files = {
-        order.folder.name(revision, "csv"): csv_bytes(columns, told),
-        order.folder.name(revision, "json"): json_bytes(meta, told),
+        export.folder.name(revision, each.suffix): each.render(columns, meta, rows)
+        for each in formats_of(export.contract)
     }
-    suppressed = count_suppressed(lake, order.worklist, order.release.day)
-    done = outbox.is_in_place(order.folder, revision, files)
+    suppressed = count_suppressed(lake, export.worklist, export.release.day)
+    done = outbox.is_in_place(export.folder, revision, files)
     if not done:
-        audit.record(lake, _entry(order, principal, revision, len(rows), files))
-        manifest = manifest_of(order, meta, told, files, suppressed)
-        outbox.publish(order.folder, revision, files, text_bytes(manifest))
-    return Export(
-        worklist=order.worklist,
-        consumer=order.contract.consumer,
-        folder=order.folder.path,
+        # before the files: what cannot be audited does not leave
+        audit.record_entry(lake, _entry(export, principal, revision, len(current), files))
+        manifest = manifest_of(export, meta, rows, files, suppressed)
+        outbox.put_revision(export.folder, revision, files, document_bytes(manifest))
+    return ExportedList(
+        worklist=export.worklist,
+        consumer=export.contract.consumer,
+        folder=export.folder.path,
         state="unchanged" if done else "published",
         revision=revision,
-        rows=len(rows),
-        actions=count_actions(told),
+        rows=len(current),
+        actions=count_actions(rows),
         suppressed=suppressed,
-        stale=order.held is not None,
-        held_by=order.held.rules if order.held else (),
+        stale=export.hold is not None,
+        held_by=export.hold.rules if export.hold else (),
         files=tuple(files),
     )
 
 
-def _block(contract: Contract, day: date, facility: Facility, held: Held, folder: Folder) -> Export:
-    last = outbox.delivered(folder)
-    notice = notice_of(contract, day, facility, held, last.revision if last else None)
-    outbox.block(folder, text_bytes(notice))
-    return Export(
-        short_name(contract), contract.consumer, folder.path, "blocked", held_by=held.rules
+def _block(
+    contract: Contract, day: date, facility: Facility, hold: Hold, folder: Folder
+) -> ExportedList:
+    last = outbox.last_exported(folder)
+    notice = notice_of(contract, day, facility, hold, last.revision if last else None)
+    outbox.block(folder, document_bytes(notice))
+    return ExportedList(
+        short_name(contract), contract.consumer, folder.path, "blocked", held_by=hold.rules
     )
 
 
 def _entry(
-    order: Order, principal: str, revision: int, count: int, files: Mapping[str, bytes]
-) -> audit.Entry:
-    return audit.Entry(
+    export: WorklistExport, principal: str, revision: int, count: int, files: Mapping[str, bytes]
+) -> audit.AuditEntry:
+    return audit.AuditEntry(
         action="export",
         principal=principal,
-        purpose=order.contract.purpose,
-        consumer=order.contract.consumer,
-        worklist=order.worklist,
-        day=order.day,
+        purpose=export.contract.purpose,
+        consumer=export.contract.consumer,
+        worklist=export.worklist,
+        day=export.day,
         revision=revision,
         files=tuple(f"{n} sha256:{sha256_of(c)}" for n, c in files.items()),
         row_count=count,
-        contract_version=order.contract.version,
-        release_id=order.release.release_id,
+        contract_version=export.contract.version,
+        release_id=export.release.release_id,
     )

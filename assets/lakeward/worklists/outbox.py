@@ -1,14 +1,14 @@
-"""One day's folder of one consumer: what was delivered, and how a revision gets there.
+"""One day's folder of one consumer: what was exported, and how a revision gets there.
 
 Every file is written under a temporary name, flushed and renamed; `_READY` comes last. A kill at
 any point leaves either the earlier revision ready or none, and the next run arrives at the folder
-an undisturbed run gives. What the files say is decided in `export`.
+of an undisturbed run. What the files say is decided in `export`.
 
     <consumer>/<day>/
-        <facility>_<worklist>_<YYYYMMDD>_r01.csv .json     one pair a revision
+        <facility>_<worklist>_<YYYYMMDD>_r01.csv .json     one file a format and revision
         manifest.json  SHA256SUMS  _READY                  of the newest revision
         _BLOCKED.json                                      instead of all these, when held
-        .delivered.json                                    the last delivered list, to compare with
+        .delivered.json                                    the last exported list, to compare with
 
 `.delivered.json` is ours: consumers may take files away, and the next revision still knows what
 they got.
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lakeward.core.files import PARTIAL, flush, sha256_of, write_atomically
+from lakeward.worklists.output_formats import data_suffixes, kept_format
 from lakeward.worklists.rows import Row
 
 READY, BLOCKED, MANIFEST, SUMS = "_READY", "_BLOCKED.json", "manifest.json", "SHA256SUMS"
@@ -39,13 +40,13 @@ class Folder:
         return f"{self.stem}_r{revision:02}.{suffix}"
 
     def data_files(self) -> list[Path]:
-        """List the data files of all revisions."""
-        return sorted(p for p in self.path.glob(f"{self.stem}_r*") if p.suffix in {".csv", ".json"})
+        """List the data files of all revisions, of formats no longer chosen too."""
+        return sorted(p for p in self.path.glob(f"{self.stem}_r*") if p.suffix in data_suffixes())
 
 
 @dataclass(frozen=True)
-class Delivered:
-    """The list that the consumer got last: the parsed JSON file of that revision."""
+class ExportedRevision:
+    """The list that the consumer got last: the parsed file of the format that is kept."""
 
     meta: Mapping[str, Any]
     rows: list[Row]
@@ -56,32 +57,41 @@ class Delivered:
         return int(self.meta["revision"])
 
 
-def delivered(folder: Folder) -> Delivered | None:
-    """Tidy up after a kill and give what was delivered last on that day."""
+def last_exported(folder: Folder) -> ExportedRevision | None:
+    """Tidy up after a kill and read the revision that was exported last on that day."""
     for left_over in folder.path.glob(f".*{PARTIAL}"):
         drop(left_over)
     if (folder.path / READY).exists():
-        _settle(folder)
+        _finish(folder)
     state = folder.path / DELIVERED
-    last = Delivered(**json.loads(state.read_text(encoding="utf-8"))) if state.exists() else None
+    last = None
+    if state.exists():
+        last = ExportedRevision(**json.loads(state.read_text(encoding="utf-8")))
+    # files of a revision that a kill kept from `_READY`
     for path in folder.data_files():
         if _revision_of(path) > (last.revision if last else 0):
             drop(path)
     return last
 
 
-def publish(folder: Folder, revision: int, files: Mapping[str, bytes], manifest: bytes) -> None:
-    """Put a revision in place; the JSON file among `files` becomes the delivered state."""
+def put_revision(
+    folder: Folder, revision: int, files: Mapping[str, bytes], manifest: bytes
+) -> None:
+    """Put a revision in place; its file of the kept format becomes the state to compare with.
+
+    The order is what makes a kill harmless: a consumer that waits for `_READY` never sees half a
+    revision, and `.delivered.json` says what was ready, not what was about to be.
+    """
     folder.path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     for name, content in files.items():
         put(folder.path / name, content)
-    drop(folder.path / READY)
+    drop(folder.path / READY)  # from here until the last file there is nothing to pick up
     put(folder.path / MANIFEST, manifest)
     sums = {name: sha256_of(content) for name, content in {**files, MANIFEST: manifest}.items()}
     put(folder.path / SUMS, "".join(f"{s}  {n}\n" for n, s in sums.items()).encode())
     put(folder.path / READY, b"")
     drop(folder.path / BLOCKED)
-    put(folder.path / DELIVERED, files[folder.name(revision, "json")])
+    put(folder.path / DELIVERED, files[folder.name(revision, kept_format().suffix)])
 
 
 def is_in_place(folder: Folder, revision: int, files: Mapping[str, bytes]) -> bool:
@@ -98,6 +108,7 @@ def is_in_place(folder: Folder, revision: int, files: Mapping[str, bytes]) -> bo
 def block(folder: Folder, notice: bytes) -> None:
     """Take every row away and leave the notice: a list nobody vouches for is worse than none."""
     folder.path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    # first: nobody is to pick up rows that are being withdrawn
     drop(folder.path / READY)
     put(folder.path / BLOCKED, notice)
     for path in [*folder.data_files(), folder.path / MANIFEST, folder.path / SUMS]:
@@ -122,11 +133,11 @@ def drop(path: Path) -> None:
         flush(path.parent)
 
 
-def _settle(folder: Folder) -> None:
+def _finish(folder: Folder) -> None:
     """Finish what a kill after `_READY` left undone."""
     manifest = json.loads((folder.path / MANIFEST).read_text(encoding="utf-8"))
     drop(folder.path / BLOCKED)
-    shown = folder.path / folder.name(int(manifest["revision"]), "json")
+    shown = folder.path / folder.name(int(manifest["revision"]), kept_format().suffix)
     if shown.exists():
         put(folder.path / DELIVERED, shown.read_bytes())
 

@@ -1,6 +1,7 @@
-"""Rows of a released worklist as plain values, and what became of each since the last delivery.
+"""Rows of a released worklist as plain values, and what became of each since the last export.
 
-Only columns of the contract's allow-list are ever selected. File formats belong to `formats`.
+Only columns of the contract's allow-list are ever selected. File formats belong to
+`output_formats`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from lakeward.lake.tables import Lake
 
 Plain = str | int | float | bool | None
 Row = Mapping[str, Plain]
+"""One row of a list by column name: those of `export_columns`, grain as the contract says."""
 
 ACTION, STALE_SINCE, KEY, RANK = "action", "stale_since", "row_id", "rank"
 COMPUTED = (ACTION, STALE_SINCE)
@@ -26,7 +28,7 @@ SUPPRESSION = "worklist__suppression"
 
 
 def export_columns(contract: Contract) -> tuple[str, ...]:
-    """Give the columns of the files, in order; lists that may be stale say so in each row."""
+    """Return the columns of the files, in order; a list that may be stale says so in each row."""
     columns = [name for name in contract.export_columns if name not in COMPUTED]
     if KEY not in columns or RANK not in columns:
         raise SpecError(
@@ -40,17 +42,19 @@ def export_columns(contract: Contract) -> tuple[str, ...]:
 def read_rows(
     lake: Lake, contract: Contract, release: Release, zone: ZoneInfo, stale_since: str | None
 ) -> list[Row]:
-    """Read the pinned version of a list in its order; `action` stays open.
+    """Read the pinned version of a list, by rank; without `action`, which `with_actions` adds.
 
-    A column that an older version does not have is empty.
+    A column that an older version does not have is empty: a rollback may pin a version from before
+    the contract grew.
     """
     version = release.pins[contract.name]
     pinned = snapshot(lake, contract.name, version)
-    known = {name for name, _ in pinned.columns} if pinned else set()
-    wanted = [name for name in export_columns(contract) if name not in COMPUTED]
-    select = ", ".join(f'"{n}"' if n in known else f'null as "{n}"' for n in wanted)
+    present = {name for name, _ in pinned.columns} if pinned else set()
+    exported = [name for name in export_columns(contract) if name not in COMPUTED]
+    select = ", ".join(f'"{n}"' if n in present else f'null as "{n}"' for n in exported)
     with connect() as connection:
         register_table(connection, lake, contract.name, version)
+        # by key within a rank: the order of ties would be the engine's, and the bytes with it
         sql = f'select {select} from "{contract.name}" order by "{RANK}", "{KEY}"'
         found = connection.sql(sql).to_arrow_table().to_pylist()
     stale: dict[str, Plain] = {} if contract.staleness == "block" else {STALE_SINCE: stale_since}
@@ -61,7 +65,7 @@ def count_suppressed(lake: Lake, worklist: str, day: date) -> dict[str, int]:
     """Count the candidates that a list left out on a day, by reason."""
     release = current(lake, SUPPRESSION, day=day)
     if release is None:
-        return {}
+        return {}  # counts of another day would not add up with this list
     with connect() as connection:
         register_table(connection, lake, SUPPRESSION, release.pins[SUPPRESSION])
         found = connection.execute(
@@ -81,35 +85,37 @@ def plain(value: object, zone: ZoneInfo) -> Plain:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
+        # JSON has no decimals: 3 stays 3, not 3.0
         return int(value) if value == value.to_integral_value() else float(value)
     raise SpecError("worklist column", f"type {type(value).__name__}", "a plain value", "cast it")
 
 
 def with_actions(rows: Iterable[Row], before: Sequence[Row], columns: Sequence[str]) -> list[Row]:
-    """Say of each row whether it is new, changed or unchanged, and tell removed rows once.
+    """Add to each row whether it is new, changed or unchanged, and list removed rows once.
 
     Args:
         rows: The list as it is now.
-        before: The list as delivered last, tombstones included.
+        before: The list as exported last, tombstones included.
         columns: Columns of the result, in order.
 
     Returns:
         The rows in their order, then one tombstone per row that is gone, by row_id.
     """
-    known = {row[KEY]: row for row in before if row[ACTION] != "removed"}
-    told: list[Row] = []
+    remaining = {row[KEY]: row for row in before if row[ACTION] != "removed"}
+    listed: list[Row] = []
     for row in rows:
-        old = known.pop(row[KEY], None)
+        old = remaining.pop(row[KEY], None)
         action = "new" if old is None else "unchanged" if _same(row, old) else "changed"
-        told.append({name: action if name == ACTION else row[name] for name in columns})
-    for key in sorted(known, key=str):
+        listed.append({name: action if name == ACTION else row[name] for name in columns})
+    for key in sorted(remaining, key=str):
+        # key and action only: what need not leave does not leave
         gone: dict[str, Plain] = {KEY: key, ACTION: "removed"}
-        told.append({name: gone.get(name) for name in columns})
-    return told
+        listed.append({name: gone.get(name) for name in columns})
+    return listed
 
 
 def is_same_list(rows: Sequence[Row], before: Sequence[Row], columns: Sequence[str]) -> bool:
-    """Whether a list says exactly what was delivered last, actions and tombstones aside."""
+    """Whether a list says exactly what was exported last, but for actions and tombstones."""
     names = [name for name in columns if name != ACTION]
     live = [row for row in before if row[ACTION] != "removed"]
     return [{n: r[n] for n in names} for r in rows] == [

@@ -1,6 +1,6 @@
 """From a worklist row back to the file and the message or line behind it.
 
-Says where things stand, never what they say: no name, no time of a visit, no value of a record.
+Names files and positions, never their content: no name, no time of a visit, no value of a record.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ class Origin:
     rejected: str = ""
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Render it in one line."""
         record = f" ({self.record})" if self.record else ""
         rejected = f", rejected before as {self.rejected}" if self.rejected else ""
         return f"{self.path} {self.place}{record}{rejected}" if self.path else self.source_ref
@@ -74,8 +74,8 @@ class Trace:
     steps: tuple[Step, ...]
 
     def lines(self) -> list[str]:
-        """Give the trace as text for a terminal."""
-        head = f"{self.worklist} of {self.day}, table version {self.table_version}"
+        """Render the trace as text for a terminal."""
+        row = f"{self.worklist} of {self.day}, table version {self.table_version}"
         release = f", release {self.release_id}" if self.release_id else ", not released"
         steps = [
             f"  {step.event_type}"
@@ -84,7 +84,7 @@ class Trace:
             + f": {step.origin}"
             for step in self.steps
         ]
-        return [head + release, f"change: {self.origin}", "events:", *(steps or ["  none"])]
+        return [row + release, f"change: {self.origin}", "events:", *(steps or ["  none"])]
 
 
 def trace(lake: Lake, home: Home, row_id: str, formats: Sequence[Format]) -> Trace:
@@ -112,7 +112,7 @@ def trace(lake: Lake, home: Home, row_id: str, formats: Sequence[Format]) -> Tra
 
 
 def _versions(lake: Lake, contract: Contract) -> Iterator[tuple[int, Release | None]]:
-    """Give a table's versions: released ones first, newest first, then the others."""
+    """Yield a table's versions: released ones first, newest first, then the others."""
     newest = snapshot(lake, contract.name)
     released: dict[int, Release] = {}
     for decision in history(lake, contract.unit):

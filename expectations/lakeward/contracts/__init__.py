@@ -1,7 +1,8 @@
 """Data contracts: one `<table>.odcs.yaml` per published table, and what they say.
 
-Lake, worklists and Dagster read columns, PHI classes, owners and release units from here. Knows
-nothing of Great Expectations: how rules are judged belongs to `lakeward.expectations`.
+Lake, worklists and Dagster read columns, PHI classes, owners and release units from here. What a
+rule needs of DuckDB and of Great Expectations stands here as text; what runs it is
+`lakeward.expectations`.
 """
 
 from lakeward.contracts.model import Contract, ContractColumn, Rule

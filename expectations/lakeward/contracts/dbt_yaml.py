@@ -1,6 +1,6 @@
 """Renders the dbt YAML of canonical, worklist and metric models whole from their contracts.
 
-The contract is the source; what is generated says so and may not differ from it (`check`).
+The contract is the source; what is generated says so and may not differ from it (`check_dbt_yaml`).
 Staging and intermediate models have no contract: their YAML is written by hand.
 """
 
@@ -22,8 +22,8 @@ _HEADER = """\
 """
 
 
-def build(project_dir: Path) -> list[Path]:
-    """Write the generated files of a dbt project; give their paths."""
+def write_dbt_yaml(project_dir: Path) -> list[Path]:
+    """Write the generated files of a dbt project; return their paths."""
     written = []
     for path, text in _files(project_dir).items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,8 +32,8 @@ def build(project_dir: Path) -> list[Path]:
     return written
 
 
-def check(project_dir: Path) -> list[str]:
-    """Say which contract is wrong and which generated file differs from the contracts."""
+def check_dbt_yaml(project_dir: Path) -> list[str]:
+    """List wrong contracts, and generated files that differ from them, one line a problem."""
     problems = check_contracts()
     if problems:
         return problems
@@ -41,13 +41,14 @@ def check(project_dir: Path) -> list[str]:
         place = path.relative_to(project_dir).as_posix()
         if not path.is_file():
             problems.append(f"{place}: is missing; run `lakeward contracts build`")
+        # compared as text: whoever edits the file by hand is to learn of it
         elif path.read_text(encoding="utf-8") != text:
             problems.append(f"{place}: differs from the contracts; run `lakeward contracts build`")
     return problems
 
 
-def render(contracts: list[Contract]) -> str:
-    """Give the YAML text for the models of one folder."""
+def render_models(contracts: list[Contract]) -> str:
+    """Return the YAML text for the models of one folder."""
     models = {"version": 2, "models": [_model(contract) for contract in contracts]}
     return _HEADER + yaml.safe_dump(models, sort_keys=False, width=100, allow_unicode=True)
 
@@ -60,7 +61,7 @@ def _files(project_dir: Path) -> dict[Path, str]:
             raise SpecError(f"contract {contract.name}", "no dbt folder", ", ".join(FOLDERS))
         by_folder.setdefault(FOLDERS[layer], []).append(contract)
     return {
-        project_dir / "models" / folder / f"_{folder}__models.yml": render(contracts)
+        project_dir / "models" / folder / f"_{folder}__models.yml": render_models(contracts)
         for folder, contracts in by_folder.items()
     }
 

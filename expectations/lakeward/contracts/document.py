@@ -1,8 +1,8 @@
 """Reads one `*.odcs.yaml` file as an ODCS document in which nothing is overlooked.
 
 The ODCS model ignores keys it does not know below the root, and YAML keeps the last of two equal
-keys: a misspelt threshold or a doubled rule would vanish in silence. Both are errors here. What
-the document means for us belongs to `odcs.py`.
+keys: a misspelt threshold or a doubled rule would be lost without a word. Both are errors here.
+What the document means for us belongs to `odcs`.
 """
 
 from functools import cache
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML as people mean it: dates stay text, only true and false are booleans."""
 
+    # YAML 1.1 reads the code NO as false and 2028-12-31 as a date object
     yaml_implicit_resolvers = {  # noqa: RUF012  PyYAML's way to configure a loader
         first: [
             (tag, pattern)
@@ -60,6 +61,7 @@ def read_document(path: Path) -> "OpenDataContractStandard":
         raise SpecError(where, " ".join(str(error).split()), "valid YAML") from None
     if not isinstance(raw, dict):
         raise SpecError(where, "the file holds no mapping", "an ODCS document")
+    # before pydantic sees it, which would drop the key and say nothing
     for place in _unknown_keys(raw, OpenDataContractStandard, ""):
         raise SpecError(where, f"{place} is no key of ODCS", "a key of ODCS 3.1")
     try:

@@ -1,208 +1,24 @@
 """What a data contract says, in our own small frozen values.
 
-Layers above read PHI classes, owners, columns and rules from here. No YAML, no ODCS model, no
-Great Expectations and no database: how a rule is measured is `lakeward.expectations`' business.
+Layers above read PHI classes, owners, columns and rules from here. No YAML and no ODCS model: those
+are read in `odcs`. A `Check` carries SQL and the name of an expectation as text; what runs them is
+`lakeward.expectations`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from enum import StrEnum
-from fractions import Fraction
+from typing import Protocol
 
-
-class Operator(StrEnum):
-    """The eight thresholds of ODCS, by their ODCS names."""
-
-    BE = "mustBe"
-    NOT_BE = "mustNotBe"
-    GREATER = "mustBeGreaterThan"
-    GREATER_OR_EQUAL = "mustBeGreaterOrEqualTo"
-    LESS = "mustBeLessThan"
-    LESS_OR_EQUAL = "mustBeLessOrEqualTo"
-    BETWEEN = "mustBeBetween"
-    NOT_BETWEEN = "mustNotBeBetween"
-
-
-class Measure(StrEnum):
-    """What is compared with a threshold: a number of rows, or their share of those looked at."""
-
-    ROWS = "rows"
-    PERCENT = "percent"
+from lakeward.contracts.threshold import Threshold
 
 
 class Severity(StrEnum):
-    """`error` blocks the release of the unit, `warning` is shown."""
+    """`error` holds the release of the unit, `warning` is shown."""
 
     ERROR = "error"
     WARNING = "warning"
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """One comparison. `mustBeBetween` excludes its bounds, as the text of ODCS says."""
-
-    operator: Operator
-    bounds: tuple[Decimal, ...]
-    measure: Measure = Measure.ROWS
-
-    def holds(self, measured: Fraction) -> bool:
-        """Compare exactly: shares are fractions here, never rounded."""
-        low, high = Fraction(self.bounds[0]), Fraction(self.bounds[-1])
-        return {
-            Operator.BE: measured == low,
-            Operator.NOT_BE: measured != low,
-            Operator.GREATER: measured > low,
-            Operator.GREATER_OR_EQUAL: measured >= low,
-            Operator.LESS: measured < low,
-            Operator.LESS_OR_EQUAL: measured <= low,
-            Operator.BETWEEN: low < measured < high,
-            Operator.NOT_BETWEEN: not low < measured < high,
-        }[self.operator]
-
-
-NONE_AT_ALL = Threshold(Operator.BE, (Decimal(0),))
-
-
-@dataclass(frozen=True)
-class ColumnsAsPromised:
-    """Columns that are absent or have another type than the contract says."""
-
-
-@dataclass(frozen=True)
-class RowCount:
-    """Rows of the table."""
-
-
-@dataclass(frozen=True)
-class Nulls:
-    """Rows without a value."""
-
-    column: str
-
-
-@dataclass(frozen=True)
-class Missing:
-    """Rows whose value stands for "nothing" (`None` means NULL)."""
-
-    column: str
-    values: tuple[str | None, ...]
-
-
-@dataclass(frozen=True)
-class Duplicates:
-    """Rows that share their key with another row; rows with a NULL in the key do not count."""
-
-    columns: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class OutsideSet:
-    """Values that are not in a closed set."""
-
-    column: str
-    values: tuple[str | int | float | bool, ...]
-
-
-@dataclass(frozen=True)
-class OffPattern:
-    """Values in which a regular expression (RE2) finds nothing."""
-
-    column: str
-    pattern: str
-
-
-Bound = int | float | str
-"""A number, or a date or instant as ISO text."""
-
-
-@dataclass(frozen=True)
-class OutsideRange:
-    """Values below a minimum or above a maximum."""
-
-    column: str
-    minimum: Bound | None = None
-    maximum: Bound | None = None
-    above_minimum: bool = False
-    below_maximum: bool = False
-
-
-@dataclass(frozen=True)
-class OutsideLength:
-    """Texts that are too short or too long."""
-
-    column: str
-    minimum: int | None = None
-    maximum: int | None = None
-
-
-@dataclass(frozen=True)
-class Unreferenced:
-    """Rows whose key is not found in another table; rows with a NULL in the key do not count."""
-
-    columns: tuple[str, ...]
-    table: str
-    to_columns: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Query:
-    """One number that a SELECT gives; `{object}` stands for the table."""
-
-    sql: str
-
-
-@dataclass(frozen=True)
-class Remark:
-    """A promise in words: shown, never measured."""
-
-
-Check = (
-    ColumnsAsPromised
-    | RowCount
-    | Nulls
-    | Missing
-    | Duplicates
-    | OutsideSet
-    | OffPattern
-    | OutsideRange
-    | OutsideLength
-    | Unreferenced
-    | Query
-    | Remark
-)
-
-
-def columns_of(check: Check) -> tuple[str, ...]:
-    """Columns of the table itself that a check names."""
-    match check:
-        case Duplicates(columns) | Unreferenced(columns=columns):
-            return columns
-        case ColumnsAsPromised() | RowCount() | Query() | Remark():
-            return ()
-        case _:
-            return (check.column,)
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One promise: what is measured, what it is compared with, and what it means in words.
-
-    Attributes:
-        id: Stable within the contract; histories are kept by it.
-        check: What is measured.
-        threshold: What the measured number must satisfy.
-        severity: Whether a broken rule blocks the release.
-        dimension: Quality dimension of ODCS (completeness, uniqueness, …).
-        description: A plain sentence for people who run a ward, not a database.
-    """
-
-    id: str
-    check: Check
-    threshold: Threshold
-    severity: Severity
-    dimension: str
-    description: str
 
 
 @dataclass(frozen=True)
@@ -214,18 +30,88 @@ class ContractColumn:
     logical_type: str
     phi: str
     description: str
-    required: bool = False
-    unique: bool = False
     primary_key: bool = False
 
 
 @dataclass(frozen=True)
-class ServiceLevel:
-    """One `slaProperties` entry."""
+class ColumnRef:
+    """A column that a check reads; `table` None is the table under contract."""
 
     name: str
-    value: str
-    unit: str = ""
+    table: str | None = None
+
+
+@dataclass(frozen=True)
+class Aggregates:
+    """Two SQL aggregates over the table under contract; all of them are counted in one scan."""
+
+    evaluated: str
+    unexpected: str
+
+
+@dataclass(frozen=True)
+class CountQuery:
+    """A SELECT with a scan of its own and one row.
+
+    Attributes:
+        sql: Returns `evaluated, unexpected`; only `unexpected` when `looks_at_every_row`.
+        looks_at_every_row: The number of rows of the table is `evaluated`.
+    """
+
+    sql: str
+    looks_at_every_row: bool = False
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """An expectation of Great Expectations, by the name of its class, and its arguments."""
+
+    name: str
+    arguments: Mapping[str, object]
+
+
+class Check(Protocol):
+    """What a rule measures. Each file of `rule_types` holds one, a frozen dataclass."""
+
+    def reads(self) -> tuple[ColumnRef, ...]:
+        """Return the columns that the check names."""
+        ...
+
+    def sentence(self) -> str | None:
+        """Return what holds when nothing breaks the check; None: only its author can say it."""
+        ...
+
+    def count(self, contract: "Contract", day: date) -> Aggregates | CountQuery:
+        """Return the SQL that counts what the check looks at and what breaks it."""
+        ...
+
+    def expectation(self, threshold: Threshold) -> Expectation | None:
+        """Return what Great Expectations has for the check; None: it has nothing of the kind.
+
+        Then our own `expect_counted_rows` compares the count with the threshold.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One promise: what is measured, what it is compared with, and what it means in words.
+
+    Attributes:
+        id: Stable within the contract; histories are kept by it.
+        check: What is measured; None: a promise in words, shown and never measured.
+        threshold: What the measured number must satisfy.
+        severity: Whether a broken rule holds the release.
+        dimension: Quality dimension of ODCS (completeness, uniqueness, …).
+        description: A plain sentence for people who run a ward, not a database.
+    """
+
+    id: str
+    check: Check | None
+    threshold: Threshold
+    severity: Severity
+    dimension: str
+    description: str
 
 
 @dataclass(frozen=True)
@@ -235,21 +121,31 @@ class Contract:
     Attributes:
         id: Contract id.
         name: Table name, the same everywhere (asset, Delta table, dbt model).
+        purpose: What the table is for; an export is made for no other purpose.
+        description: What the table holds.
+        usage: Who reads it, and how.
+        limitations: What it must not be taken for.
+        owner: `team:<name>`.
+        owner_email: Mail address of the member of the team whose role is owner, else empty.
+        grain: What one row is.
         unit: Release unit: `canonical`, or the worklist's or metric's own name.
         staleness: What a consumer gets when the unit was held: `block` or `previous_day`.
         consumer: Outbox folder of a worklist, else empty.
         export_columns: The only columns that may leave, in order; empty when nothing is exported.
-        owner: `team:<name>`.
-        grain: What one row is.
+        export_formats: Names of the output formats of its files; empty means all there are.
+        latency: How old the data may be; None when the contract does not say so.
+        retention: How long the data are kept, as `6 y`, else empty.
+        end_of_support: Until when the table is delivered in this form.
     """
 
     id: str
     name: str
     version: str
-    status: str
     domain: str
     purpose: str
     description: str
+    usage: str
+    limitations: str
     owner: str
     owner_email: str
     grain: str
@@ -257,19 +153,12 @@ class Contract:
     staleness: str
     consumer: str
     export_columns: tuple[str, ...]
+    export_formats: tuple[str, ...]
     columns: tuple[ContractColumn, ...]
     rules: tuple[Rule, ...]
+    latency: timedelta | None
+    retention: str
     end_of_support: date
-    service_levels: tuple[ServiceLevel, ...]
-
-    @property
-    def latency(self) -> timedelta | None:
-        """How old the data may be, when the contract says so."""
-        scale = {"h": 3600, "d": 86400, "m": 60, "min": 60}
-        for level in self.service_levels:
-            if level.name == "latency":
-                return timedelta(seconds=float(level.value) * scale[level.unit])
-        return None
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -277,5 +166,5 @@ class Contract:
         return tuple(column.name for column in self.columns if column.primary_key)
 
     def column(self, name: str) -> ContractColumn | None:
-        """Find a column by name."""
+        """Return a column by its name."""
         return next((column for column in self.columns if column.name == name), None)

@@ -1,17 +1,17 @@
-"""Turns `*.odcs.yaml` files into contracts and refuses a contract that promises too little.
+"""Turns `*.odcs.yaml` files into contracts and rejects a contract that promises too little.
 
-Every error says the file, the place, what is wrong and what was expected. Rules are compiled in
-`rules.py`; the file itself is read in `document.py`.
+Every error names the file, the element, what is wrong and what was expected. Rules are compiled in
+`rules`; the file itself is read in `document`.
 """
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakeward.contracts.document import read_document
-from lakeward.contracts.model import Contract, ContractColumn, ServiceLevel, Unreferenced
+from lakeward.contracts.model import Contract, ContractColumn
 from lakeward.contracts.rules import compile_rules
 from lakeward.core.errors import LakewardError, SpecError
 
@@ -41,26 +41,15 @@ _LOGICAL_TYPES = (
     "array",
     "boolean",
 )
-_CUSTOM = ("unit", "staleness", "consumer", "exportColumns")
-_LEVELS = (
-    "availability",
-    "throughput",
-    "errorRate",
-    "generalAvailability",
-    "endOfSupport",
-    "endOfLife",
-    "retention",
-    "frequency",
-    "latency",
-    "timeToDetect",
-    "timeToNotify",
-    "timeToRepair",
-)
+_CUSTOM = ("unit", "staleness", "consumer", "exportColumns", "exportFormats")
+_SERVICE_LEVELS = ("latency", "retention", "endOfSupport")
+"""Those that somebody reads; a promise that is read by nobody is an error, not a comment."""
+_SECONDS = {"min": 60, "m": 60, "h": 3600, "d": 86400}
 _TABLE_NAME = re.compile(r"[a-z][a-z0-9]*(__?[a-z0-9]+)*")
 
 
 def contracts_folder() -> Path:
-    """Where the contracts that ship with Lakeward lie: beside this module."""
+    """Return the folder of the contracts that ship with Lakeward: that of this module."""
     return Path(__file__).resolve().parent
 
 
@@ -73,6 +62,7 @@ def load_contracts(folder: Path | None = None) -> dict[str, Contract]:
 def _load(folder: Path) -> dict[str, Contract]:
     """Read once per process: every layer asks for contracts, and reading takes a quarter second."""
     found = [load_contract(path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    # two lists in one folder would overwrite each other's manifest and `_READY`
     owners: dict[str, str] = {}
     for contract in found:
         if (
@@ -89,7 +79,8 @@ def _load(folder: Path) -> dict[str, Contract]:
 
 
 def check_contracts(folder: Path | None = None) -> list[str]:
-    """Say what is wrong with each contract of a folder: one line each, none when all is well."""
+    """List what is wrong with the contracts of a folder, one line a problem."""
+    # all problems in one go: a reader mends a folder, not a line
     problems: list[str] = []
     contracts: dict[str, Contract] = {}
     for path in sorted((folder or contracts_folder()).glob(f"*{SUFFIX}")):
@@ -104,14 +95,12 @@ def check_contracts(folder: Path | None = None) -> list[str]:
 def _dangling_references(contracts: dict[str, Contract]) -> "Iterator[str]":
     for contract in contracts.values():
         for rule in contract.rules:
-            if not isinstance(rule.check, Unreferenced):
-                continue
-            target = contracts.get(rule.check.table)
-            for name in rule.check.to_columns:
-                if target is None or target.column(name) is None:
+            for read in rule.check.reads() if rule.check is not None else ():
+                target = contracts.get(read.table or contract.name)
+                if target is None or target.column(read.name) is None:
                     yield (
                         f"contract {contract.name}{SUFFIX}: rule {rule.id} refers to "
-                        f"{rule.check.table}.{name}; expected a column that a contract promises"
+                        f"{read.table}.{read.name}; expected a column that a contract promises"
                     )
 
 
@@ -122,18 +111,19 @@ def load_contract(path: Path) -> Contract:
     table = _table(where, path, document)
     custom = _custom(where, document)
     owner, owner_email = _team(where, document)
-    levels = _levels(where, document)
+    about = document.description
+    levels = _service_levels(where, document)
     columns = tuple(_column(where, item) for item in table.properties or [])
+    _one_of(where, "status", document.status, _STATUS)
     return Contract(
         id=_need(where, "id", document.id),
         name=str(table.physicalName),
         version=_need(where, "version", document.version),
-        status=_one_of(where, "status", document.status, _STATUS),
         domain=_need(where, "domain", document.domain),
-        purpose=_need(
-            where, "description.purpose", document.description and document.description.purpose
-        ),
+        purpose=_need(where, "description.purpose", about and about.purpose),
         description=" ".join((table.description or "").split()),
+        usage=str((about and about.usage) or ""),
+        limitations=str((about and about.limitations) or ""),
         owner=owner,
         owner_email=owner_email,
         grain=_need(where, "dataGranularityDescription", table.dataGranularityDescription),
@@ -142,11 +132,13 @@ def load_contract(path: Path) -> Contract:
             where, "staleness", custom.get("staleness", "previous_day"), ("block", "previous_day")
         ),
         consumer=str(custom.get("consumer", "")),
-        export_columns=_exports(where, custom, columns),
+        export_columns=_export_columns(where, custom, columns),
+        export_formats=_export_formats(where, custom),
         columns=columns,
         rules=compile_rules(where, table),
+        latency=_latency(where, levels),
+        retention=" ".join(levels.get("retention", ())).strip(),
         end_of_support=_end_of_support(where, levels),
-        service_levels=levels,
     )
 
 
@@ -165,6 +157,7 @@ def _table(where: str, path: Path, document: "OpenDataContractStandard") -> "Sch
         raise SpecError(where, f"physicalName is {name}", f"the file to be called {name}{SUFFIX}")
     if not table.properties:
         raise SpecError(where, "schema has no properties", "every column of the table")
+    # the ODCS model accepts a column that is listed twice
     names = [item.name for item in table.properties]
     for double in sorted({str(name) for name in names if names.count(name) > 1}):
         raise SpecError(where, f"column {double} stands twice", "each column once")
@@ -180,6 +173,7 @@ def _column(where: str, item: "SchemaProperty") -> ContractColumn:
     if item.items and (item.items.quality or item.items.logicalTypeOptions or item.items.enum):
         raise SpecError(where, "rules on items cannot be compiled", "a sql rule on the table")
     physical = _need(where, "physicalType", item.physicalType)
+    # `timezone: true` promises an instant, and only this type is one
     zoned = (item.logicalTypeOptions or {}).get("timezone")
     if zoned is not None and zoned is not ("TIME ZONE" in physical.upper()):
         raise SpecError(where, "timezone and physicalType differ", "TIMESTAMP WITH TIME ZONE")
@@ -189,8 +183,6 @@ def _column(where: str, item: "SchemaProperty") -> ContractColumn:
         logical_type=_one_of(where, "logicalType", item.logicalType, _LOGICAL_TYPES),
         phi=_one_of(where, "classification", item.classification, PHI_CLASSES),
         description=" ".join(_need(where, "description", item.description).split()),
-        required=bool(item.required or item.primaryKey),
-        unique=bool(item.unique),
         primary_key=bool(item.primaryKey),
     )
 
@@ -202,18 +194,34 @@ def _custom(where: str, document: "OpenDataContractStandard") -> dict[str, Any]:
     return custom
 
 
-def _exports(
+def _export_columns(
     where: str, custom: dict[str, Any], columns: tuple[ContractColumn, ...]
 ) -> tuple[str, ...]:
-    listed = custom.get("exportColumns", [])
-    if not isinstance(listed, list):
-        raise SpecError(where, "exportColumns is no list", "[row_id, …]")
-    known = {column.name for column in columns} | {COMPUTED_AT_EXPORT}
+    listed = _names(where, custom, "exportColumns")
+    promised = {column.name for column in columns} | {COMPUTED_AT_EXPORT}
     for name in listed:
-        if name not in known or listed.count(name) > 1:
+        if name not in promised:
             raise SpecError(where, f"exportColumns names {name}", "columns of the table, once each")
     if bool(listed) is not bool(custom.get("consumer")):
         raise SpecError(where, "consumer and exportColumns go together", "both or neither")
+    return listed
+
+
+def _export_formats(where: str, custom: dict[str, Any]) -> tuple[str, ...]:
+    """Read the names of formats; which there are is known to `worklists`, which checks them."""
+    formats = _names(where, custom, "exportFormats")
+    if formats and not custom.get("consumer"):
+        raise SpecError(where, "exportFormats without a consumer", "a consumer, or no formats")
+    return formats
+
+
+def _names(where: str, custom: dict[str, Any], key: str) -> tuple[str, ...]:
+    listed = custom.get(key, [])
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise SpecError(where, f"{key} is no list of names", "[first, second]")
+    for name in listed:
+        if listed.count(name) > 1:
+            raise SpecError(where, f"{key} names {name} twice", "each name once")
     return tuple(listed)
 
 
@@ -231,27 +239,32 @@ def _owner_email(team: "Team") -> str:
     return str(owners[0]) if owners else ""
 
 
-def _levels(where: str, document: "OpenDataContractStandard") -> tuple[ServiceLevel, ...]:
-    levels = []
+def _service_levels(where: str, document: "OpenDataContractStandard") -> dict[str, tuple[str, str]]:
+    """Read value and unit of each service level by its name."""
+    levels = {}
     for item in document.slaProperties or []:
-        name = _one_of(where, "slaProperties property", item.property, _LEVELS)
-        level = ServiceLevel(name, _need(where, f"value of {name}", item.value), item.unit or "")
-        if name == "latency":
-            _one_of(where, "unit of latency", level.unit, ("h", "d", "m", "min"))
-            if not re.fullmatch(r"\d+(\.\d+)?", level.value):
-                raise SpecError(where, "latency is no number", "value: 24, unit: h")
-        levels.append(level)
-    return tuple(levels)
+        name = _one_of(where, "slaProperties property", item.property, _SERVICE_LEVELS)
+        levels[name] = (_need(where, f"value of {name}", item.value), item.unit or "")
+    return levels
 
 
-def _end_of_support(where: str, levels: tuple[ServiceLevel, ...]) -> date:
-    for level in levels:
-        if level.name == "endOfSupport":
-            try:
-                return date.fromisoformat(level.value)
-            except ValueError:
-                break
-    raise SpecError(where, "no endOfSupport date", "slaProperties endOfSupport: 'YYYY-MM-DD'")
+def _latency(where: str, levels: dict[str, tuple[str, str]]) -> timedelta | None:
+    if "latency" not in levels:
+        return None
+    value, unit = levels["latency"]
+    _one_of(where, "unit of latency", unit, tuple(_SECONDS))
+    if not re.fullmatch(r"\d+(\.\d+)?", value):
+        raise SpecError(where, "latency is no number", "value: 24, unit: h")
+    return timedelta(seconds=float(value) * _SECONDS[unit])
+
+
+def _end_of_support(where: str, levels: dict[str, tuple[str, str]]) -> date:
+    try:
+        return date.fromisoformat(levels["endOfSupport"][0])
+    except (KeyError, ValueError):
+        raise SpecError(
+            where, "no endOfSupport date", "slaProperties endOfSupport: 'YYYY-MM-DD'"
+        ) from None
 
 
 def _need(where: str, name: str, value: object) -> str:

@@ -1,4 +1,4 @@
-"""Quality: contracts as Great Expectations suites, their verdicts, Data Docs and history.
+"""Quality: contracts as Great Expectations suites, what their rules find, Data Docs and history.
 
 Contracts themselves belong to `lakeward.contracts`; what happens to a table that fails belongs to
 `lakeward.lake.release`.

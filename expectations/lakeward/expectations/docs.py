@@ -2,7 +2,7 @@
 
 The last `KEPT` results of each suite are kept as Great Expectations stores them. Pages are built
 once a nightly run: those that are not there yet, and the index. What makes a page self-contained
-is in `docs_offline.py`; the page that reviewers read first is `quality_page.py`.
+is in `docs_offline`; the page that reviewers read first is `quality_page`.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lakeward.expectations.docs_offline import make_offline, write_assets
-from lakeward.expectations.judgement import Judgement
+from lakeward.expectations.rule_results import TableResult
 from lakeward.expectations.suite import DIGEST, counted_expectation, great_expectations
 
 KEPT = 10
@@ -38,17 +38,17 @@ class DocsContext:
         """Folder of the pages; its `index.html` is the way in."""
         return self.site / "data_docs"
 
-    def keep(self, suite: Any, results: list[Any], judgement: Judgement) -> None:
-        """Store a suite and the validation result of one judgement; drop the oldest results."""
+    def keep(self, suite: Any, results: list[Any], found: TableResult) -> None:
+        """Store a suite and the validation result of one check; drop the oldest results."""
         context = _context(self.store, self.pages)
         if not self._holds(suite):
             context.suites.add_or_update(suite)
-        key, value = _validation_result(suite, results, judgement)
+        key, value = _validation_result(suite, results, found)
         context.validation_results_store.set(key, value)
         self._forget_old(suite.name)
 
     def _holds(self, suite: Any) -> bool:
-        """Whether this very suite is stored: to compare rule by rule takes longer than judging."""
+        """Whether this very suite is stored: comparing rule by rule takes longer than checking."""
         stored = self.store / "expectations" / f"{suite.name}.json"
         if not stored.exists():
             return False
@@ -59,7 +59,7 @@ class DocsContext:
         runs = sorted(
             (self.store / "validations" / suite_name).glob("*/*"), key=lambda path: path.name
         )
-        for old in runs[:-KEPT]:
+        for old in runs[:-KEPT]:  # folders are named by time, so that names sort as times do
             shutil.rmtree(old)
             if not any(old.parent.iterdir()):
                 old.parent.rmdir()
@@ -68,7 +68,7 @@ class DocsContext:
 
 
 def build_docs(docs: DocsContext) -> Path:
-    """Build what is missing of Data Docs and give its index page; asks no host."""
+    """Build what is missing of Data Docs; return its index page. No host is asked."""
     counted_expectation()  # pages look expectations up by type
     context = _context(docs.store, docs.pages)
     stores = {
@@ -99,7 +99,7 @@ def _is_shown(docs: DocsContext, kind: str, key: Any) -> bool:
 
 @cache
 def _context(store: Path, pages: Path) -> Any:
-    """Make a data context whose whole configuration is here: no file of it is written."""
+    """Build a data context whose whole configuration is here: no file of it is written."""
     gx = great_expectations()
     from great_expectations.data_context.types.base import DataContextConfig
 
@@ -139,16 +139,17 @@ def _folder(kind: str, path: Path) -> dict[str, Any]:
     return {"class_name": kind, "base_directory": str(path)}
 
 
-def _validation_result(suite: Any, results: list[Any], judgement: Judgement) -> tuple[Any, Any]:
+def _validation_result(suite: Any, results: list[Any], found: TableResult) -> tuple[Any, Any]:
     from great_expectations.core import ExpectationSuiteValidationResult, RunIdentifier
     from great_expectations.data_context.types.resource_identifiers import (
         ExpectationSuiteIdentifier,
         ValidationResultIdentifier,
     )
 
-    name = re.sub(r"[^A-Za-z0-9-]", "-", judgement.run_id)
-    run = RunIdentifier(run_name=f"{judgement.day}__{name}", run_time=judgement.judged_at)
+    name = re.sub(r"[^A-Za-z0-9-]", "-", found.run_id)
+    run = RunIdentifier(run_name=f"{found.day}__{name}", run_time=found.checked_at)
     passed = sum(result.success for result in results)
+    # built by hand: only a validator with a batch of rows would build one for us
     value = ExpectationSuiteValidationResult(
         success=passed == len(results),
         results=results,
@@ -161,16 +162,16 @@ def _validation_result(suite: Any, results: list[Any], judgement: Judgement) -> 
         },
         meta={
             "run_id": run,
-            "validation_time": judgement.judged_at.isoformat(),
+            "validation_time": found.checked_at.isoformat(),
             "great_expectations_version": great_expectations().__version__,
-            "contract_version": judgement.contract_version,
-            "unit": judgement.unit,
-            "batch_spec": {"data_asset_name": judgement.table},
+            "contract_version": found.contract_version,
+            "unit": found.unit,
+            "batch_spec": {"data_asset_name": found.table},
         },
     )
     key = ValidationResultIdentifier(
         expectation_suite_identifier=ExpectationSuiteIdentifier(name=suite.name),
         run_id=run,
-        batch_identifier=judgement.table,
+        batch_identifier=found.table,
     )
     return key, value

@@ -15,8 +15,9 @@ from typing import Any
 
 from lakeward.core.errors import SpecError
 
-_SAID_TWICE = ("asset_name", "batch_identifier")  # both are the suite's name here
+_REPEATED = ("asset_name", "batch_identifier")  # both are the suite's name here
 _ASSETS = ("lakeward-docs.css", "lakeward-docs.js")
+# the index page holds its tables as Python literals in a script, which draws them in the browser
 _TABLE_DATA = re.compile(
     r"\$\('#(?P<id>[\w-]+)'\)\.bootstrapTable\(\s*Object\.assign\(\s*\{\s*"
     r"columns: (?P<columns>\[.*?\]),\s*data: (?P<data>\[.*?\]),\s*toolbar:",
@@ -56,7 +57,7 @@ def make_offline(pages: Path) -> None:
 
 
 def offline(html: str, *, up: str) -> str:
-    """Give a page without anything that loads; `up` leads to the folder of all pages."""
+    """Return a page without anything that loads; `up` leads to the folder of all pages."""
     tables = {
         found["id"]: _table(ast.literal_eval(found["columns"]), ast.literal_eval(found["data"]))
         for found in _TABLE_DATA.finditer(html)
@@ -83,7 +84,7 @@ def _head(up: str) -> str:
 
 
 def _table(columns: list[dict[str, Any]], rows: list[dict[str, Any]]) -> str:
-    columns = [column for column in columns if column["field"] not in _SAID_TWICE]
+    columns = [column for column in columns if column["field"] not in _REPEATED]
     heads = "".join(f'<th data-sortable="True">{escape(c["title"])}</th>' for c in columns)
     body = "".join(
         f'<tr data-href="{escape(str(row.get("_table_row_link_path", "")))}">'
@@ -95,7 +96,7 @@ def _table(columns: list[dict[str, Any]], rows: list[dict[str, Any]]) -> str:
 
 
 def _cell(field: str, row: dict[str, Any]) -> str:
-    """Give a cell as the tool rendered it (HTML of its own); plain ones link to the row's page."""
+    """Render a cell as the tool did (HTML of its own); plain ones link to the page of the row."""
     content = str(row.get(field, ""))
     if field == "validation_success":
         content += f" {escape(str(row.get('_validation_success_text', '')))}"

@@ -1,7 +1,7 @@
-"""Quality history: every verdict on every rule, night by night, as rows of one Delta table.
+"""Quality history: what every rule found, night by night, as rows of one Delta table.
 
 Rows hold counts and names of rules, never a value. How history looks to people belongs to
-`quality_page.py`, what it means over time to `trend.py`.
+`quality_page`, what it means over time to `trend`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from lakeward.core.phi import Phi
-from lakeward.expectations.judgement import Judgement
+from lakeward.expectations.rule_results import TableResult, UnitResult
 from lakeward.lake.query import connect
 from lakeward.lake.tables import (
     Column,
@@ -26,56 +26,62 @@ from lakeward.lake.tables import (
 
 QUALITY_RESULT = TableSpec(
     name="quality_result",
-    description="Verdicts of contracts on candidate tables, one run after the other.",
+    description="What the rules of contracts found in candidate tables, run after run.",
     grain="One row per run, table and rule.",
     columns=tuple(
         Column(name, kind, Phi.N, description)
         for name, kind, description in (
-            ("day", "DATE", "The day that was judged."),
-            ("run_id", "VARCHAR", "The run that judged."),
+            ("day", "DATE", "The day that was checked."),
+            ("run_id", "VARCHAR", "The run that checked."),
             ("unit", "VARCHAR", "Release unit of the table."),
-            ("table", "VARCHAR", "The table that was judged."),
-            ("delta_version", "BIGINT", "The version of it that was judged."),
+            ("table", "VARCHAR", "The table that was checked."),
+            ("delta_version", "BIGINT", "The version of it that was checked."),
             ("contract_version", "VARCHAR", "Version of the contract."),
             ("rule_id", "VARCHAR", "The rule, stable within the contract."),
             ("dimension", "VARCHAR", "Quality dimension of the rule."),
-            ("severity", "VARCHAR", "error blocks the release, warning is shown."),
+            ("severity", "VARCHAR", "error holds the release, warning is shown."),
             ("passed", "BOOLEAN", "Whether the rule held."),
             ("evaluated", "BIGINT", "Rows, values or columns looked at."),
             ("unexpected", "BIGINT", "How many of them broke the rule."),
-            ("judged_at", "TIMESTAMP WITH TIME ZONE", "When it was judged."),
+            ("judged_at", "TIMESTAMP WITH TIME ZONE", "When it was checked."),
         )
     ),
 )
 
 
-def record(lake: Lake, judgements: Sequence[Judgement], versions: Mapping[str, int]) -> TableWrite:
-    """Append the results of judgements; `versions` says which version of each table was judged."""
+def record_results(
+    lake: Lake, tables: Sequence[TableResult], versions: Mapping[str, int]
+) -> TableWrite:
+    """Append what rules found; `versions` is the Delta version of each table that was checked."""
     rows = [
         {
-            "day": judgement.day,
-            "run_id": judgement.run_id,
-            "unit": judgement.unit,
-            "table": judgement.table,
-            "delta_version": versions[judgement.table],
-            "contract_version": judgement.contract_version,
+            "day": table.day,
+            "run_id": table.run_id,
+            "unit": table.unit,
+            "table": table.table,
+            "delta_version": versions[table.table],
+            "contract_version": table.contract_version,
             "rule_id": result.rule_id,
             "dimension": result.dimension,
             "severity": str(result.severity),
             "passed": result.passed,
             "evaluated": result.evaluated,
             "unexpected": result.unexpected,
-            "judged_at": judgement.judged_at,
+            "judged_at": table.checked_at,
         }
-        for judgement in judgements
-        for result in judgement.results
+        for table in tables
+        for result in table.results
     ]
-    table = pa.Table.from_pylist(rows, schema=arrow_schema(QUALITY_RESULT))
-    return write(lake, QUALITY_RESULT, table, mode="append")
+    data = pa.Table.from_pylist(rows, schema=arrow_schema(QUALITY_RESULT))
+    return write(lake, QUALITY_RESULT, data, mode="append")
 
 
-def latest_verdict(lake: Lake, unit: str) -> tuple[dict[str, int], str, tuple[str, ...]] | None:
-    """Give the newest verdict on a unit: versions by table, contract versions, broken rules."""
+def newest_result(lake: Lake, unit: str) -> UnitResult | None:
+    """Read what the newest run found in a unit; None when it was never checked.
+
+    A run that checked a table twice counts by its last time.
+    """
+    # a retried step has checked its tables twice in one run: the last time counts
     rows = _query(
         lake,
         """
@@ -92,14 +98,17 @@ def latest_verdict(lake: Lake, unit: str) -> tuple[dict[str, int], str, tuple[st
     )
     if not rows:
         return None
-    pins = {str(row[0]): int(row[1]) for row in rows}
-    broken = tuple(f"{row[0]}.{row[3]}" for row in rows if row[4] == "error" and not row[5])
-    return pins, ",".join(sorted({str(row[2]) for row in rows})), broken
+    return UnitResult(
+        unit=unit,
+        pins={str(row[0]): int(row[1]) for row in rows},
+        contract_version=",".join(sorted({str(row[2]) for row in rows})),
+        broken=tuple(f"{row[0]}.{row[3]}" for row in rows if row[4] == "error" and not row[5]),
+    )
 
 
 @dataclass(frozen=True)
-class Night:
-    """The last verdict of one night on one rule."""
+class NightlyResult:
+    """What one rule found in one night, the last time it was checked then."""
 
     day: date
     unit: str
@@ -112,8 +121,9 @@ class Night:
     unexpected: int
 
 
-def nights(lake: Lake, *, last: int = 30) -> list[Night]:
-    """Read the last verdict on each rule in each of the last nights, oldest night first."""
+def nightly_results(lake: Lake, *, last: int = 30) -> list[NightlyResult]:
+    """Read what each rule found in each of the last nights, oldest night first."""
+    # nights are ranked, not days: after a week without runs the last nights are still shown
     rows = _query(
         lake,
         """
@@ -128,11 +138,11 @@ def nights(lake: Lake, *, last: int = 30) -> list[Night]:
         """,
         {"last": last},
     )
-    return [Night(*row) for row in rows]
+    return [NightlyResult(*row) for row in rows]
 
 
 def _query(lake: Lake, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     if open_table(lake, QUALITY_RESULT.name) is None:
-        return []
+        return []  # before the first night; reports are rendered all the same
     with connect(lake, tables=[QUALITY_RESULT.name]) as connection:
         return list(connection.execute(sql, parameters).fetchall())

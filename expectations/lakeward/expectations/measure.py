@@ -1,7 +1,8 @@
 """Counts, in DuckDB, what each rule of a contract looks at and what breaks it.
 
-All row-wise rules of a table are counted in one scan; keys, references and queries take a scan
-each. Only counts leave the database. Whether a count is good is decided in `run.py`.
+Every check brings its SQL (`contracts.rule_types`). Aggregates over the table are counted in one
+scan, whatever their number; keys, references and queries take a scan each. Only counts leave the
+database. Whether a count is good is decided in `run`.
 """
 
 from collections.abc import Sequence
@@ -11,26 +12,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from lakeward.contracts.model import (
-    ColumnsAsPromised,
-    Contract,
-    Duplicates,
-    Measure,
-    Missing,
-    Nulls,
-    OffPattern,
-    OutsideLength,
-    OutsideRange,
-    OutsideSet,
-    Query,
-    Remark,
-    RowCount,
-    Rule,
-    Unreferenced,
-    columns_of,
-)
+from lakeward.contracts.model import Aggregates, Check, Contract, CountQuery
+from lakeward.contracts.sql_text import quoted
+from lakeward.contracts.threshold import Measure
 from lakeward.core.errors import SpecError
-from lakeward.expectations.sql import breaking, literal, quoted
 from lakeward.lake.query import DatabaseError
 
 if TYPE_CHECKING:
@@ -46,139 +31,86 @@ class Counted:
     unexpected: Fraction
 
     def measured(self, measure: Measure) -> Fraction:
-        """Give the number that the rule's threshold is about."""
-        if measure is Measure.ROWS:
-            return self.unexpected
+        """Return the number that the rule's threshold is about."""
+        return self.unexpected if measure is Measure.ROWS else self.percent
+
+    @property
+    def percent(self) -> Fraction:
+        """Exact share of `unexpected` in those looked at; 0 when there are none."""
         return 100 * self.unexpected / self.evaluated if self.evaluated else Fraction(0)
 
 
 def count_rules(connection: "Connection", contract: Contract, day: date) -> dict[str, Counted]:
-    """Count for every rule that can be measured, by rule id.
+    """Count for every rule that is measured, by rule id.
 
     Raises:
         SpecError: The table or a column is absent, or a rule cannot be run.
     """
-    actual = _columns(connection, contract)
-    where = f"contract {contract.name}"
-    counts: dict[str, Counted] = {}
-    rules = [rule for rule in contract.rules if not isinstance(rule.check, Remark)]
-    for rule in rules:
-        for name in columns_of(rule.check):
-            if name not in actual:
-                raise SpecError(where, f"the table lacks column {name}", f"it for rule {rule.id}")
-    rows, by_row = _count_by_row(connection, contract, rules)
-    for rule in rules:
-        if rule.id in by_row:
-            counts[rule.id] = by_row[rule.id]
-        elif isinstance(rule.check, ColumnsAsPromised):
-            counts[rule.id] = _count_columns(connection, contract, actual, rows)
+    checks = {rule.id: rule.check for rule in contract.rules if rule.check is not None}
+    _require_columns(connection, contract, checks)
+    queries: dict[str, CountQuery] = {}
+    aggregates: dict[str, Aggregates] = {}
+    for rule_id, check in checks.items():
+        sql = check.count(contract, day)
+        if isinstance(sql, Aggregates):
+            aggregates[rule_id] = sql
         else:
-            counts[rule.id] = _count_alone(connection, contract, rule, rows, day)
+            queries[rule_id] = sql
+    rows, counts = _count_in_one_scan(connection, contract, aggregates)
+    for rule_id, query in queries.items():
+        where = f"contract {contract.name} rule {rule_id}"
+        counts[rule_id] = _count_alone(connection, where, query, rows)
     return counts
 
 
-def _count_by_row(
-    connection: "Connection", contract: Contract, rules: list[Rule]
+def _require_columns(
+    connection: "Connection", contract: Contract, checks: dict[str, Check]
+) -> None:
+    # one absent column fails the scan of all rules: name it, and the rule, before that
+    where = f"contract {contract.name}"
+    try:
+        found = connection.execute(f"describe {quoted(contract.name)}").fetchall()
+    except DatabaseError:
+        raise SpecError(where, "its table does not exist", "a candidate of that name") from None
+    present = {str(row[0]) for row in found}
+    for rule_id, check in checks.items():
+        for column in check.reads():
+            if column.table is None and column.name not in present:
+                raise SpecError(
+                    where, f"the table lacks column {column.name}", f"it for rule {rule_id}"
+                )
+
+
+def _count_in_one_scan(
+    connection: "Connection", contract: Contract, aggregates: dict[str, Aggregates]
 ) -> tuple[int, dict[str, Counted]]:
-    """Count all row-wise rules in one scan; the first number is that of the rows."""
-    types = {column.name: column for column in contract.columns}
+    """Count what needs no query of its own; the first number is that of the rows."""
     parts = ["count(*)"]
-    ids: list[str] = []
-    for rule in rules:
-        match rule.check:
-            case Nulls() | Missing():
-                evaluated = "count(*)"
-            case OutsideSet() | OffPattern() | OutsideRange() | OutsideLength():
-                evaluated = f"count({quoted(rule.check.column)})"
-            case _:
-                continue
-        condition = breaking(rule.check, types[rule.check.column])
-        parts += [evaluated, f"count(*) filter (where {condition})"]
-        ids.append(rule.id)
+    for sql in aggregates.values():
+        parts += [sql.evaluated, sql.unexpected]
     query = f"select {', '.join(parts)} from {quoted(contract.name)}"
-    rows, *pairs = _one_row(connection, f"contract {contract.name}", query, len(parts))
-    counts = [int(number) for number in pairs]
-    return int(rows), {
-        rule_id: Counted(int(rows), counts[2 * i], Fraction(counts[2 * i + 1]))
-        for i, rule_id in enumerate(ids)
+    found = _one_row(connection, f"contract {contract.name}", query, len(parts))
+    rows, evaluated, unexpected = int(found[0]), found[1::2], found[2::2]
+    return rows, {
+        rule_id: Counted(rows, int(looked_at), Fraction(broken))
+        for rule_id, looked_at, broken in zip(aggregates, evaluated, unexpected, strict=True)
     }
 
 
-def _count_alone(
-    connection: "Connection", contract: Contract, rule: Rule, rows: int, day: date
-) -> Counted:
-    where = f"contract {contract.name} rule {rule.id}"
-    match rule.check:
-        case RowCount():
-            return Counted(rows, rows, Fraction(rows))
-        case Duplicates() | Unreferenced():
-            query = _key_query(contract.name, rule.check)
-            evaluated, unexpected = _one_row(connection, where, query, 2)
-            return Counted(rows, int(evaluated), Fraction(int(unexpected)))
-        case Query(sql):
-            sql = sql.replace("{object}", quoted(contract.name))
-            sql = sql.replace("{day}", f"cast({literal(day.isoformat())} as date)")
-            (number,) = _one_row(connection, where, sql, 1)
-            return Counted(rows, rows, Fraction(number))
-        case _:
-            raise SpecError(where, "no way to count it", "a check that measure knows")
-
-
-def _key_query(table: str, check: Duplicates | Unreferenced) -> str:
-    present = " and ".join(f"t.{quoted(name)} is not null" for name in check.columns)
-    if isinstance(check, Duplicates):
-        names = ", ".join(f"t.{quoted(name)}" for name in check.columns)
-        return (
-            "select coalesce(sum(n), 0), coalesce(sum(n) filter (where n > 1), 0) from "
-            f"(select count(*) as n from {quoted(table)} t where {present} group by {names})"
-        )
-    keys = " and ".join(
-        f"o.{quoted(there)} = t.{quoted(here)}"
-        for here, there in zip(check.columns, check.to_columns, strict=True)
-    )
-    known = f"exists (select 1 from {quoted(check.table)} o where {keys})"
-    return (
-        f"select count(*), count(*) filter (where not known) from "
-        f"(select {known} as known from {quoted(table)} t where {present})"
-    )
-
-
-def _columns(connection: "Connection", contract: Contract) -> dict[str, str]:
-    try:
-        described = connection.execute(f"describe {quoted(contract.name)}").fetchall()
-    except DatabaseError:
-        raise SpecError(
-            f"contract {contract.name}", "its table does not exist", "a candidate of that name"
-        ) from None
-    return {str(row[0]): str(row[1]) for row in described}
-
-
-def _count_columns(
-    connection: "Connection", contract: Contract, actual: dict[str, str], rows: int
-) -> Counted:
-    """Count columns that are absent, of another type, or present without a promise."""
-    nulls = ", ".join(
-        f"cast(null as {column.physical_type}) as {quoted(column.name)}"
-        for column in contract.columns
-    )
-    try:
-        described = connection.execute(f"describe select {nulls}").fetchall()
-    except DatabaseError:
-        raise SpecError(
-            f"contract {contract.name}", "a physicalType is unknown", "DuckDB types"
-        ) from None
-    promised = {str(row[0]): str(row[1]) for row in described}
-    names = promised.keys() | actual.keys()
-    wrong = sum(promised.get(name) != actual.get(name) for name in names)
-    return Counted(rows, len(names), Fraction(wrong))
+def _count_alone(connection: "Connection", where: str, query: CountQuery, rows: int) -> Counted:
+    if query.looks_at_every_row:
+        (unexpected,) = _one_row(connection, where, query.sql, 1)
+        return Counted(rows, rows, Fraction(unexpected))
+    evaluated, unexpected = _one_row(connection, where, query.sql, 2)
+    return Counted(rows, int(evaluated), Fraction(unexpected))
 
 
 def _one_row(
     connection: "Connection", where: str, query: str, width: int
 ) -> "Sequence[int | float | Decimal]":
-    """Run a query that gives one row of numbers; messages of the engine may quote values."""
+    """Run a query that returns one row of numbers; messages of the engine may quote values."""
     try:
-        found = connection.execute(query).fetchmany(2)
+        found = connection.execute(query).fetchmany(2)  # the second shows that it is not one
     except DatabaseError as error:
         raise SpecError(
             where, f"the rule cannot be run ({_reason(error)})", "columns and types that fit"
@@ -187,6 +119,7 @@ def _one_row(
         raise SpecError(where, "the rule gives no single row", f"{width} number(s)")
     for value in found[0]:
         number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+        # 1/0 is infinite in DuckDB, and NaN differs from itself
         if not number or value != value or value in (float("inf"), float("-inf")):
             raise SpecError(where, "the rule gives no number", "a count, never NULL")
     return tuple(found[0])

@@ -1,50 +1,49 @@
 """Renders `site/`: Data Docs, the quality history, and one page that leads to both; no PHI.
 
-Always the last step, whatever failed before it: reviewers need the reports most on such days.
+Always the last step, whatever failed before it: reviewers need the reports most on such days. The
+words of the page are in `templates/portal.html.j2`.
 """
 
-from datetime import date
-from html import escape
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
+from lakeward.contracts import Contract, load_contracts
 from lakeward.core.settings import Settings
 from lakeward.expectations.docs import build_docs
+from lakeward.expectations.pages import render_page
 from lakeward.expectations.quality_page import render_quality_history
 from lakeward.expectations.unit import docs_context
-from lakeward.lake.release import history
+from lakeward.lake.release import Release, history
 from lakeward.lake.tables import Lake
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Lakeward reports</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; }}
-body {{ margin: 2rem auto; padding: 0 1rem; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #8886; }}
-.held {{ font-weight: 600; }}
-</style></head><body>
-<h1>Lakeward reports</h1>
-<p>As of the night of {day}. These pages hold counts and rules, no patient data.</p>
-<ul>
-<li><a href="quality/index.html">Quality history</a>: what changed, what broke, since when</li>
-<li><a href="data_docs/index.html">Data Docs</a>: every rule of every contract</li>
-</ul>
-<h2>What is published</h2>
-<table><thead><tr><th scope="col">Product</th><th scope="col">Last decision</th>
-<th scope="col">Day</th><th scope="col">Held by</th></tr></thead>
-<tbody>
-{rows}
-</tbody></table>
-</body></html>
-"""
+
+@dataclass(frozen=True)
+class Product:
+    """A release unit as the page shows it.
+
+    Attributes:
+        newest: The last decision on it.
+        seen: The day of the data that readers see; None when nothing was released.
+        is_late: Whether they are older than its contracts allow.
+        latency: How old they may be, in words.
+        retention: How long they are kept.
+        owners: Teams that answer for it.
+        contacts: Their mail addresses.
+    """
+
+    newest: Release
+    seen: date | None
+    is_late: bool
+    latency: str
+    retention: str
+    owners: str
+    contacts: tuple[str, ...]
 
 
 def render_site(settings: Settings, day: date) -> dict[str, Path]:
-    """Render all reports and give the way in to each, by name."""
+    """Render all reports; return the page to begin with in each, by name."""
     lake, site = Lake(settings.home.lake), settings.home.site
     site.mkdir(parents=True, exist_ok=True)
     pages = {
@@ -52,14 +51,41 @@ def render_site(settings: Settings, day: date) -> dict[str, Path]:
         "quality": render_quality_history(lake, site),
     }
     index = site / "index.html"
-    index.write_text(_PAGE.format(day=day, rows="\n".join(_rows(lake))), encoding="utf-8")
+    html = portal_html(history(lake), list(load_contracts().values()), day)
+    index.write_text(html, encoding="utf-8")
     return {"index": index, **pages}
 
 
-def _rows(lake: Lake) -> list[str]:
-    newest = {release.unit: release for release in reversed(history(lake))}
-    return [
-        f'<tr class="{r.state}"><th scope="row">{escape(unit)}</th><td>{r.state}</td>'
-        f"<td>{r.day}</td><td>{escape(', '.join(r.held_by))}</td></tr>"
-        for unit, r in sorted(newest.items())
+def portal_html(decisions: Sequence[Release], contracts: Sequence[Contract], day: date) -> str:
+    """Render the page of some decisions, newest first, as of a day."""
+    products = [
+        _product(
+            [r for r in decisions if r.unit == unit], [c for c in contracts if c.unit == unit], day
+        )
+        for unit in sorted({r.unit for r in decisions})
     ]
+    return render_page("portal.html.j2", day=day, products=products)
+
+
+def _product(decisions: Sequence[Release], contracts: Sequence[Contract], day: date) -> Product:
+    seen = next((r.day for r in decisions if r.state == "released"), None)
+    # the tables of a unit are released together: the strictest of them counts
+    latency = min((c.latency for c in contracts if c.latency is not None), default=None)
+    return Product(
+        newest=decisions[0],
+        seen=seen,
+        # both days stand for their cut-offs, so the difference is the age of the data
+        is_late=latency is not None and (seen is None or day - seen > latency),
+        latency="" if latency is None else _in_hours(latency),
+        retention=_listed(c.retention for c in contracts),
+        owners=_listed(c.owner.removeprefix("team:") for c in contracts),
+        contacts=tuple(sorted({c.owner_email for c in contracts if c.owner_email})),
+    )
+
+
+def _in_hours(latency: timedelta) -> str:
+    return f"{latency / timedelta(hours=1):g} h"
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(sorted({value for value in values if value}))

@@ -1,8 +1,9 @@
-"""Judges a candidate table against its contract.
+"""Checks a candidate table against its contract.
 
-DuckDB counts (`measure.py`), Great Expectations decides: each expectation names the metrics it
-needs, gets the counts of its rule for them, and returns its own result. It never sees a row, so no
-report can hold a value. Storing results and pages belongs to `docs.py` and `history.py`.
+DuckDB counts (`measure`), Great Expectations decides: each expectation names the metrics it needs,
+is answered with the counts of its rule, and returns its own result. It never sees a row, so no
+report can hold a value; docs/decisions/0012 says why. Storing results and pages belongs to `docs`
+and `history`.
 """
 
 from datetime import UTC, date, datetime
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from lakeward.contracts.model import Contract, Rule
 from lakeward.core.errors import SpecError
-from lakeward.expectations.judgement import Judgement, RuleResult
 from lakeward.expectations.measure import Counted, count_rules
+from lakeward.expectations.rule_results import RuleResult, TableResult
 from lakeward.expectations.suite import RULE_ID, build_suite
 
 if TYPE_CHECKING:
@@ -24,50 +25,51 @@ _NO_VALUES = {
     "exclude_unexpected_values": True,
     "return_unexpected_index_query": False,
 }
+"""BASIC alone shows twenty unexpected values: each of the other three closes one way out."""
 
 
-def judge(
+def check_table(
     connection: "Connection",
     contract: Contract,
     *,
     run_id: str,
     day: date,
     docs: "DocsContext | None" = None,
-) -> Judgement:
-    """Evaluate every measurable rule of a contract on the table of its name.
+) -> TableResult:
+    """Check every measured rule of a contract on the table of its name.
 
     Args:
         connection: DuckDB in which the candidate and the tables it refers to are visible by name.
         contract: What the table promised.
-        run_id: The run that judges; goes into history and pages.
-        day: The day being judged; `{day}` in a `sql` rule.
-        docs: Where to keep the result for Data Docs; none keeps nothing.
+        run_id: The run that checks; goes into history and pages.
+        day: The day being checked; `{day}` in a `sql` rule.
+        docs: Where to keep the result for Data Docs; None keeps nothing.
 
     Raises:
         SpecError: A rule cannot be evaluated: that is an error, not a broken rule.
     """
     counts = count_rules(connection, contract, day)
     suite = build_suite(contract)
-    results = {
+    decided = {
         expectation.meta[RULE_ID]: _evaluate(contract, expectation, counts)
         for expectation in suite.expectations
     }
-    judgement = Judgement(
+    found = TableResult(
         table=contract.name,
         unit=contract.unit,
         run_id=run_id,
         day=day,
         contract_version=contract.version,
         results=tuple(
-            _rule_result(rule, counts[rule.id], results[rule.id])
+            _rule_result(rule, counts[rule.id], decided[rule.id])
             for rule in contract.rules
             if rule.id in counts
         ),
-        judged_at=datetime.now(UTC),
+        checked_at=datetime.now(UTC),
     )
     if docs is not None:
-        docs.keep(suite, list(results.values()), judgement)
-    return judgement
+        docs.keep(suite, list(decided.values()), found)
+    return found
 
 
 def _rule_result(rule: Rule, counted: Counted, result: Any) -> RuleResult:
@@ -92,7 +94,9 @@ def _evaluate(contract: Contract, expectation: Any, counts: dict[str, Counted]) 
             metrics=metrics, runtime_configuration={"result_format": dict(_NO_VALUES)}
         )
     except Exception as error:
+        # its text may quote what it was given; the kind of the error cannot
         raise SpecError(where, f"the expectation failed ({type(error).__name__})") from None
+    # an absent metric is an empty result to it, and that would pass for a broken rule
     if not result.result or result.exception_info.get("raised_exception"):
         raise SpecError(where, "the expectation gave no result", "a result with counts")
     return result
@@ -101,8 +105,9 @@ def _evaluate(contract: Contract, expectation: Any, counts: dict[str, Counted]) 
 class _Metrics(dict[str, Any]):
     """Answers the metrics that one expectation asks for, by name, from the counts of its rule.
 
-    Great Expectations asks with an id that carries the metric's name; a metric that is not
-    counted is absent, which it reports as an error.
+    Great Expectations asks with an id that carries the metric's name, as
+    `column_values.unique.unexpected_count`; the part before the last dot is the expectation's
+    `map_metric`. A metric that is not counted is absent, which it reports as an error.
     """
 
     def __init__(self, expectation: Any, counted: Counted) -> None:

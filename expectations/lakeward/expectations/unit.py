@@ -1,42 +1,29 @@
-"""Judges what is published together: all tables of a unit, at exactly the versions just built.
+"""Checks what is released together: all tables of a unit, at exactly the versions just built.
 
-How one table is judged is `run`; what follows from the verdict is decided by the caller.
+How one table is checked is `run`; what follows from the result is decided by the caller.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 
 from lakeward.contracts import load_contracts
 from lakeward.core.errors import PermanentError
 from lakeward.core.settings import Settings
 from lakeward.expectations.docs import DocsContext
-from lakeward.expectations.history import latest_verdict, record
-from lakeward.expectations.judgement import Judgement
-from lakeward.expectations.run import judge
+from lakeward.expectations.history import newest_result, record_results
+from lakeward.expectations.rule_results import UnitResult
+from lakeward.expectations.run import check_table
 from lakeward.lake.query import connect, snapshot
 from lakeward.lake.release import published_pins
 from lakeward.lake.tables import Lake
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Which versions of a unit's tables were judged, and which rules of severity error broke."""
-
-    unit: str
-    pins: Mapping[str, int]
-    contract_version: str
-    broken: tuple[str, ...]
-    judgements: tuple[Judgement, ...] = ()
-
-
 def docs_context(settings: Settings) -> DocsContext:
-    """Say where validation results are kept and where their pages go."""
+    """Return where validation results are kept and where their pages go."""
     return DocsContext(store=settings.home.lake / "_data_docs", site=settings.home.site)
 
 
-def judge_unit(settings: Settings, unit: str, *, day: date, run_id: str) -> Verdict:
-    """Judge the newest versions of a unit's tables against their contracts and record the results.
+def check_unit(settings: Settings, unit: str, *, day: date, run_id: str) -> UnitResult:
+    """Check the newest versions of a unit's tables against their contracts; record the results.
 
     Tables of other units are seen as they are released.
 
@@ -48,34 +35,35 @@ def judge_unit(settings: Settings, unit: str, *, day: date, run_id: str) -> Verd
     contracts = [c for c in load_contracts().values() if c.unit == unit]
     pins = {contract.name: _version(lake, contract.name) for contract in contracts}
     others = {t: v for t, v in published_pins(lake).items() if t not in pins}
+    # pinned, not newest: what is checked is what a release will pin
     docs = docs_context(settings)
     with connect(lake, pins={**others, **pins}, spill=settings.home.work / "spill") as connection:
-        judgements = tuple(
-            judge(connection, contract, run_id=run_id, day=day, docs=docs) for contract in contracts
+        tables = tuple(
+            check_table(connection, contract, run_id=run_id, day=day, docs=docs)
+            for contract in contracts
         )
-    record(lake, judgements, pins)
-    return Verdict(
+    record_results(lake, tables, pins)
+    return UnitResult(
         unit=unit,
         pins=pins,
         contract_version=",".join(sorted({c.version for c in contracts})),
-        broken=tuple(f"{j.table}.{r.rule_id}" for j in judgements for r in j.errors),
-        judgements=judgements,
+        broken=tuple(f"{table.table}.{r.rule_id}" for table in tables for r in table.errors),
+        tables=tables,
     )
 
 
-def last_verdict(lake: Lake, unit: str) -> Verdict:
-    """Read the newest verdict on a unit from its history.
+def recorded_result(lake: Lake, unit: str) -> UnitResult:
+    """Read the newest result of a unit from history.
 
     Raises:
-        PermanentError: The unit was never judged.
+        PermanentError: The unit was never checked.
     """
-    found = latest_verdict(lake, unit)
+    found = newest_result(lake, unit)
     if found is None:
         raise PermanentError(
-            f"unit {unit}", "was never judged", "a verdict", "materialize its tables first"
+            f"unit {unit}", "was never checked", "a result", "materialize its tables first"
         )
-    pins, versions, broken = found
-    return Verdict(unit, pins, versions, broken)
+    return found
 
 
 def _version(lake: Lake, table: str) -> int:

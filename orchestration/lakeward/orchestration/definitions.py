@@ -11,6 +11,7 @@ from lakeward.assets.flat import flat_assets
 from lakeward.assets.formats import FORMATS
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.landing import delivery_assets, ledger_asset
+from lakeward.assets.list_builds import list_builds
 from lakeward.assets.outbox import outbox_assets, site_asset
 from lakeward.assets.quarantine import quarantine_asset
 from lakeward.assets.raw import raw_assets
@@ -56,7 +57,10 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
             publish_after_failure_sensor(nightly, publish, running=running),
             *export_sensors(settings, inventory, ExportClock(), running=running),
         ],
-        resources={"home": LakewardHome(root=str(settings.home.root))},
+        resources={
+            "home": LakewardHome(root=str(settings.home.root)),
+            "lists": list_builds(),
+        },
         # one process for all steps: they share DuckDB and the lock of the lake, and a process for
         # each step would import Dagster and dbt again and again
         executor=dg.in_process_executor,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lakeward.assets.formats import format_of
 from lakeward.assets.home import business_day
-from lakeward.assets.units import units
+from lakeward.assets.units import release_units
 from lakeward.core.paths import Home
 from lakeward.core.settings import Settings
 from lakeward.lake.candidate import contract_table
@@ -168,7 +168,7 @@ def _changes(
 ) -> list[Change]:
     """Build the canonical store of a scratch lake without and with the replay, and compare."""
     lake, tried = Lake(scratch.lake), settings.model_copy(update={"home": scratch})
-    canonical = units()[0]
+    canonical = release_units()[0]
     variables = business_day(inventory.facility, day).variables
     build(tried, canonical.select, variables)
     before = {c.name: newest_version(lake, c.name) for c in canonical.contracts}

@@ -1,4 +1,4 @@
-"""Reading `*.odcs.yaml`: what a contract says arrives whole, what is wrong is refused."""
+"""Reading `*.odcs.yaml`: what a contract says arrives whole, what is wrong is rejected."""
 
 import json
 from datetime import date, timedelta
@@ -17,7 +17,7 @@ id: worklist-demo
 version: 1.2.0
 status: active
 domain: patient_flow
-description: {purpose: Whom to call.}
+description: {purpose: Whom to call., usage: Each morning., limitations: Local calls.}
 team: {name: front-desk, members: [{username: desk@example.org, role: owner}]}
 schema:
   - name: demo
@@ -32,6 +32,7 @@ schema:
          classification: DI, description: Whom to call.}
 slaProperties:
   - {property: latency, value: 24, unit: h}
+  - {property: retention, value: 6, unit: y}
   - {property: endOfSupport, value: 2028-12-31}
 customProperties:
   - {property: unit, value: worklist__demo}
@@ -51,6 +52,7 @@ def test_a_contract_arrives_whole(tmp_path: Path) -> None:
     contract = _load(tmp_path)
     assert contract.name == "worklist__demo"
     assert contract.owner == "team:front-desk"
+    assert (contract.usage, contract.limitations) == ("Each morning.", "Local calls.")
     assert contract.owner_email == "desk@example.org"
     assert contract.unit == "worklist__demo"
     assert contract.staleness == "block"
@@ -58,10 +60,8 @@ def test_a_contract_arrives_whole(tmp_path: Path) -> None:
     assert contract.end_of_support == date(2028, 12, 31)
     assert contract.latency == timedelta(hours=24)
     assert contract.primary_key == ("row_id",)
-    assert [(c.name, c.phi, c.required) for c in contract.columns] == [
-        ("row_id", "N", True),
-        ("phone", "DI", False),
-    ]
+    assert contract.retention == "6 y"
+    assert [(c.name, c.phi) for c in contract.columns] == [("row_id", "N"), ("phone", "DI")]
     assert [rule.id for rule in contract.rules] == [
         "columns",
         "some_rows",
@@ -82,7 +82,7 @@ def test_a_contract_arrives_whole(tmp_path: Path) -> None:
         ("classification: DI, ", "", "classification is missing"),
         ("classification: DI", "classification: PII", "classification is PII"),
         (", description: Whom to call.}\nsla", "}\nsla", "description is missing"),
-        ("{purpose: Whom to call.}", "{usage: Calls.}", "purpose is missing"),
+        ("{purpose: Whom to call., usage", "{usage", "purpose is missing"),
         ("team: {name", "team: {description", "no team"),
         ("  - {property: endOfSupport, value: 2028-12-31}\n", "", "no endOfSupport"),
         ("value: 2028-12-31", "value: some day", "no endOfSupport date"),
@@ -94,10 +94,13 @@ def test_a_contract_arrives_whole(tmp_path: Path) -> None:
         ("apiVersion: v3.1.0", "apiVersion: v2.0.0", "apiVersion is v2.0.0"),
         ("    properties:", "    columns:", "columns is no key"),
         ("value: 24, unit: h", "value: soon, unit: h", "latency is no number"),
+        ("property: retention", "property: throughput", "property is throughput"),
+        ("[row_id, action, phone]", "row_id", "exportColumns is no list of names"),
+        ("[row_id, action", "[row_id, row_id, action", "exportColumns names row_id twice"),
         ("kind: DataContract", "kind: [", "valid YAML"),
     ],
 )
-def test_what_is_wrong_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_what_is_wrong_is_rejected(tmp_path: Path, old: str, new: str, said: str) -> None:
     assert old in CONTRACT
     with pytest.raises(SpecError, match=r"contract worklist__demo\.odcs\.yaml") as error:
         _load(tmp_path, CONTRACT.replace(old, new, 1))
@@ -111,7 +114,7 @@ def test_codes_that_yaml_would_change_stay_as_written(tmp_path: Path) -> None:
     assert contract.rules[-1].check.values == ("NO", "ON", "Y")
 
 
-def test_a_number_among_the_values_of_a_text_column_is_refused(tmp_path: Path) -> None:
+def test_a_number_among_the_values_of_a_text_column_is_rejected(tmp_path: Path) -> None:
     rule = "{id: known, metric: invalidValues, mustBe: 0, arguments: {validValues: [01, 02]}}"
     text = CONTRACT.replace("classification: DI", f"classification: DI, quality: [{rule}]")
     with pytest.raises(SpecError, match="unquoted"):

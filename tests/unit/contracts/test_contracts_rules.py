@@ -6,25 +6,19 @@ from fractions import Fraction
 import pytest
 from open_data_contract_standard.model import SchemaObject
 
-from lakeward.contracts.model import (
-    Duplicates,
-    Measure,
-    Missing,
-    Nulls,
-    OffPattern,
-    Operator,
-    OutsideLength,
-    OutsideRange,
-    OutsideSet,
-    Query,
-    Remark,
-    RowCount,
-    Rule,
-    Severity,
-    Threshold,
-    Unreferenced,
-)
+from lakeward.contracts.model import Rule, Severity
+from lakeward.contracts.rule_types.duplicates import Duplicates
+from lakeward.contracts.rule_types.missing_values import MissingValues
+from lakeward.contracts.rule_types.nulls import Nulls
+from lakeward.contracts.rule_types.off_pattern import OffPattern
+from lakeward.contracts.rule_types.outside_length import OutsideLength
+from lakeward.contracts.rule_types.outside_range import OutsideRange
+from lakeward.contracts.rule_types.outside_set import OutsideSet
+from lakeward.contracts.rule_types.query import Query
+from lakeward.contracts.rule_types.row_count import RowCount
+from lakeward.contracts.rule_types.unreferenced import Unreferenced
 from lakeward.contracts.rules import compile_rules
+from lakeward.contracts.threshold import Measure, Operator, Threshold
 from lakeward.core.errors import SpecError
 
 THRESHOLDS = {
@@ -158,7 +152,7 @@ def test_each_form_becomes_its_check() -> None:
         "rows": RowCount(),
         "pair": Duplicates(("a", "b")),
         "query": Query("select count(*) from {object}"),
-        "note": Remark(),
+        "note": None,
         "both": Unreferenced(("a", "b"), "other", ("a", "b")),
         "a.required": Nulls("a"),
         "a.unique": Duplicates(("a",)),
@@ -167,7 +161,7 @@ def test_each_form_becomes_its_check() -> None:
         "a.range": OutsideRange("a", 0, 10, below_maximum=True),
         "a.length": OutsideLength("a", 1, 9),
         "nulls": Nulls("a"),
-        "missing": Missing("a", (None, "")),
+        "missing": MissingValues("a", (None, "")),
         "form": OffPattern("a", "x"),
         "a.reference": Unreferenced(("a",), "other", ("k",)),
     }

@@ -43,7 +43,7 @@ def contract_of(tmp_path: Path) -> Callable[..., Contract]:
             "version": "1.0.0",
             "status": "active",
             "domain": "demo",
-            "description": {"purpose": "To be judged."},
+            "description": {"purpose": "To be checked.", "limitations": "Not for billing."},
             "team": {"name": "demo-team"},
             "schema": [
                 {

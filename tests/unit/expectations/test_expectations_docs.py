@@ -11,7 +11,7 @@ from lakeward.contracts import Contract
 from lakeward.core.errors import SpecError
 from lakeward.expectations.docs import KEPT, DocsContext, build_docs
 from lakeward.expectations.docs_offline import offline
-from lakeward.expectations.run import judge
+from lakeward.expectations.run import check_table
 from lakeward.lake.query import Connection
 
 DAY = date(2026, 11, 22)
@@ -81,7 +81,7 @@ def _contract(contract_of: Make) -> Contract:
 def test_pages_ask_no_host_and_find_what_they_ask(
     connection: Connection, contract_of: Make, docs: DocsContext
 ) -> None:
-    judge(connection, _contract(contract_of), run_id="run/1", day=DAY, docs=docs)
+    check_table(connection, _contract(contract_of), run_id="run/1", day=DAY, docs=docs)
     build_docs(docs)
     pages = sorted(docs.pages.rglob("*.html"))
     assert len(pages) == 3
@@ -96,7 +96,7 @@ def test_pages_ask_no_host_and_find_what_they_ask(
 def test_pages_say_promises_in_words_and_results_in_counts(
     connection: Connection, contract_of: Make, docs: DocsContext
 ) -> None:
-    judge(connection, _contract(contract_of), run_id="r1", day=DAY, docs=docs)
+    check_table(connection, _contract(contract_of), run_id="r1", day=DAY, docs=docs)
     index = build_docs(docs).read_text(encoding="utf-8")
     (page,) = docs.pages.glob("validations/canonical__demo/2026-11-22__r1/*/*.html")
     text = page.read_text(encoding="utf-8")
@@ -112,10 +112,10 @@ def test_no_value_of_a_record_reaches_results_or_pages(
 ) -> None:
     row = "('Zanzibart', 987654321, date '1871-03-04', ['Zanzibart'])"
     connection.execute(f"insert into canonical__demo values {row}, {row}")
-    judgement = judge(connection, _contract(contract_of), run_id="r1", day=DAY, docs=docs)
+    found = check_table(connection, _contract(contract_of), run_id="r1", day=DAY, docs=docs)
     build_docs(docs)
-    assert judgement.errors
-    texts = [str(judgement)]
+    assert found.errors
+    texts = [str(found)]
     for folder in (docs.store, docs.site):
         texts += [p.read_text(encoding="utf-8") for p in folder.rglob("*") if p.is_file()]
     for planted in ("Zanzibart", "987654321", "1871", "long-value"):
@@ -128,7 +128,7 @@ def test_the_last_results_are_kept_and_older_pages_go(
     contract = _contract(contract_of)
     for night in range(KEPT + 2):
         day = DAY + timedelta(days=night)
-        judge(connection, contract, run_id=f"r{night}", day=day, docs=docs)
+        check_table(connection, contract, run_id=f"r{night}", day=day, docs=docs)
         if night in (0, KEPT + 1):
             build_docs(docs)
     kept = [DAY + timedelta(days=night) for night in range(2, KEPT + 2)]
@@ -138,7 +138,7 @@ def test_the_last_results_are_kept_and_older_pages_go(
     assert str(DAY) + "__r0" not in (docs.pages / "index.html").read_text(encoding="utf-8")
 
 
-def test_docs_can_be_built_before_anything_was_judged(docs: DocsContext) -> None:
+def test_docs_can_be_built_before_anything_was_checked(docs: DocsContext) -> None:
     assert build_docs(docs).is_file()
 
 

@@ -7,10 +7,16 @@ from pathlib import Path
 import pytest
 
 from lakeward.contracts import Contract
-from lakeward.expectations.history import Night, latest_verdict, nights, record
+from lakeward.expectations.history import (
+    NightlyResult,
+    newest_result,
+    nightly_results,
+    record_results,
+)
 from lakeward.expectations.quality_page import quality_html, render_quality_history
-from lakeward.expectations.run import judge
-from lakeward.expectations.trend import Changed, changes, failing, odd_volume, volumes
+from lakeward.expectations.rule_results import UnitResult
+from lakeward.expectations.run import check_table
+from lakeward.expectations.trend import ResultChange, failing, odd_volume, result_changes, volumes
 from lakeward.lake.query import Connection
 from lakeward.lake.tables import Lake
 
@@ -18,7 +24,7 @@ DAY = date(2026, 11, 22)
 Make = Callable[..., Contract]
 
 
-def _night(days: int, rule: str, passed: bool, **more: object) -> Night:
+def _night(days: int, rule: str, passed: bool, **more: object) -> NightlyResult:
     values: dict[str, object] = {
         "unit": "canonical",
         "table": "canonical__demo",
@@ -28,30 +34,30 @@ def _night(days: int, rule: str, passed: bool, **more: object) -> Night:
         "unexpected": 0 if passed else 3,
         **more,
     }
-    return Night(day=DAY + timedelta(days=days), rule_id=rule, passed=passed, **values)  # type: ignore[arg-type]
+    return NightlyResult(day=DAY + timedelta(days=days), rule_id=rule, passed=passed, **values)  # type: ignore[arg-type]
 
 
-def test_verdicts_are_recorded_and_read_back(
+def test_results_are_recorded_and_read_back(
     connection: Connection, contract_of: Make, tmp_path: Path
 ) -> None:
     lake = Lake(tmp_path / "lake")
-    assert latest_verdict(lake, "canonical") is None
-    assert nights(lake) == []
+    assert newest_result(lake, "canonical") is None
+    assert nightly_results(lake) == []
     contract = contract_of({"k": {"required": True}})
-    first = judge(connection, contract, run_id="r1", day=DAY)
-    record(lake, [first], {"canonical__demo": 4})
-    assert latest_verdict(lake, "canonical") == (
-        {"canonical__demo": 4},
-        "1.0.0",
-        ("canonical__demo.k.required",),
+    first = check_table(connection, contract, run_id="r1", day=DAY)
+    record_results(lake, [first], {"canonical__demo": 4})
+    assert newest_result(lake, "canonical") == UnitResult(
+        "canonical", {"canonical__demo": 4}, "1.0.0", ("canonical__demo.k.required",)
     )
     connection.execute("delete from canonical__demo where k is null")
-    second = judge(connection, contract, run_id="r1", day=DAY)
-    write = record(lake, [second], {"canonical__demo": 5})
+    second = check_table(connection, contract, run_id="r1", day=DAY)
+    write = record_results(lake, [second], {"canonical__demo": 5})
     assert write.rows == len(second.results)
-    assert latest_verdict(lake, "canonical") == ({"canonical__demo": 5}, "1.0.0", ())
-    assert latest_verdict(lake, "worklist__demo") is None
-    read = nights(lake)
+    assert newest_result(lake, "canonical") == UnitResult(
+        "canonical", {"canonical__demo": 5}, "1.0.0", ()
+    )
+    assert newest_result(lake, "worklist__demo") is None
+    read = nightly_results(lake)
     assert [(n.rule_id, n.passed) for n in read] == [("columns", True), ("k.required", True)]
     assert [(n.evaluated, n.unexpected) for n in read] == [(4, 0), (9, 0)]
 
@@ -63,9 +69,9 @@ def test_only_the_last_nights_are_read(
     contract = contract_of()
     for number in range(4):
         day = DAY + timedelta(days=number)
-        judgement = judge(connection, contract, run_id=f"r{number}", day=day)
-        record(lake, [judgement], {"canonical__demo": number})
-    assert [n.day.day for n in nights(lake, last=2)] == [24, 25]
+        found = check_table(connection, contract, run_id=f"r{number}", day=day)
+        record_results(lake, [found], {"canonical__demo": number})
+    assert [n.day.day for n in nightly_results(lake, last=2)] == [24, 25]
 
 
 def test_what_changed_since_the_night_before() -> None:
@@ -81,13 +87,13 @@ def test_what_changed_since_the_night_before() -> None:
         _night(1, "new_and_fine", passed=True),
     ]
     table = "canonical__demo"
-    assert changes(history) == [
-        Changed(table, "a", "broken"),
-        Changed(table, "b", "mended"),
-        Changed(table, "gone", "no longer judged"),
-        Changed(table, "new", "new and broken"),
+    assert result_changes(history) == [
+        ResultChange(table, "a", "broken"),
+        ResultChange(table, "b", "mended"),
+        ResultChange(table, "gone", "no longer checked"),
+        ResultChange(table, "new", "new and broken"),
     ]
-    assert changes(history[:4]) == []
+    assert result_changes(history[:4]) == []
 
 
 def test_failing_since_the_first_night_of_the_unbroken_row() -> None:
@@ -147,4 +153,4 @@ def test_the_page_says_what_a_reviewer_asks(contract_of: Make, tmp_path: Path) -
 
 def test_the_page_of_an_empty_history_says_so(tmp_path: Path) -> None:
     page = render_quality_history(Lake(tmp_path / "lake"), tmp_path / "site")
-    assert "No contract has been judged yet" in page.read_text(encoding="utf-8")
+    assert "No contract has been checked yet" in page.read_text(encoding="utf-8")

@@ -9,22 +9,22 @@ from lakeward.core.settings import Settings
 from lakeward.lake.candidate import contract_table, store_candidate
 from lakeward.lake.published import open_published, select
 from lakeward.lake.query import connect, snapshot
-from lakeward.lake.release import Release, current, decide, history, latest, rollback
+from lakeward.lake.release import Decision, Release, current, decide, history, latest, rollback
 from lakeward.lake.tables import Lake, write
 
 DAY, AS_OF = date(2026, 1, 5), datetime(2026, 1, 6, 5, tzinfo=UTC)
 TABLE = "canonical__consent"
 
 
-def judge(lake: Lake, pins: dict[str, int], held_by: tuple[str, ...] = ()) -> Release:
-    return decide(
-        lake, "canonical", pins, day=DAY, as_of=AS_OF, contract_version="1.0.0",
-        held_by=held_by, run_id="r",
-    )  # fmt: skip
+def decided(lake: Lake, pins: dict[str, int], held_by: tuple[str, ...] = ()) -> Release:
+    decision = Decision(
+        "canonical", pins, DAY, AS_OF, contract_version="1.0.0", held_by=held_by, run_id="r"
+    )
+    return decide(lake, decision)
 
 
 def candidate(lake: Lake, rows: int) -> int:
-    """Store a candidate with a number of empty rows; give its version."""
+    """Store a candidate with a number of empty rows; return its version."""
     columns = contract_table(load_contracts()[TABLE]).columns
     nulls = ", ".join(f'cast(null as {c.type}) as "{c.name}"' for c in columns)
     with connect(lake) as connection:
@@ -35,21 +35,21 @@ def candidate(lake: Lake, rows: int) -> int:
 
 
 def test_the_current_release_is_the_last_good_one(lake: Lake) -> None:
-    good = judge(lake, {TABLE: 1})
-    bad = judge(lake, {TABLE: 2}, held_by=("canonical__consent.key",))
+    good = decided(lake, {TABLE: 1})
+    bad = decided(lake, {TABLE: 2}, held_by=("canonical__consent.key",))
     assert current(lake, "canonical") == good
     assert latest(lake, "canonical") == bad
 
 
 def test_a_decision_is_not_repeated(lake: Lake) -> None:
-    first = judge(lake, {TABLE: 1})
-    assert judge(lake, {TABLE: 1}) == first
+    first = decided(lake, {TABLE: 1})
+    assert decided(lake, {TABLE: 1}) == first
     assert len(history(lake)) == 1
 
 
 def test_rollback_is_a_new_release(lake: Lake) -> None:
-    first = judge(lake, {TABLE: 1})
-    judge(lake, {TABLE: 2})
+    first = decided(lake, {TABLE: 1})
+    decided(lake, {TABLE: 2})
     again = rollback(lake, first.release_id, run_id="r2")
     assert current(lake, "canonical") == again
     assert again.pins == {TABLE: 1}
@@ -57,7 +57,7 @@ def test_rollback_is_a_new_release(lake: Lake) -> None:
 
 
 def test_a_held_release_cannot_be_rolled_back_to(lake: Lake) -> None:
-    held = judge(lake, {TABLE: 1}, held_by=("x",))
+    held = decided(lake, {TABLE: 1}, held_by=("x",))
     with pytest.raises(UsageError, match="was held"):
         rollback(lake, held.release_id, run_id="r")
 
@@ -66,7 +66,7 @@ def test_readers_see_released_versions_only(settings: Settings, lake: Lake) -> N
     first = candidate(lake, rows=1)
     with open_published(settings) as connection, pytest.raises(UsageError, match=TABLE):
         select(connection, f"select * from {TABLE}")
-    judge(lake, {TABLE: first})
+    decided(lake, {TABLE: first})
     candidate(lake, rows=5)
     count = f"select count(*) as n from {TABLE}"
     with open_published(settings) as connection:
@@ -81,14 +81,14 @@ def test_an_unchanged_candidate_gets_no_new_version(lake: Lake) -> None:
     assert candidate(lake, rows=4) == first + 1
 
 
-def test_a_model_without_contract_is_refused(lake: Lake) -> None:
+def test_a_model_without_contract_is_rejected(lake: Lake) -> None:
     with connect(lake) as connection, pytest.raises(SpecError, match="has no contract"):
         store_candidate(lake, connection, "canonical__nothing", "select 1 as x")
 
 
 def test_known_at_shows_what_was_released_then(settings: Settings, lake: Lake) -> None:
-    first = judge(lake, {TABLE: candidate(lake, rows=1)})
-    judge(lake, {TABLE: candidate(lake, rows=2)})
+    first = decided(lake, {TABLE: candidate(lake, rows=1)})
+    decided(lake, {TABLE: candidate(lake, rows=2)})
     with open_published(settings, known_at=first.created_at) as connection:
         assert select(connection, f"select count(*) as n from {TABLE}") == [{"n": 1}]
 

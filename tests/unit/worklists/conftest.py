@@ -19,10 +19,10 @@ from lakeward.contracts.odcs import contracts_folder
 from lakeward.core.paths import Home
 from lakeward.lake.candidate import contract_table
 from lakeward.lake.query import connect
-from lakeward.lake.release import decide
+from lakeward.lake.release import Decision, decide
 from lakeward.lake.tables import Lake, arrow_schema, write
 from lakeward.landing.sources import Facility
-from lakeward.worklists.export import Export, deliver
+from lakeward.worklists.export import ExportedList, export_worklist
 
 DBT = Path(__file__).resolve().parents[3] / "dbt_project"
 VARS = {"day": "2026-01-05", "as_of": "2026-01-06T05:00:00Z", "time_zone": "America/New_York"}
@@ -89,7 +89,7 @@ class Models:
             )
 
     def render(self, model: str) -> str:
-        """Give a model's SQL with everything it refers to created as a view."""
+        """Render a model's SQL with everything it refers to created as a view."""
         path = next((DBT / "models").rglob(f"{model}.sql"))
         return self.environment.from_string(path.read_text()).render()
 
@@ -117,14 +117,14 @@ class Models:
         return name
 
     def run(self, model: str, columns: str = "*") -> list[tuple[Any, ...]]:
-        """Run a model and give its rows, in order of rank where there is one."""
+        """Run a model and return its rows, in order of rank where there is one."""
         self.connection.execute(f"create or replace temp table {model} as {self.render(model)}")
         known = [c[0] for c in self.connection.execute(f"describe {model}").fetchall()]
         order = "rank" if "rank" in known else "all"
         return self.connection.execute(f"select {columns} from {model} order by {order}").fetchall()
 
     def columns(self, model: str) -> Sequence[tuple[str, str]]:
-        """Give a model's columns and types."""
+        """List a model's columns and types."""
         rows = self.connection.execute(f"describe ({self.render(model)})").fetchall()
         return [(name, kind) for name, kind, *_ in rows]
 
@@ -144,7 +144,7 @@ class Hospital:
         self.day = date(2026, 1, 5)
 
     def contract(self, name: str) -> Contract:
-        """Give the shipped contract of a worklist."""
+        """Load the shipped contract of a worklist."""
         return load_contract(contracts_folder() / f"worklist__{name}.odcs.yaml")
 
     def release(
@@ -160,7 +160,7 @@ class Hospital:
         spec = contract_table(contract)
         as_of = self.facility.cut_off(day).astimezone(UTC)
         full = [
-            {c.name: _filler(c, day, as_of) for c in contract.columns if c.required}
+            {name: _filler(contract.column(name), day, as_of) for name in _required(contract)}
             | {"rank": rank}
             | row
             for rank, row in enumerate(rows, start=1)
@@ -173,20 +173,26 @@ class Hospital:
             else arrow_schema(spec).empty_table()
         )
         version = write(self.lake, spec, data, mode="overwrite").version
-        decide(
-            self.lake,
-            contract.unit,
-            {contract.name: version},
+        self.decide(contract.unit, {contract.name: version}, day=day, held_by=held_by)
+
+    def decide(
+        self, unit: str, pins: dict[str, int], *, day: date, held_by: Sequence[str] = ()
+    ) -> None:
+        """Decide on versions of a unit's tables."""
+        decision = Decision(
+            unit=unit,
+            pins=pins,
             day=day,
-            as_of=as_of,
-            contract_version=contract.version,
-            held_by=held_by,
+            as_of=self.facility.cut_off(day),
+            contract_version="1.0.0",
+            held_by=tuple(held_by),
             run_id="test",
         )
+        decide(self.lake, decision)
 
-    def deliver(self, name: str, day: date | None = None) -> Export:
+    def export(self, name: str, day: date | None = None) -> ExportedList:
         """Export a worklist as the nightly job does."""
-        return deliver(
+        return export_worklist(
             self.lake, self.home, self.contract(name), day or self.day, facility=self.facility
         )
 
@@ -204,6 +210,11 @@ class Hospital:
                 connection.sql("from audit order by seq").to_arrow_table().to_pylist()
             )
         return rows
+
+
+def _required(contract: Contract) -> list[str]:
+    rules = {rule.id for rule in contract.rules}
+    return [c.name for c in contract.columns if f"{c.name}.required" in rules]
 
 
 def _filler(column: ContractColumn, day: date, as_of: datetime) -> object:

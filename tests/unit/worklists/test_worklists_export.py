@@ -12,9 +12,9 @@ import pytest
 
 from lakeward.core.errors import PermanentError
 from lakeward.lake.query import connect
-from lakeward.lake.release import decide
 from lakeward.lake.tables import write
-from lakeward.worklists import audit
+from lakeward.worklists import audit, output_formats
+from lakeward.worklists.output_formats import OutputFormat
 from lakeward.worklists.rows import export_columns
 
 REMINDERS, REFERRALS = "appointment_reminders", "referral_followup"
@@ -29,16 +29,33 @@ def _names(found: dict[str, bytes]) -> list[str]:
 
 def test_golden_folder(hospital: Any, golden: Any) -> None:
     hospital.release(REMINDERS, ROWS)
-    hospital.deliver(REMINDERS)
+    hospital.export(REMINDERS)
     found = hospital.outbox(REMINDERS)
     for name in _names(found):
         golden(GOLDEN / "expected" / name, found[name])
     assert sorted(_names(found)) == sorted(p.name for p in (GOLDEN / "expected").iterdir())
 
 
+def test_a_format_costs_one_entry_of_the_registry(
+    hospital: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = OutputFormat("count", "txt", lambda _, __, rows: str(len(rows)).encode())
+    monkeypatch.setattr(output_formats, "FORMATS", (*output_formats.FORMATS, count))
+    hospital.release(REMINDERS, ROWS)
+    done = hospital.export(REMINDERS)
+    found = hospital.outbox(REMINDERS)
+    assert found[f"{STEM}_r01.txt"] == str(len(ROWS)).encode()
+    assert done.files == tuple(f"{STEM}_r01.{suffix}" for suffix in ("csv", "json", "txt"))
+    manifest = json.loads(found["manifest.json"])
+    assert [file["format"] for file in manifest["files"]] == ["csv", "json", "txt"]
+    hospital.release(REMINDERS, ROWS[:1], held_by=["row_id_unique"])
+    hospital.export(REMINDERS)
+    assert _names(hospital.outbox(REMINDERS)) == ["_BLOCKED.json"]
+
+
 def test_only_columns_on_the_allow_list_leave(hospital: Any) -> None:
     hospital.release(REMINDERS, ROWS)
-    hospital.deliver(REMINDERS)
+    hospital.export(REMINDERS)
     found = hospital.outbox(REMINDERS)
     header = next(csv.reader(io.StringIO(found[f"{STEM}_r01.csv"].decode("utf-8-sig"))))
     assert tuple(header) == export_columns(hospital.contract(REMINDERS))
@@ -48,20 +65,20 @@ def test_only_columns_on_the_allow_list_leave(hospital: Any) -> None:
 
 def test_same_list_is_exported_once(hospital: Any) -> None:
     hospital.release(REMINDERS, ROWS)
-    assert hospital.deliver(REMINDERS).state == "published"
+    assert hospital.export(REMINDERS).state == "published"
     before = hospital.outbox(REMINDERS)
     hospital.release(REMINDERS, ROWS, held_by=[])
-    assert hospital.deliver(REMINDERS).state == "unchanged"
+    assert hospital.export(REMINDERS).state == "unchanged"
     assert hospital.outbox(REMINDERS) == before
     assert len(hospital.audit_rows()) == 1
 
 
 def test_a_changed_list_is_a_revision_with_actions(hospital: Any) -> None:
     hospital.release(REMINDERS, ROWS)
-    hospital.deliver(REMINDERS)
+    hospital.export(REMINDERS)
     changed = ROWS[0] | {"reason": "Appointment confirmed on 5 Jan; reminder due"}
     hospital.release(REMINDERS, [changed, {"row_id": "r-3", "tier": "T+1"}])
-    done = hospital.deliver(REMINDERS)
+    done = hospital.export(REMINDERS)
     assert (done.revision, done.rows) == (2, 2)
     assert done.actions == {"new": 1, "changed": 1, "unchanged": 0, "removed": 1}
     found = hospital.outbox(REMINDERS)
@@ -79,13 +96,13 @@ def test_a_changed_list_is_a_revision_with_actions(hospital: Any) -> None:
     assert found["_READY"] == b""
 
 
-def test_lost_files_are_given_again_as_the_same_revision(hospital: Any) -> None:
+def test_lost_files_are_written_again_as_the_same_revision(hospital: Any) -> None:
     hospital.release(REMINDERS, ROWS)
-    folder = hospital.deliver(REMINDERS).folder
+    folder = hospital.export(REMINDERS).folder
     before = hospital.outbox(REMINDERS)
     (folder / "_READY").unlink()
     (folder / f"{STEM}_r01.csv").unlink()
-    assert hospital.deliver(REMINDERS).revision == 1
+    assert hospital.export(REMINDERS).revision == 1
     assert hospital.outbox(REMINDERS) == before
 
 
@@ -100,7 +117,7 @@ def test_suppressed_candidates_are_counted(hospital: Any) -> None:
     for row in left_out:
         row["subject_key"] = row["row_id"]
     hospital.release("suppression", [{**row} for row in left_out])
-    done = hospital.deliver(REMINDERS)
+    done = hospital.export(REMINDERS)
     assert done.suppressed == {"cancelled": 2}
     counts = json.loads(hospital.outbox(REMINDERS)["manifest.json"])["counts"]
     assert counts == {"eligible": 4, "exported": 2, "suppressed": {"cancelled": 2}}
@@ -108,9 +125,9 @@ def test_suppressed_candidates_are_counted(hospital: Any) -> None:
 
 def test_held_reminders_are_blocked_and_heal(hospital: Any) -> None:
     hospital.release(REMINDERS, ROWS)
-    hospital.deliver(REMINDERS)
+    hospital.export(REMINDERS)
     hospital.release(REMINDERS, ROWS[:1], held_by=["row_id_unique"])
-    done = hospital.deliver(REMINDERS)
+    done = hospital.export(REMINDERS)
     assert (done.state, done.held_by) == ("blocked", ("row_id_unique",))
     found = hospital.outbox(REMINDERS)
     assert _names(found) == ["_BLOCKED.json"]
@@ -118,7 +135,7 @@ def test_held_reminders_are_blocked_and_heal(hospital: Any) -> None:
     assert notice["held"]["rules"] == ["row_id_unique"]
     assert notice["withdrawn_revision"] == 1
     hospital.release(REMINDERS, ROWS)
-    healed = hospital.deliver(REMINDERS)
+    healed = hospital.export(REMINDERS)
     assert (healed.state, healed.revision) == ("published", 2)
     assert healed.actions["unchanged"] == 2
     assert "_BLOCKED.json" not in hospital.outbox(REMINDERS)
@@ -126,17 +143,13 @@ def test_held_reminders_are_blocked_and_heal(hospital: Any) -> None:
 
 def test_held_canonical_store_holds_every_list(hospital: Any) -> None:
     hospital.release(REFERRALS, [{"row_id": "f-1", "referral_id": "R1"}], day=date(2026, 1, 4))
-    decide(
-        hospital.lake,
+    hospital.decide(
         "canonical",
         {"canonical__visit": 3},
         day=hospital.day,
-        as_of=hospital.facility.cut_off(hospital.day),
-        contract_version="1.0.0",
         held_by=["canonical__visit.visit_key_unique"],
-        run_id="test",
     )
-    done = hospital.deliver(REFERRALS)
+    done = hospital.export(REFERRALS)
     assert (done.state, done.revision, done.stale, done.rows) == ("published", 1, True, 1)
     found = hospital.outbox(REFERRALS)
     manifest = json.loads(found["manifest.json"])
@@ -154,42 +167,42 @@ def test_held_canonical_store_holds_every_list(hospital: Any) -> None:
 def test_stale_list_heals_with_tombstones(hospital: Any) -> None:
     hospital.release(REFERRALS, [{"row_id": "old", "referral_id": "R1"}], day=date(2026, 1, 4))
     hospital.release(REFERRALS, [], held_by=["all_overdue"])
-    assert hospital.deliver(REFERRALS).stale
-    assert hospital.deliver(REFERRALS).state == "unchanged"
+    assert hospital.export(REFERRALS).stale
+    assert hospital.export(REFERRALS).state == "unchanged"
     hospital.release(REFERRALS, [{"row_id": "fresh", "referral_id": "R1"}])
-    done = hospital.deliver(REFERRALS)
+    done = hospital.export(REFERRALS)
     assert (done.revision, done.stale) == (2, False)
     assert done.actions == {"new": 1, "changed": 0, "unchanged": 0, "removed": 1}
 
 
 def test_never_released_means_blocked(hospital: Any) -> None:
-    done = hospital.deliver(REFERRALS)
+    done = hospital.export(REFERRALS)
     assert done.state == "blocked"
     assert _names(hospital.outbox(REFERRALS)) == ["_BLOCKED.json"]
 
 
 def test_empty_list_is_published(hospital: Any) -> None:
     hospital.release(REMINDERS, [])
-    assert hospital.deliver(REMINDERS).rows == 0
+    assert hospital.export(REMINDERS).rows == 0
     assert "_READY" in hospital.outbox(REMINDERS)
 
 
 def test_without_audit_nothing_is_published(hospital: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError("disk full")
 
     hospital.release(REMINDERS, ROWS)
-    monkeypatch.setattr(audit, "write", refuse)
+    monkeypatch.setattr(audit, "write", fail)
     with pytest.raises(OSError, match="disk full"):
-        hospital.deliver(REMINDERS)
+        hospital.export(REMINDERS)
     assert hospital.outbox(REMINDERS) == {}
 
 
 def test_audit_chain_shows_edits(hospital: Any) -> None:
     hospital.release(REMINDERS, ROWS)
-    hospital.deliver(REMINDERS)
+    hospital.export(REMINDERS)
     hospital.release(REMINDERS, ROWS[:1])
-    hospital.deliver(REMINDERS)
+    hospital.export(REMINDERS)
     assert audit.verify(hospital.lake) == 2
     with connect(hospital.lake) as connection:
         edited = connection.sql(

@@ -1,4 +1,4 @@
-"""A kill at any step of a delivery, and a second run: the outbox of an undisturbed run."""
+"""A kill at any step of an export, and a second run: the outbox of an undisturbed run."""
 
 import hashlib
 import json
@@ -41,18 +41,18 @@ def _killer(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 
 def _story(hospital: Any, scene: str) -> None:
-    """Bring the hospital to just before the delivery under test."""
+    """Bring the hospital to just before the export under test."""
     if scene == "first":
         hospital.release(REMINDERS, FIRST)
         return
     hospital.release(REMINDERS, FIRST)
-    hospital.deliver(REMINDERS)
+    hospital.export(REMINDERS)
     if scene == "second":
         hospital.release(REMINDERS, SECOND)
         return
     hospital.release(REMINDERS, SECOND, held_by=["rule"])
     if scene == "heal":
-        hospital.deliver(REMINDERS)
+        hospital.export(REMINDERS)
         hospital.release(REMINDERS, FIRST)
 
 
@@ -62,7 +62,7 @@ def test_kill_and_run_again(
 ) -> None:
     _story(hospital, scene)
     calm = _copy(hospital, tmp_path / "calm")
-    calm.deliver(REMINDERS)
+    calm.export(REMINDERS)
     expected, audited = calm.outbox(REMINDERS), len(calm.audit_rows())
     step = 0
     while True:
@@ -71,13 +71,13 @@ def test_kill_and_run_again(
         with monkeypatch.context() as patch:
             _killer(patch, step)
             try:
-                shaken.deliver(REMINDERS)
+                shaken.export(REMINDERS)
             except Killed:
                 pass
             else:
                 break
         _check_half_way(shaken)
-        shaken.deliver(REMINDERS)
+        shaken.export(REMINDERS)
         assert shaken.outbox(REMINDERS) == expected, f"killed at step {step}"
         assert len(shaken.audit_rows()) == audited
     assert step > 3

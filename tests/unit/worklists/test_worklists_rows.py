@@ -19,10 +19,10 @@ def _rows(notes: dict[str, str]) -> list[Row]:
 def test_a_consumer_who_follows_the_actions_has_the_list(
     first: dict[str, str], second: dict[str, str]
 ) -> None:
-    told = with_actions(_rows(first), [], COLUMNS)
-    assert {row["action"] for row in told} <= {"new"}
-    again = with_actions(_rows(second), told, COLUMNS)
-    held: dict[Any, Any] = {row["row_id"]: row["note"] for row in told}
+    listed = with_actions(_rows(first), [], COLUMNS)
+    assert {row["action"] for row in listed} <= {"new"}
+    again = with_actions(_rows(second), listed, COLUMNS)
+    held: dict[Any, Any] = {row["row_id"]: row["note"] for row in listed}
     for row in again:
         if row["action"] == "removed":
             assert [n for n, v in row.items() if v is not None] == ["row_id", "action"]
@@ -39,15 +39,15 @@ def test_a_consumer_who_follows_the_actions_has_the_list(
 
 
 @given(LISTS, LISTS)
-def test_removed_rows_are_told_once(first: dict[str, str], second: dict[str, str]) -> None:
-    told = with_actions(_rows(second), with_actions(_rows(first), [], COLUMNS), COLUMNS)
-    third = with_actions(_rows(second), told, COLUMNS)
+def test_removed_rows_are_listed_once(first: dict[str, str], second: dict[str, str]) -> None:
+    listed = with_actions(_rows(second), with_actions(_rows(first), [], COLUMNS), COLUMNS)
+    third = with_actions(_rows(second), listed, COLUMNS)
     assert {row["action"] for row in third} <= {"unchanged"}
-    assert is_same_list(_rows(second), told, COLUMNS)
+    assert is_same_list(_rows(second), listed, COLUMNS)
 
 
 def test_moving_up_is_no_change_of_the_row_but_one_of_the_list() -> None:
-    told = with_actions(_rows({"a": "x", "b": "x"}), [], COLUMNS)
+    listed = with_actions(_rows({"a": "x", "b": "x"}), [], COLUMNS)
     turned = _rows({"b": "x", "a": "x"})
-    assert [row["action"] for row in with_actions(turned, told, COLUMNS)] == ["unchanged"] * 2
-    assert not is_same_list(turned, told, COLUMNS)
+    assert [row["action"] for row in with_actions(turned, listed, COLUMNS)] == ["unchanged"] * 2
+    assert not is_same_list(turned, listed, COLUMNS)

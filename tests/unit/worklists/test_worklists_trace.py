@@ -24,7 +24,7 @@ def _table(lake: Lake, name: str, types: dict[str, str], rows: list[dict[str, An
 
 
 @pytest.fixture
-def told(hospital: Any) -> Any:
+def listed(hospital: Any) -> Any:
     hospital.release(REMINDERS, [{"row_id": "r-1", "visit_key": "v1", "source_ref": f"{SIU}#3"}])
     texts = ["file", "message_type", "trigger_event"]
     _table(
@@ -68,10 +68,10 @@ def told(hospital: Any) -> Any:
     return hospital
 
 
-def test_reminder_names_the_message_of_the_change(told: Any) -> None:
-    found = trace(told.lake, told.home, "r-1", FORMATS)
+def test_reminder_names_the_message_of_the_change(listed: Any) -> None:
+    found = trace(listed.lake, listed.home, "r-1", FORMATS)
     assert found.worklist == REMINDERS
-    assert found.origin.path == told.home.landing / SIU
+    assert found.origin.path == listed.home.landing / SIU
     assert (found.origin.place, found.origin.record) == ("message 3", "SIU^S13")
     assert [(s.event_type, s.origin.place, s.origin.record) for s in found.steps] == [
         ("appointment_booked", "line 12", "Appointment version 2"),
@@ -82,24 +82,24 @@ def test_reminder_names_the_message_of_the_change(told: Any) -> None:
     assert "v1" not in text
 
 
-def test_a_row_of_an_earlier_version_is_found(told: Any) -> None:
-    told.release(REMINDERS, [])
-    found = trace(told.lake, told.home, "r-1", FORMATS)
+def test_a_row_of_an_earlier_version_is_found(listed: Any) -> None:
+    listed.release(REMINDERS, [])
+    found = trace(listed.lake, listed.home, "r-1", FORMATS)
     assert (found.table_version, found.release_id is not None) == (1, True)
 
 
-def test_unknown_row_is_a_usage_error(told: Any) -> None:
+def test_unknown_row_is_a_usage_error(listed: Any) -> None:
     with pytest.raises(UsageError, match="no worklist holds this row"):
-        trace(told.lake, told.home, "nobody", FORMATS)
+        trace(listed.lake, listed.home, "nobody", FORMATS)
 
 
-def test_a_record_that_came_back_names_where_it_was_rejected(told: Any) -> None:
+def test_a_record_that_came_back_names_where_it_was_rejected(listed: Any) -> None:
     texts = dict.fromkeys(["quarantine_id", "file"], "VARCHAR")
     row = {"quarantine_id": "q-1", "file": SIU, "position": 3}
-    _table(told.lake, "quarantine_action", texts | {"position": "BIGINT"}, [row])
+    _table(listed.lake, "quarantine_action", texts | {"position": "BIGINT"}, [row])
     landed = {"quarantine_id": "q-1", "file": "scheduling_hl7/2026-01-05/a.hl7", "place": "line 9"}
-    _table(told.lake, "quarantine", texts | {"place": "VARCHAR"}, [landed])
-    found = trace(told.lake, told.home, "r-1", FORMATS)
+    _table(listed.lake, "quarantine", texts | {"place": "VARCHAR"}, [landed])
+    found = trace(listed.lake, listed.home, "r-1", FORMATS)
     assert found.origin.rejected == "scheduling_hl7/2026-01-05/a.hl7 line 9"
     assert str(found.origin).endswith(f"(SIU^S13), rejected before as {found.origin.rejected}")
     assert found.steps[0].origin.rejected == ""

@@ -16,10 +16,10 @@ def contracts_build() -> None:
 
     Example: lakeward contracts build
     """
-    from lakeward.contracts.dbt_yaml import build
+    from lakeward.contracts.dbt_yaml import write_dbt_yaml
     from lakeward.core.paths import project_path
 
-    for path in build(project_path("dbt_project")):
+    for path in write_dbt_yaml(project_path("dbt_project")):
         say(f"wrote {path}")
 
 
@@ -29,11 +29,12 @@ def contracts_check() -> None:
 
     Example: lakeward contracts check
     """
-    from lakeward.contracts import check_contracts
-    from lakeward.contracts.dbt_yaml import check
+    from lakeward.contracts import load_contracts
+    from lakeward.contracts.dbt_yaml import check_dbt_yaml
     from lakeward.core.paths import project_path
+    from lakeward.worklists.output_formats import check_formats
 
-    drift = [*check_contracts(), *check(project_path("dbt_project"))]
+    drift = check_dbt_yaml(project_path("dbt_project")) or check_formats(load_contracts().values())
     for line in drift:
         say(line)
     raise typer.Exit(1 if drift else 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 from lakeward.core.settings import Settings
 from lakeward.orchestration.cli.output import print_document, say
 from lakeward.orchestration.nightly import Night
+from lakeward.worklists.output_formats import data_suffixes
 from lakeward.worklists.trace import Trace
 
 FINE, BROKEN, ENVIRONMENT = 0, 1, 2
@@ -55,12 +56,11 @@ def print_whereabouts(settings: Settings, day: date) -> None:
 
 def _issued(outbox: Path, day: date) -> list[Path]:
     folders = sorted(outbox.glob(f"*/{day.isoformat()}"))
-    suffixes = {".csv", ".json"}
     return [
         path
         for folder in folders
         for path in sorted(folder.iterdir())
-        if path.suffix in suffixes
+        if path.suffix in data_suffixes()
         and path.name != "manifest.json"
         and not path.name.startswith(".")
     ]

@@ -273,7 +273,7 @@ def _audit(settings: Settings, action: str, files: tuple[str, ...], rows: int) -
     from lakeward.worklists import audit
 
     who, now = principal(), datetime.now(UTC)
-    entry = audit.Entry(
+    entry = audit.AuditEntry(
         action=action,
         principal=who,
         purpose="mend rejected records",
@@ -287,7 +287,7 @@ def _audit(settings: Settings, action: str, files: tuple[str, ...], rows: int) -
         release_id="",
     )
     with sole_writer(settings.home):
-        audit.record(Lake(settings.home.lake), entry)
+        audit.record_entry(Lake(settings.home.lake), entry)
 
 
 def _run(settings: Settings, day: date) -> int:

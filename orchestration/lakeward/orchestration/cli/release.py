@@ -48,9 +48,9 @@ def release_show(release_id: str, json: Json = False) -> None:
 
     Example: lakeward release show 6f0e8c1e-0000-5000-8000-000000000000
     """
-    from lakeward.lake.release import find
+    from lakeward.lake.release import find_release
 
-    release = find(_lake(), release_id)
+    release = find_release(_lake(), release_id)
     rows = [
         {
             "table": t,

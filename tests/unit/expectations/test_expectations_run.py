@@ -1,4 +1,4 @@
-"""Judging: counts are right, Great Expectations decides, what cannot be judged is an error."""
+"""Checking a table: counts are right, Great Expectations decides, an unsound rule is an error."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ import pytest
 from lakeward.contracts import Contract, load_contracts
 from lakeward.contracts.model import Severity
 from lakeward.core.errors import SpecError
-from lakeward.expectations.run import judge
+from lakeward.expectations.run import check_table
 from lakeward.expectations.suite import build_suite, great_expectations
 from lakeward.lake.query import Connection, connect
 
@@ -23,9 +23,9 @@ def _quality(metric: str, **more: Any) -> dict[str, Any]:
     return {"quality": [{"id": "q", "metric": metric, "mustBe": 0, **more}]}
 
 
-def _verdicts(connection: Connection, contract: Contract) -> dict[str, tuple[bool, int, int]]:
-    judgement = judge(connection, contract, run_id="r", day=DAY)
-    return {r.rule_id: (r.passed, r.evaluated, r.unexpected) for r in judgement.results}
+def _results(connection: Connection, contract: Contract) -> dict[str, tuple[bool, int, int]]:
+    found = check_table(connection, contract, run_id="r", day=DAY)
+    return {r.rule_id: (r.passed, r.evaluated, r.unexpected) for r in found.results}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_rows_that_break_a_rule_are_counted(
     rule: str,
     expected: tuple[bool, int, int],
 ) -> None:
-    assert _verdicts(connection, contract_of({column: promise}))[rule] == expected
+    assert _results(connection, contract_of({column: promise}))[rule] == expected
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_rules_on_the_table(
     expected: tuple[bool, int, int],
 ) -> None:
     contract = contract_of(quality=[{"id": "q", "description": "Words.", **rule}])
-    assert _verdicts(connection, contract)["q"] == expected
+    assert _results(connection, contract)["q"] == expected
 
 
 @pytest.mark.parametrize(("limit", "passed"), [(10, False), (10.1, True)])
@@ -138,26 +138,26 @@ def test_a_share_at_its_limit_is_not_below_it(
     connection: Connection, contract_of: Make, limit: float, passed: bool
 ) -> None:
     rule = {"id": "q", "metric": "nullValues", "unit": "percent", "mustBeLessThan": limit}
-    assert _verdicts(connection, contract_of({"k": {"quality": [rule]}}))["q"][0] is passed
+    assert _results(connection, contract_of({"k": {"quality": [rule]}}))["q"][0] is passed
 
 
 def test_columns_of_another_type_or_without_promise_break_the_contract(
     connection: Connection, contract_of: Make
 ) -> None:
-    assert _verdicts(connection, contract_of())["columns"] == (True, 4, 0)
+    assert _results(connection, contract_of())["columns"] == (True, 4, 0)
     connection.execute("alter table canonical__demo alter n type integer")
     connection.execute("alter table canonical__demo add column secret varchar")
-    assert _verdicts(connection, contract_of())["columns"] == (False, 5, 2)
+    assert _results(connection, contract_of())["columns"] == (False, 5, 2)
 
 
 def test_only_rules_of_severity_error_hold_a_table_back(
     connection: Connection, contract_of: Make
 ) -> None:
     quality = {"id": "q", "metric": "nullValues", "mustBe": 0, "severity": "warning"}
-    judgement = judge(connection, contract_of({"k": {"quality": [quality]}}), run_id="r", day=DAY)
-    assert judgement.passed
-    assert [r.rule_id for r in judgement.warnings] == ["q"]
-    assert judgement.warnings[0].severity is Severity.WARNING
+    found = check_table(connection, contract_of({"k": {"quality": [quality]}}), run_id="r", day=DAY)
+    assert found.passed
+    assert [r.rule_id for r in found.warnings] == ["q"]
+    assert found.warnings[0].severity is Severity.WARNING
 
 
 def test_an_empty_table_holds_every_row_wise_rule(
@@ -168,8 +168,8 @@ def test_an_empty_table_holds_every_row_wise_rule(
         {"k": {"primaryKey": True}},
         quality=[{"id": "q", "metric": "rowCount", "mustBeGreaterThan": 0}],
     )
-    verdicts = _verdicts(connection, contract)
-    assert [rule for rule, (passed, *_) in verdicts.items() if not passed] == ["q"]
+    results = _results(connection, contract)
+    assert [rule for rule, (passed, *_) in results.items() if not passed] == ["q"]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_rule_that_cannot_be_evaluated_is_an_error_that_quotes_no_value(
 ) -> None:
     rule = {"id": "q", "type": "sql", "description": "x", "query": query, "mustBe": 0}
     with pytest.raises(SpecError) as error:
-        judge(connection, contract_of(quality=[rule]), run_id="r", day=DAY)
+        check_table(connection, contract_of(quality=[rule]), run_id="r", day=DAY)
     assert said in str(error.value)
     assert "long-value" not in str(error.value)
     assert error.value.__suppress_context__ or error.value.__context__ is None
@@ -202,10 +202,10 @@ def test_a_table_or_column_that_is_absent_is_an_error(
     contract = contract_of({"k": {"required": True}})
     connection.execute("alter table canonical__demo drop column k")
     with pytest.raises(SpecError, match="lacks column k"):
-        judge(connection, contract, run_id="r", day=DAY)
+        check_table(connection, contract, run_id="r", day=DAY)
     connection.execute("drop table canonical__demo")
     with pytest.raises(SpecError, match="does not exist"):
-        judge(connection, contract, run_id="r", day=DAY)
+        check_table(connection, contract, run_id="r", day=DAY)
 
 
 def test_great_expectations_decides_with_its_own_expectations(contract_of: Make) -> None:
@@ -245,9 +245,10 @@ def test_great_expectations_decides_with_its_own_expectations(contract_of: Make)
     }
     assert all(e.description for e in suite.expectations)
     assert "Only said." in suite.notes
+    assert "Not for billing." in suite.notes
 
 
-def test_verdicts_and_counts_equal_those_of_the_pandas_engine(
+def test_results_and_counts_equal_those_of_the_pandas_engine(
     connection: Connection, contract_of: Make
 ) -> None:
     gx = great_expectations()
@@ -279,7 +280,7 @@ def test_verdicts_and_counts_equal_those_of_the_pandas_engine(
         .add_batch_definition_whole_dataframe("b")
         .get_batch({"dataframe": frame})
     )
-    ours = _verdicts(connection, contract)
+    ours = _results(connection, contract)
     for expectation in build_suite(contract).expectations:
         if expectation.expectation_type == "expect_counted_rows":
             continue
@@ -294,15 +295,15 @@ def test_verdicts_and_counts_equal_those_of_the_pandas_engine(
             )
 
 
-def test_every_shipped_rule_can_be_judged() -> None:
+def test_every_shipped_rule_can_be_evaluated() -> None:
     contracts = load_contracts()
     with connect() as connection:
         for contract in contracts.values():
             columns = ", ".join(f'"{c.name}" {c.physical_type}' for c in contract.columns)
             connection.execute(f'create table "{contract.name}" ({columns})')
         for contract in contracts.values():
-            verdicts = _verdicts(connection, contract)
-            assert verdicts["columns"][0]
+            results = _results(connection, contract)
+            assert results["columns"][0]
 
 
 def test_great_expectations_is_not_imported_before_it_is_needed() -> None:

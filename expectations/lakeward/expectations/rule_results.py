@@ -1,9 +1,10 @@
-"""What judging a table against its contract gives: counts and verdicts, never a value.
+"""What rules found in a table: counts and whether they hold, never a value.
 
 These values go into logs, Dagster metadata, `quality_result` and pages as they are, so nothing
 that could hold the content of a record may be added to them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -12,16 +13,16 @@ from lakeward.contracts.model import Severity
 
 @dataclass(frozen=True)
 class RuleResult:
-    """The verdict on one rule.
+    """What one rule found.
 
     Attributes:
         rule_id: The rule, stable within its contract.
-        severity: Whether breaking it blocks the release.
+        severity: Whether breaking it holds the release.
         dimension: Quality dimension of ODCS.
         passed: What Great Expectations decided.
         evaluated: Rows (or values, or columns) that were looked at.
         unexpected: How many of them broke the rule; for a `sql` rule the whole part of the number
-            that the query gave.
+            that the query returned.
         description: The promise in words.
     """
 
@@ -35,8 +36,8 @@ class RuleResult:
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """The verdict on one candidate table, rule by rule in the order of the contract."""
+class TableResult:
+    """What the rules of one candidate table found, in the order of the contract."""
 
     table: str
     unit: str
@@ -44,7 +45,7 @@ class Judgement:
     day: date
     contract_version: str
     results: tuple[RuleResult, ...]
-    judged_at: datetime
+    checked_at: datetime
 
     @property
     def passed(self) -> bool:
@@ -53,7 +54,7 @@ class Judgement:
 
     @property
     def errors(self) -> tuple[RuleResult, ...]:
-        """Broken rules that block the release."""
+        """Broken rules that hold the release."""
         return self._broken(Severity.ERROR)
 
     @property
@@ -63,3 +64,22 @@ class Judgement:
 
     def _broken(self, severity: Severity) -> tuple[RuleResult, ...]:
         return tuple(r for r in self.results if not r.passed and r.severity is severity)
+
+
+@dataclass(frozen=True)
+class UnitResult:
+    """What a release is decided by: which versions of a unit's tables were checked, and how.
+
+    Attributes:
+        unit: The release unit.
+        pins: Delta version of each of its tables.
+        contract_version: Versions of their contracts, joined by commas.
+        broken: `<table>.<rule>` of each broken rule of severity error.
+        tables: Results by table; empty when read back from history, which a release does not need.
+    """
+
+    unit: str
+    pins: Mapping[str, int]
+    contract_version: str
+    broken: tuple[str, ...]
+    tables: tuple[TableResult, ...] = ()
