@@ -44,7 +44,7 @@
 {#- The envelope that every row carries on; `alias` is a flat FHIR row. -#}
 {% macro fhir_envelope(alias) -%}
 {{ alias }}.source as source_system,
-    {{ alias }}.file || '#' || cast({{ alias }}.line as varchar) as source_ref,
+    {{ alias }}.file || '#' || cast({{ alias }}.line as string) as source_ref,
     {{ alias }}.last_updated as recorded_at,
     {{ alias }}.id as resource_id
 {%- endmacro %}
@@ -52,12 +52,12 @@
 {#- Text by which the versions of one resource sort, the winning one last; `version` is a row of
     `stg_fhir__version`. -#}
 {% macro fhir_version_order(version) -%}
-lpad(cast(1000000000 - {{ version }}.version_rank as varchar), 10, '0')
+lpad(cast(1000000000 - {{ version }}.version_rank as string), 10, '0')
 {%- endmacro %}
 
 {#- Text by which statements about one thing sort; the same whatever order they were loaded in. -#}
 {% macro fhir_order(alias) -%}
 {{ time_text(alias ~ '.last_updated') }}
-    || lpad(coalesce(cast({{ try_cast_to(alias ~ '.version_id', 'bigint') }} as varchar), ''), 12, '0')
+    || lpad(coalesce(cast({{ try_cast_to(alias ~ '.version_id', 'bigint') }} as string), ''), 12, '0')
     || {{ alias }}.content_sha256
 {%- endmacro %}

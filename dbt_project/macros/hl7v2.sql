@@ -20,7 +20,7 @@
 
 {#- Text by which statements about one thing sort; the same whatever order files were loaded in. -#}
 {% macro hl7_order(recorded_at, alias) -%}
-{{ time_text(recorded_at) }} || lpad(cast({{ alias }}.message as varchar), 9, '0') || {{ alias }}.content_sha256
+{{ time_text(recorded_at) }} || lpad(cast({{ alias }}.message as string), 9, '0') || {{ alias }}.content_sha256
 {%- endmacro %}
 
 {#- A text that holds something: not absent and not the `""` that clears. -#}
@@ -44,7 +44,7 @@ end
 
 {#- An instant that no source can mean: it stands for "cleared" until attributes are folded. -#}
 {% macro cleared_at() -%}
-cast('0001-01-01 00:00:00+00' as timestamp with time zone)
+cast('0001-01-01 00:00:00+00' as {{ instant_type() }})
 {%- endmacro %}
 
 {#- The code of a place as the location master writes it: unit, room and bed joined by dashes. -#}

@@ -57,7 +57,7 @@ class _Adapter:
 
     def dispatch(self, name: str, package: str = "") -> Any:
         del package
-        return self.macros.get(f"duckdb__{name}") or self.macros[f"default__{name}"]
+        return self.macros[f"duckdb__{name}"]
 
 
 class _Types:
@@ -104,7 +104,8 @@ class Models:
             "adapter": _Adapter(macros),
             "dbt": _Types,
         }
-        files = [DBT / "macros/e164.sql", *sorted((DBT / "macros/engine").glob("*.sql"))]
+        macro_folder = DBT / "macros"
+        files = [*sorted(macro_folder.glob("*.sql")), *sorted(macro_folder.glob("engine/*.sql"))]
         text = "".join(path.read_text() for path in files)
         library = environment.from_string(text, globals=names)
         macros.update({k: v for k, v in vars(library.module).items() if not k.startswith("_")})
