@@ -1,4 +1,4 @@
-"""Every worklist counts what it leaves off: its candidate step is registered in worklist__suppression.
+"""Every worklist counts the rows it leaves off: worklist__suppression knows its candidate step.
 
 A list that is missing there would report no suppressed row and a wrong number of eligible ones.
 """
