@@ -76,7 +76,11 @@ rest as (
     from originals as o
     where
         o.event_id not in (select original_id from exact)
-        and exists (select 1 from cancels as c where c.visit_key = o.visit_key and c.cancels = o.cancels)
+        and exists (
+            select 1
+            from cancels as c
+            where c.visit_key = o.visit_key and c.cancels = o.cancels
+        )
 ),
 
 depths as (
@@ -125,7 +129,9 @@ brackets as (
 pairs as (
     select cancel_id, original_id from exact
     union all
-    select cancel_id, original_id from brackets where original_rank = 1
+    select cancel_id, original_id
+    from brackets
+    where original_rank = 1
 ),
 
 -- Another state or cancel in between makes it a second event of its kind, not a repeat.
