@@ -24,5 +24,6 @@ nullif({{ earliest_by(value, rank) }}, {{ cleared_at() }})
 
 {#- The value stated last by any feed; the better-ranked feed of two that state at the same instant. -#}
 {% macro decided_by_recency(value, statement_order, rank) -%}
-nullif({{ latest_by("nullif(" ~ value ~ ", '')", "substr(" ~ statement_order ~ ", 1, 18) || cast(9 - " ~ rank ~ " as varchar)") }}, '""')
+{%- set recency = "substr(" ~ statement_order ~ ", 1, 18) || cast(9 - " ~ rank ~ " as string)" -%}
+nullif({{ latest_by("nullif(" ~ value ~ ", '')", recency) }}, '""')
 {%- endmacro %}

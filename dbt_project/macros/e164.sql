@@ -1,9 +1,10 @@
-{# A phone number as E.164 (+16175550100); one without a country is taken as North American. Text
-   that cannot be dialled becomes NULL. #}
+{#- A phone number as E.164 (+16175550100); one without a country is taken as North American. Text
+    that cannot be dialled becomes NULL. -#}
 {% macro e164(phone) -%}
+{%- set number = digits(phone) -%}
 case
-    when {{ phone }} like '+%' and length({{ digits(phone) }}) between 8 and 15 then '+' || {{ digits(phone) }}
-    when length({{ digits(phone) }}) = 10 then '+1' || {{ digits(phone) }}
-    when length({{ digits(phone) }}) = 11 and {{ digits(phone) }} like '1%' then '+' || {{ digits(phone) }}
+    when {{ phone }} like '+%' and length({{ number }}) between 8 and 15 then '+' || {{ number }}
+    when length({{ number }}) = 10 then '+1' || {{ number }}
+    when length({{ number }}) = 11 and {{ number }} like '1%' then '+' || {{ number }}
 end
 {%- endmacro %}

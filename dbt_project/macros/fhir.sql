@@ -28,6 +28,29 @@
         and {{ version }}.resource_type = '{{ resource_type }}'
 {%- endmacro %}
 
+{#- Whether two flat rows came from the same resource of the same stored record. -#}
+{% macro same_row(left, right) -%}
+{{ left }}.source = {{ right }}.source
+        and {{ left }}.received = {{ right }}.received
+        and {{ left }}.line = {{ right }}.line
+        and {{ left }}.id = {{ right }}.id
+{%- endmacro %}
+
+{#- The identifiers of a resource that have a value, with the authority that assigns them (that of a
+    system that the seed lists, else the system, else the source) and, of a listed system, the type of
+    its identifiers (`system_type`); `systems` is the seed identifier_system. -#}
+{% macro assigned_identifiers(identifiers, systems) -%}
+(
+        select
+            i.*,
+            coalesce(s.authority, i.system, i.source) as authority,
+            s.identifier_type as system_type
+        from {{ identifiers }} as i
+        left join {{ systems }} as s on s.system = i.system
+        where i.value is not null
+    )
+{%- endmacro %}
+
 {#- The id that a reference of a flat row names by identifier (conditional, logical) or urn, as the
     views cannot; `references` is `stg_fhir__reference`. -#}
 {% macro named_id(references, row, resource_type, element, target_type) -%}
@@ -44,7 +67,7 @@
 {#- The envelope that every row carries on; `alias` is a flat FHIR row. -#}
 {% macro fhir_envelope(alias) -%}
 {{ alias }}.source as source_system,
-    {{ alias }}.file || '#' || cast({{ alias }}.line as varchar) as source_ref,
+    {{ alias }}.file || '#' || cast({{ alias }}.line as string) as source_ref,
     {{ alias }}.last_updated as recorded_at,
     {{ alias }}.id as resource_id
 {%- endmacro %}
@@ -52,12 +75,12 @@
 {#- Text by which the versions of one resource sort, the winning one last; `version` is a row of
     `stg_fhir__version`. -#}
 {% macro fhir_version_order(version) -%}
-lpad(cast(1000000000 - {{ version }}.version_rank as varchar), 10, '0')
+lpad(cast(1000000000 - {{ version }}.version_rank as string), 10, '0')
 {%- endmacro %}
 
 {#- Text by which statements about one thing sort; the same whatever order they were loaded in. -#}
 {% macro fhir_order(alias) -%}
 {{ time_text(alias ~ '.last_updated') }}
-    || lpad(coalesce(cast({{ try_cast_to(alias ~ '.version_id', 'bigint') }} as varchar), ''), 12, '0')
+    || lpad(coalesce(cast(try_cast({{ alias }}.version_id as bigint) as string), ''), 12, '0')
     || {{ alias }}.content_sha256
 {%- endmacro %}

@@ -11,7 +11,46 @@
     {{ alias }}.feed
 {%- endmacro %}
 
-{#- Join a segment of the same message. -#}
+{#- The segments that come first in their message, by an order of their columns. -#}
+{% macro first_in_message(segments, order = 'segment') -%}
+(
+        select *
+        from (
+            select
+                *,
+                row_number() over (
+                    partition by source, received, message order by {{ order }}
+                ) as segment_rank
+            from {{ segments }}
+        ) as ranked
+        where segment_rank = 1
+    )
+{%- endmacro %}
+
+{#- The segments that come first in their patient group. -#}
+{% macro first_in_group(segments) -%}
+(
+        select *
+        from (
+            select
+                *,
+                row_number() over (
+                    partition by source, received, message, patient_group order by segment
+                ) as segment_rank
+            from {{ segments }}
+        ) as ranked
+        where segment_rank = 1
+    )
+{%- endmacro %}
+
+{#- Whether two segments are of one message. -#}
+{% macro in_same_message(left, right) -%}
+{{ right }}.source = {{ left }}.source
+    and {{ right }}.received = {{ left }}.received
+    and {{ right }}.message = {{ left }}.message
+{%- endmacro %}
+
+{#- Whether a segment (right) is of the same message as a row of staging (left). -#}
 {% macro same_message(left, right) -%}
 {{ right }}.source = {{ left }}.source_system
     and {{ right }}.received = {{ left }}.received
@@ -20,7 +59,8 @@
 
 {#- Text by which statements about one thing sort; the same whatever order files were loaded in. -#}
 {% macro hl7_order(recorded_at, alias) -%}
-{{ time_text(recorded_at) }} || lpad(cast({{ alias }}.message as varchar), 9, '0') || {{ alias }}.content_sha256
+{{ time_text(recorded_at) }} || lpad(cast({{ alias }}.message as string), 9, '0')
+    || {{ alias }}.content_sha256
 {%- endmacro %}
 
 {#- A text that holds something: not absent and not the `""` that clears. -#}
@@ -28,8 +68,8 @@
 nullif({{ value }}, '""')
 {%- endmacro %}
 
-{#- An instant, or the one that stands for `""` (cleared). -#}
-{% macro stated_at(name) -%}
+{#- An instant, or `cleared_at()` where the field says `""`. -#}
+{% macro at_or_cleared(name) -%}
 case when {{ name }}_text = '""' then {{ cleared_at() }} else {{ name }}_at end
 {%- endmacro %}
 
@@ -37,32 +77,43 @@ case when {{ name }}_text = '""' then {{ cleared_at() }} else {{ name }}_at end
     start of a day would put a move before the admission of the same day. -#}
 {% macro sharpened_at(name, finer) -%}
 case
-    when {{ name }}_precision = 'day' and {{ finer }} >= {{ name }}_at and {{ finer }} < {{ plus_minutes(name ~ '_at', 1440) }} then {{ finer }}
+    when
+        {{ name }}_precision = 'day'
+        and {{ finer }} >= {{ name }}_at
+        and {{ finer }} < {{ plus_minutes(name ~ '_at', 1440) }}
+        then {{ finer }}
     else {{ name }}_at
 end
 {%- endmacro %}
 
-{#- An instant that no source can mean: it stands for "cleared" until attributes are folded. -#}
+{#- An instant that no source can mean: it means "cleared" until attributes are folded. -#}
 {% macro cleared_at() -%}
-cast('0001-01-01 00:00:00+00' as timestamp with time zone)
+cast('0001-01-01 00:00:00+00' as {{ instant_type() }})
 {%- endmacro %}
 
-{#- The code of a place as the location master writes it: unit, room and bed joined by dashes. -#}
-{% macro place_code(name) -%}
-nullif(concat_ws('-', {{ held(name ~ '_unit') }}, {{ held(name ~ '_room') }}, {{ held(name ~ '_bed') }}), '')
+{#- The code of a location as the location master writes it: unit, room and bed joined by dashes. -#}
+{% macro location_code(name) -%}
+nullif(
+        concat_ws('-', {{ held(name ~ '_unit') }}, {{ held(name ~ '_room') }}, {{ held(name ~ '_bed') }}), ''
+    )
 {%- endmacro %}
 
-{#- The facility of a place: its own, else that of the sender. -#}
-{% macro place_facility(name, sender) -%}
+{#- The facility of a location: its own, else that of the sender. -#}
+{% macro location_facility(name, sender) -%}
 coalesce({{ held(name ~ '_facility') }}, {{ sender }})
 {%- endmacro %}
 
-{#- The key of a practitioner named in a message; ten digits are a national provider identifier. -#}
+{#- Whether an identifier looks like a national provider identifier (NPI): ten digits. -#}
+{% macro is_npi(id) -%}
+length({{ id }}) = 10 and try_cast({{ id }} as bigint) is not null
+{%- endmacro %}
+
+{#- The key of a practitioner named in a message. -#}
 {% macro person_key(name, sender) -%}
 case when {{ held(name ~ '_id') }} is not null then
     {{ key('practitioner', [
-        "case when length(" ~ name ~ "_id) = 10 and " ~ try_cast_to(name ~ '_id', 'bigint') ~ " is not null then 'NPI'"
-            ~ " else coalesce(" ~ held(name ~ '_authority') ~ ", " ~ sender ~ ") end",
+        "case when " ~ is_npi(name ~ '_id') ~ " then 'NPI' else coalesce("
+            ~ held(name ~ '_authority') ~ ", " ~ sender ~ ") end",
         name ~ '_id',
     ]) }}
 end
@@ -72,8 +123,8 @@ end
     when below zero or more than a year: such a number is no duration, and must not stop the night. -#}
 {% macro duration_in_minutes(value, units) -%}
 {%- set minutes -%}
-{{ try_cast_to(held(value), 'double') }} * case lower(left(coalesce({{ held(units) }}, 'm'), 1))
-        when 's' then 1.0 / 60 when 'h' then 60 when 'd' then 1440 else 1
+try_cast({{ held(value) }} as double) * case lower(left(coalesce({{ held(units) }}, 'm'), 1))
+        when 's' then cast(1 as double) / 60 when 'h' then 60 when 'd' then 1440 else 1
     end
 {%- endset -%}
 case when {{ minutes }} between 0 and 527040 then cast({{ minutes }} as bigint) end

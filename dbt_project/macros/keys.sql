@@ -14,7 +14,7 @@
     {{ key('visit', [authority, "'VN'", number]) }}
 {%- endmacro %}
 
-{#- The key of a place, and of a bed as a thing that holds a visit. -#}
+{#- The key of a location, and of a bed as a thing that holds a visit. -#}
 {% macro location_key(facility, code) -%}
     {{ key('location', [facility, code]) }}
 {%- endmacro %}

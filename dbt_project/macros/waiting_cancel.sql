@@ -1,4 +1,4 @@
-{#- Whether an event is a cancel that found nothing to cancel and tells no state: it moves nobody. -#}
+{#- Whether an event is a cancel that found nothing to cancel and states no state: it moves nobody. -#}
 {% macro is_waiting_cancel(alias) -%}
 (
     {{ alias }}.to_state is null

@@ -25,8 +25,8 @@ waits 72 hours for it when it is not there), **attributes** changes what is know
 state, **infer** concludes an event (`confidence` inferred), **merge**, **link** and **unlink**
 say which records are one person, **visit_merge**, **visit_renumber** and **visit_move** say
 which numbers are one visit and whose it is, **person_add** and **person_delete** say whether a
-record is in use, **bed** states a bed, **order** the order of ORC and OBR, **master** a master
-file; **none** is stored and does nothing.
+record is in use, **bed** states the status of a bed, **order** the order of ORC and OBR,
+**master** a master file; **none** is stored and does nothing.
 
 The guide is the HL7 v2-to-FHIR guide. A row is of the *guide*, of the HL7 *standard*, or
 *local*: a decision of ours, with its reason.

@@ -1,9 +1,9 @@
-{#- The value that stands in the row with the least order text; rows without a value are left out. -#}
+{#- The value in the row of a group with the least `order_text`, rows without a value left out. -#}
 {% macro earliest_by(value, order_text) -%}
     {{ return(adapter.dispatch('earliest_by', 'lakeward')(value, order_text)) }}
 {%- endmacro %}
 
-{% macro default__earliest_by(value, order_text) -%}
+{% macro duckdb__earliest_by(value, order_text) -%}
     arg_min({{ value }}, {{ order_text }}) filter (where {{ value }} is not null)
 {%- endmacro %}
 

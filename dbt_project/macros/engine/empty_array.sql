@@ -3,8 +3,8 @@
     {{ return(adapter.dispatch('empty_array', 'lakeward')()) }}
 {%- endmacro %}
 
-{% macro default__empty_array() -%}
-    cast([] as varchar[])
+{% macro duckdb__empty_array() -%}
+    cast([] as string[])
 {%- endmacro %}
 
 {% macro spark__empty_array() -%}

@@ -1,9 +1,9 @@
-{#- One row per element of an array column. -#}
+{#- One row per element of an array; no row for an empty array or NULL. -#}
 {% macro explode(array_expr) -%}
     {{ return(adapter.dispatch('explode', 'lakeward')(array_expr)) }}
 {%- endmacro %}
 
-{% macro default__explode(array_expr) -%}
+{% macro duckdb__explode(array_expr) -%}
     unnest({{ array_expr }})
 {%- endmacro %}
 

@@ -1,14 +1,14 @@
-{#- An array of the names whose condition holds, in the order given: [[name, condition], …]. -#}
+{#- An array of the names whose condition holds, in the order given: [[name, condition], …]; never NULL. -#}
 {% macro flags(pairs) -%}
     {{ return(adapter.dispatch('flags', 'lakeward')(pairs)) }}
 {%- endmacro %}
 
-{% macro default__flags(pairs) -%}
+{% macro duckdb__flags(pairs) -%}
     list_filter(cast([
         {%- for name, condition in pairs %}
         case when {{ condition }} then '{{ name }}' end{{ "," if not loop.last }}
         {%- endfor %}
-    ] as varchar[]), lambda x: x is not null)
+    ] as string[]), lambda x: x is not null)
 {%- endmacro %}
 
 {% macro spark__flags(pairs) -%}

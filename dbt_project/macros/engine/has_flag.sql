@@ -1,9 +1,9 @@
-{#- Whether an array of text holds a word. -#}
+{#- Whether an array of text holds a word; NULL for no array. -#}
 {% macro has_flag(array_expr, word) -%}
     {{ return(adapter.dispatch('has_flag', 'lakeward')(array_expr, word)) }}
 {%- endmacro %}
 
-{% macro default__has_flag(array_expr, word) -%}
+{% macro duckdb__has_flag(array_expr, word) -%}
     list_contains({{ array_expr }}, '{{ word }}')
 {%- endmacro %}
 

@@ -1,9 +1,9 @@
-{#- The interpolated percentile (0 to 1) of a group, as a whole number. -#}
+{#- The interpolated percentile (0 to 1) of a group as a whole number, rounded down, NULL left out. -#}
 {% macro percentile(value, share) -%}
     {{ return(adapter.dispatch('percentile', 'lakeward')(value, share)) }}
 {%- endmacro %}
 
-{% macro default__percentile(value, share) -%}
+{% macro duckdb__percentile(value, share) -%}
     cast(floor(quantile_cont({{ value }}, {{ share }})) as bigint)
 {%- endmacro %}
 

@@ -1,9 +1,9 @@
-{#- An instant moved by a number of minutes. -#}
+{#- An instant moved by a number of minutes; NULL when either is NULL. -#}
 {% macro plus_minutes(instant, minutes) -%}
     {{ return(adapter.dispatch('plus_minutes', 'lakeward')(instant, minutes)) }}
 {%- endmacro %}
 
-{% macro default__plus_minutes(instant, minutes) -%}
+{% macro duckdb__plus_minutes(instant, minutes) -%}
     ({{ instant }} + to_minutes(cast({{ minutes }} as bigint)))
 {%- endmacro %}
 

@@ -1,41 +1,53 @@
 -- Grain: one row per patient_key, channel and purpose: the latest decision, the stricter one of a tie.
 -- A permit counts only as a privacy consent and within its period; a denial counts always.
+with decisions as (
+    select
+        p.patient_key,
+        c.channel,
+        c.purpose,
+        c.is_permitted,
+        c.scope_code,
+        c.provision_period_start_at,
+        c.provision_period_end_at,
+        c.decided_at is null as has_no_decision_time,
+        coalesce(c.decided_at, c.recorded_at) as decided_at,
+        c.statement_order,
+        c.source_system,
+        c.source_ref,
+        c.recorded_at
+    from {{ ref('stg_fhir__consent') }} as c
+    inner join {{ ref('int__fhir_patient') }} as p
+        on p.source_system = c.source_system and p.resource_id = c.patient_resource_id
+),
+
+valid_decisions as (
+    select *
+    from decisions
+    where
+        is_permitted is not null
+        and (decided_at is null or decided_at < {{ as_of() }})
+        and (
+            not is_permitted
+            or (
+                scope_code = 'patient-privacy'
+                and coalesce(provision_period_start_at <= {{ as_of() }}, true)
+                and coalesce(provision_period_end_at >= {{ as_of() }}, true)
+            )
+        )
+)
+
 select
     patient_key,
     channel,
     purpose,
     is_permitted,
-    effective_at as decided_at,
+    decided_at,
     source_system,
     source_ref,
     recorded_at,
-    {{ flags([['no_decision_time', 'decided_at is null']]) }} as quality_flags
-from (
-    select
-        p.patient_key,
-        c.*,
-        coalesce(c.decided_at, c.recorded_at) as effective_at,
-        row_number() over (
-            partition by p.patient_key, c.channel, c.purpose
-            order by
-                coalesce(c.decided_at, c.recorded_at) desc nulls last,
-                c.is_permitted,
-                c.statement_order desc,
-                c.source_ref desc
-        ) as decision_rank
-    from {{ ref('stg_fhir__consent') }} as c
-    inner join {{ ref('int__fhir_patient') }} as p
-        on p.source_system = c.source_system and p.resource_id = c.patient_resource_id
-    where
-        c.is_permitted is not null
-        and (coalesce(c.decided_at, c.recorded_at) is null or coalesce(c.decided_at, c.recorded_at) < {{ as_of() }})
-        and (
-            not c.is_permitted
-            or (
-                c.scope_code = 'patient-privacy'
-                and coalesce(c.provision_period_start_at <= {{ as_of() }}, true)
-                and coalesce(c.provision_period_end_at >= {{ as_of() }}, true)
-            )
-        )
-)
-where decision_rank = 1
+    {{ flags([['no_decision_time', 'has_no_decision_time']]) }} as quality_flags
+from {{ first_ranked(
+    'valid_decisions',
+    'patient_key, channel, purpose',
+    'decided_at desc nulls last, is_permitted, statement_order desc, source_ref desc'
+) }}

@@ -1,6 +1,7 @@
 -- Grain: one row per replacement of a master file that a source delivered, applied or not.
 select
-    {{ key('master_file', ['source_system', 'sender', 'master', 'cast(received as varchar)']) }} as master_file_key,
+    {{ key('master_file', ['source_system', 'sender', 'master', 'cast(received as string)']) }}
+        as master_file_key,
     master,
     sender,
     record_count,

@@ -1,16 +1,46 @@
 -- Grain: one row per order_key. The latest statement of the best-ranked feed counts; an order that
 -- ended stays ended.
-with by_feed as (
+{% set request_columns = [
+    'placer_number',
+    'filler_number',
+    'order_category',
+    'code_system',
+    'code',
+    'display',
+] %}
+{% set latest_columns = request_columns + [
+    'patient_key',
+    'visit_key',
+    'status',
+    'intent',
+    'priority',
+    'requested_for_at',
+    'result_status',
+    'resulted_at',
+    'practitioner_key',
+    'source_system',
+    'source_ref',
+    'recorded_at',
+] %}
+with statements as (
+    select
+        *,
+        case
+            when status in ('completed', 'revoked', 'entered-in-error') then status
+        end as terminal_status
+    from {{ ref('int__order_statement') }}
+),
+
+by_feed as (
     select
         order_key,
         feed,
-        {% for name in ['patient_key', 'visit_key', 'placer_number', 'filler_number', 'order_category', 'code_system', 'code', 'display', 'status', 'intent', 'priority', 'requested_for_at', 'result_status', 'resulted_at', 'practitioner_key', 'source_system', 'source_ref', 'recorded_at'] %}
+        {% for name in latest_columns + ['terminal_status'] %}
         {{ latest_by(name, 'statement_order') }} as {{ name }},
         {% endfor %}
-        {{ latest_by("case when status in ('completed', 'revoked', 'entered-in-error') then status end", 'statement_order') }} as terminal_status,
         {{ earliest_by('ordered_at', 'statement_order') }} as ordered_at,
         max(statement_order) as statement_order
-    from {{ ref('int__order_statement') }}
+    from statements
     group by order_key, feed
 )
 
@@ -18,10 +48,14 @@ select
     f.order_key,
     {{ earliest_by('f.patient_key', 'a.request_rank') }} as patient_key,
     {{ earliest_by('f.visit_key', 'a.request_rank') }} as visit_key,
-    {% for name in ['placer_number', 'filler_number', 'order_category', 'code_system', 'code', 'display'] %}
+    {% for name in request_columns %}
     {{ decided('f.' ~ name, 'a.request_rank') }} as {{ name }},
     {% endfor %}
-    coalesce({{ latest_by('f.terminal_status', 'f.statement_order') }}, {{ decided('f.status', 'a.request_rank') }}, 'unknown') as status,
+    coalesce(
+        {{ latest_by('f.terminal_status', 'f.statement_order') }},
+        {{ decided('f.status', 'a.request_rank') }},
+        'unknown'
+    ) as status,
     coalesce({{ earliest_by('f.intent', 'a.request_rank') }}, 'order') as intent,
     coalesce({{ decided('f.priority', 'a.request_rank') }}, 'routine') as priority,
     {{ earliest_by('f.ordered_at', 'a.request_rank') }} as ordered_at,

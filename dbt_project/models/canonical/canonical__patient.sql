@@ -1,5 +1,15 @@
 -- Grain: one row per patient_key; a merged patient keeps its own row.
-{% set demographics = ['family_name', 'given_names', 'birth_date', 'administrative_sex', 'address_line', 'city', 'state', 'postal_code', 'preferred_language'] %}
+{% set demographics = [
+    'family_name',
+    'given_names',
+    'birth_date',
+    'administrative_sex',
+    'address_line',
+    'city',
+    'state',
+    'postal_code',
+    'preferred_language',
+] %}
 {% set contacts = ['phone_mobile', 'phone_home', 'phone_work', 'email'] %}
 with by_feed as (
     select
@@ -23,6 +33,7 @@ with by_feed as (
     group by own_patient_key, feed
 ),
 
+-- Demographics by the best-ranked feed, contacts by the feed that stated them last.
 decided as (
     select
         f.own_patient_key,
@@ -51,14 +62,14 @@ decided as (
 ),
 
 -- A visit that ended in death, unless that end was cancelled.
-died as (
+deaths as (
     select distinct surviving_patient_key as patient_key
     from {{ ref('int__visit_event') }}
-    where told_state = 'deceased' and is_base and surviving_patient_key is not null
+    where stated_state = 'deceased' and is_base and surviving_patient_key is not null
 ),
 
--- A death told of any identifier of a person holds for all of them.
-person as (
+-- A death stated of any identifier of a person holds for all of them.
+persons as (
     select
         d.*,
         s.patient_key as merged_into_patient_key,
@@ -67,14 +78,18 @@ person as (
         ) = 1 as has_died
     from decided as d
     left join {{ ref('int__patient_survivor') }} as s on s.own_patient_key = d.own_patient_key
-    left join died as v on v.patient_key = coalesce(s.patient_key, d.own_patient_key)
+    left join deaths as v on v.patient_key = coalesce(s.patient_key, d.own_patient_key)
 ),
 
 -- Both sides of a merge that waits for a registrar.
-conflict as (
-    select prior_own_key as own_patient_key from {{ ref('int__patient_merge') }} where is_in_conflict
+merge_conflicts as (
+    select prior_own_key as own_patient_key
+    from {{ ref('int__patient_merge') }}
+    where is_in_conflict
     union
-    select surviving_own_key from {{ ref('int__patient_merge') }} where is_in_conflict
+    select surviving_own_key as own_patient_key
+    from {{ ref('int__patient_merge') }}
+    where is_in_conflict
 ),
 
 links as (
@@ -86,41 +101,41 @@ links as (
 )
 
 select
-    d.own_patient_key as patient_key,
-    case when d.own_type = 'MR' then d.own_value end as mrn,
-    case when d.own_type = 'MR' then d.own_authority end as mrn_authority,
-    d.family_name,
-    d.given_names,
-    cast(d.birth_date as date) as birth_date,
-    d.administrative_sex,
-    d.has_died as is_deceased,
-    d.deceased_at,
-    d.phone_mobile,
-    d.phone_home,
-    d.phone_work,
-    d.email,
-    d.address_line,
-    d.city,
-    d.state,
-    d.postal_code,
-    d.preferred_language,
+    p.own_patient_key as patient_key,
+    case when p.own_type = 'MR' then p.own_value end as mrn,
+    case when p.own_type = 'MR' then p.own_authority end as mrn_authority,
+    p.family_name,
+    p.given_names,
+    cast(p.birth_date as date) as birth_date,
+    p.administrative_sex,
+    p.has_died as is_deceased,
+    p.deceased_at,
+    p.phone_mobile,
+    p.phone_home,
+    p.phone_work,
+    p.email,
+    p.address_line,
+    p.city,
+    p.state,
+    p.postal_code,
+    p.preferred_language,
     case
-        when d.merged_into_patient_key is not null then 'merged'
-        when d.is_test = 1 then 'test'
-        when d.is_active = 0 then 'inactive'
+        when p.merged_into_patient_key is not null then 'merged'
+        when p.is_test = 1 then 'test'
+        when p.is_active = 0 then 'inactive'
         else 'active'
     end as record_status,
-    d.merged_into_patient_key,
+    p.merged_into_patient_key,
     coalesce(l.linked_patient_keys, {{ empty_array() }}) as linked_patient_keys,
-    d.source_system,
-    d.source_ref,
-    d.recorded_at,
+    p.source_system,
+    p.source_ref,
+    p.recorded_at,
     {{ flags([
-        ['birth_date_conflict', 'd.birth_dates > 1'],
-        ['sex_conflict', 'd.sexes > 1'],
+        ['birth_date_conflict', 'p.birth_dates > 1'],
+        ['sex_conflict', 'p.sexes > 1'],
         ['merge_conflict', 'c.own_patient_key is not null'],
-        ['no_medical_record_number', "d.own_type <> 'MR'"],
+        ['no_medical_record_number', "p.own_type <> 'MR'"],
     ]) }} as quality_flags
-from person as d
-left join conflict as c on c.own_patient_key = d.own_patient_key
-left join links as l on l.patient_key = d.own_patient_key
+from persons as p
+left join merge_conflicts as c on c.own_patient_key = p.own_patient_key
+left join links as l on l.patient_key = p.own_patient_key

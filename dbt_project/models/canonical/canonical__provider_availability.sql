@@ -8,8 +8,10 @@ with slots as (
         coalesce(s.service_type, c.service_type) as service_type,
         s.start_at,
         s.end_at,
-        s.slot_status,
-        coalesce(s.is_overbooked, false) as is_told_overbooked,
+        -- A slot without an end takes up the minute in which it starts.
+        coalesce(s.end_at, {{ plus_minutes('s.start_at', 1) }}) as until_at,
+        s.slot_status as stated_status,
+        coalesce(s.is_overbooked, false) as is_stated_overbooked,
         s.source_system,
         s.source_ref,
         s.recorded_at
@@ -42,8 +44,8 @@ bookings as (
         and appointment_status in ('booked', 'arrived', 'checked-in', 'fulfilled')
 ),
 
--- Times that scheduling messages blocked (S23) and opened (S24); the latest word on a time counts.
-told as (
+-- Times that scheduling messages blocked (S23) and opened (S24).
+statements as (
     select
         practitioner_key,
         {{ location_key('location_facility', 'location_unit') }} as location_key,
@@ -54,10 +56,7 @@ told as (
         statement_order,
         source_system,
         source_ref,
-        recorded_at,
-        row_number() over (
-            partition by practitioner_key, scheduled_start_at order by statement_order desc
-        ) as telling
+        recorded_at
     from {{ ref('stg_hl7v2__appointment') }}
     where
         event_type in ('slot_blocked', 'slot_opened')
@@ -65,87 +64,107 @@ told as (
         and scheduled_start_at is not null
 ),
 
-blocks as (
+stated_slots as (
     select
         s.availability_key,
         {{ latest_by('t.slot_status', 't.statement_order') }} as slot_status
     from slots as s
-    inner join told as t
+    inner join statements as t
         on t.practitioner_key = s.practitioner_key
         and t.start_at <= s.start_at
         and t.end_at > s.start_at
     group by s.availability_key
 ),
 
--- What no slot says stands for itself.
-unslotted as (
+-- The last statement about a time that no slot covers is a row of its own.
+times_without_slot as (
     select t.*
-    from told as t
+    from {{ first_ranked('statements', 'practitioner_key, start_at', 'statement_order desc') }} as t
     where
-        t.telling = 1
-        and not exists (
+        not exists (
             select 1
             from slots as s
             where
                 s.practitioner_key = t.practitioner_key
                 and s.start_at < t.end_at
-                and coalesce(s.end_at, {{ plus_minutes('s.start_at', 1) }}) > t.start_at
+                and s.until_at > t.start_at
         )
 ),
 
--- The slot that a booking falls into; where two slots overlap, the one that starts last.
-placed as (
-    select visit_key, availability_key
-    from (
-        select
-            b.visit_key,
-            s.availability_key,
-            row_number() over (partition by b.visit_key order by s.start_at desc, s.availability_key) as slot_rank
-        from bookings as b
-        inner join slots as s
-            on s.practitioner_key = b.practitioner_key
-            and s.start_at <= b.scheduled_start_at
-            and coalesce(s.end_at, {{ plus_minutes('s.start_at', 1) }}) > b.scheduled_start_at
-    )
-    where slot_rank = 1
+bookings_in_slots as (
+    select
+        b.visit_key,
+        s.availability_key,
+        s.start_at
+    from bookings as b
+    inner join slots as s
+        on s.practitioner_key = b.practitioner_key
+        and s.start_at <= b.scheduled_start_at
+        and s.until_at > b.scheduled_start_at
 ),
 
-counts as (
+-- The slot that a booking falls into; where two slots overlap, the one that starts last.
+slot_of_booking as (
+    select
+        visit_key,
+        availability_key
+    from {{ first_ranked('bookings_in_slots', 'visit_key', 'start_at desc, availability_key') }}
+),
+
+booking_counts as (
     select
         availability_key,
         count(*) as booked_count,
         {{ collect_set('visit_key') }} as visit_keys
-    from placed
+    from slot_of_booking
     group by availability_key
+),
+
+booked_slots as (
+    select
+        s.*,
+        coalesce(c.booked_count, 0) as booked_count,
+        coalesce(c.visit_keys, {{ empty_array() }}) as visit_keys,
+        t.slot_status as message_status
+    from slots as s
+    left join booking_counts as c on c.availability_key = s.availability_key
+    left join stated_slots as t on t.availability_key = s.availability_key
+),
+
+bookings_without_slot as (
+    select
+        b.*,
+        {{ time_text('b.recorded_at') }} || b.source_ref as record_order
+    from bookings as b
+    left join slot_of_booking as s on s.visit_key = b.visit_key
+    where s.visit_key is null
 )
 
 select
-    s.availability_key,
-    s.practitioner_key,
-    s.location_key,
-    s.service_type,
-    s.start_at,
-    s.end_at,
-    {{ minutes_between('s.start_at', 's.end_at') }} as duration_minutes,
+    availability_key,
+    practitioner_key,
+    location_key,
+    service_type,
+    start_at,
+    end_at,
+    {{ minutes_between('start_at', 'end_at') }} as duration_minutes,
     case
-        when k.slot_status = 'busy-unavailable' then 'busy-unavailable'
-        when k.slot_status = 'free' and coalesce(c.booked_count, 0) = 0 then 'free'
-        when coalesce(c.booked_count, 0) > 0 and s.slot_status = 'free' then 'busy'
-        else coalesce(s.slot_status, 'free')
+        when message_status = 'busy-unavailable' then 'busy-unavailable'
+        when message_status = 'free' and booked_count = 0 then 'free'
+        when booked_count > 0 and stated_status = 'free' then 'busy'
+        else coalesce(stated_status, 'free')
     end as slot_status,
-    s.is_told_overbooked or coalesce(c.booked_count, 0) > 1 as is_overbooked,
-    coalesce(c.booked_count, 0) as booked_count,
-    coalesce(c.visit_keys, {{ empty_array() }}) as visit_keys,
-    s.source_system,
-    s.source_ref,
-    s.recorded_at,
+    is_stated_overbooked or booked_count > 1 as is_overbooked,
+    booked_count,
+    visit_keys,
+    source_system,
+    source_ref,
+    recorded_at,
     {{ flags([
-        ['slot_told_free', "s.slot_status = 'free' and coalesce(c.booked_count, 0) > 0"],
-        ['slot_told_busy', "s.slot_status = 'busy' and coalesce(c.booked_count, 0) = 0"],
+        ['slot_told_free', "stated_status = 'free' and booked_count > 0"],
+        ['slot_told_busy', "stated_status = 'busy' and booked_count = 0"],
     ]) }} as quality_flags
-from slots as s
-left join counts as c on c.availability_key = s.availability_key
-left join blocks as k on k.availability_key = s.availability_key
+from booked_slots
 union all
 select
     {{ key('slot', ["'message'", 'practitioner_key', time_text('start_at')]) }} as availability_key,
@@ -163,25 +182,23 @@ select
     source_ref,
     recorded_at,
     {{ flags([['no_slot', 'true']]) }} as quality_flags
-from unslotted
+from times_without_slot
 union all
 select
-    {{ key('booking', ['b.practitioner_key', time_text('b.scheduled_start_at')]) }} as availability_key,
-    b.practitioner_key,
-    {{ latest_by('b.location_key', 'b.visit_key') }} as location_key,
-    {{ latest_by('b.service_type', 'b.visit_key') }} as service_type,
-    b.scheduled_start_at as start_at,
-    max(b.scheduled_end_at) as end_at,
-    {{ minutes_between('b.scheduled_start_at', 'max(b.scheduled_end_at)') }} as duration_minutes,
+    {{ key('booking', ['practitioner_key', time_text('scheduled_start_at')]) }} as availability_key,
+    practitioner_key,
+    {{ latest_by('location_key', 'visit_key') }} as location_key,
+    {{ latest_by('service_type', 'visit_key') }} as service_type,
+    scheduled_start_at as start_at,
+    max(scheduled_end_at) as end_at,
+    {{ minutes_between('scheduled_start_at', 'max(scheduled_end_at)') }} as duration_minutes,
     'busy' as slot_status,
     count(*) > 1 as is_overbooked,
     count(*) as booked_count,
-    {{ collect_set('b.visit_key') }} as visit_keys,
-    {{ latest_by('b.source_system', time_text('b.recorded_at') ~ ' || b.source_ref') }} as source_system,
-    {{ latest_by('b.source_ref', time_text('b.recorded_at') ~ ' || b.source_ref') }} as source_ref,
-    max(b.recorded_at) as recorded_at,
+    {{ collect_set('visit_key') }} as visit_keys,
+    {{ latest_by('source_system', 'record_order') }} as source_system,
+    {{ latest_by('source_ref', 'record_order') }} as source_ref,
+    max(recorded_at) as recorded_at,
     {{ flags([['no_slot', 'true']]) }} as quality_flags
-from bookings as b
-left join placed as p on p.visit_key = b.visit_key
-where p.visit_key is null
-group by b.practitioner_key, b.scheduled_start_at
+from bookings_without_slot
+group by practitioner_key, scheduled_start_at

@@ -1,10 +1,21 @@
 -- Grain: one row per referral_key. State comes from events, and from the visit booked for it: the
 -- later of the two counts, unless the referral is closed.
+{% set status_columns = [
+    'patient_key',
+    'order_key',
+    'originating_id',
+    'specialty',
+    'reason_code',
+    'priority',
+    'status_source',
+    'referring_practitioner_key',
+    'referred_to',
+] %}
 with by_feed as (
     select
         referral_key,
         feed,
-        {% for name in ['patient_key', 'order_key', 'originating_id', 'specialty', 'reason_code', 'priority', 'status_source', 'referring_practitioner_key', 'referred_to', 'expires_at', 'source_system', 'source_ref', 'recorded_at'] %}
+        {% for name in status_columns + ['expires_at', 'source_system', 'source_ref', 'recorded_at'] %}
         {{ latest_by(name, 'statement_order') }} as {{ name }},
         {% endfor %}
         min(received_at) as received_at,
@@ -16,7 +27,7 @@ with by_feed as (
 attributes as (
     select
         f.referral_key,
-        {% for name in ['patient_key', 'order_key', 'originating_id', 'specialty', 'reason_code', 'priority', 'status_source', 'referring_practitioner_key', 'referred_to'] %}
+        {% for name in status_columns %}
         {{ decided('f.' ~ name, 'a.status_rank') }} as {{ name }},
         {% endfor %}
         {{ decided_at('f.expires_at', 'a.status_rank') }} as expires_at,
@@ -29,30 +40,35 @@ attributes as (
     group by f.referral_key
 ),
 
+events as (
+    select
+        *,
+        to_state is not null and (from_state is null or from_state <> to_state) as is_change,
+        event_type in (
+            'referral_closed', 'referral_cancelled', 'referral_declined', 'referral_expired'
+        ) as is_end
+    from {{ ref('int__visit_event_fold') }}
+    where
+        referral_key is not null
+        and not is_cancelled
+        and not {{ has_flag('quality_flags', 'confirmed_by_other_source') }}
+),
+
 folded as (
     select
         referral_key,
         {{ latest_by('to_state', 'fold_order') }} as state,
-        {{ latest_by('case when to_state is not null and (from_state is null or from_state <> to_state) then occurred_at end', 'fold_order') }} as state_since,
+        {{ latest_by('case when is_change then occurred_at end', 'fold_order') }} as state_since,
         min(case when event_type = 'referral_created' then occurred_at end) as created_at,
         min(case when event_type = 'referral_accepted' then occurred_at end) as accepted_at,
         max(case when event_type = 'referral_scheduled' then occurred_at end) as scheduled_at,
         min(case when event_type = 'referral_seen' then occurred_at end) as seen_at,
-        max(case when event_type in ('referral_closed', 'referral_cancelled', 'referral_declined', 'referral_expired') then occurred_at end) as closed_at
-    from (
-        select
-            e.*,
-            {{ time_text('e.occurred_at') }} || {{ time_text('e.recorded_at') }} || lpad(cast(k.lifecycle as varchar), 3, '0') || e.event_id as fold_order
-        from {{ ref('canonical__visit_event') }} as e
-        inner join {{ ref('event_type') }} as k on k.event_type = e.event_type
-        where
-            e.referral_key is not null
-            and not e.is_cancelled
-            and not {{ has_flag('e.quality_flags', 'confirmed_by_other_source') }}
-    )
+        max(case when is_end then occurred_at end) as closed_at
+    from events
     group by referral_key
 ),
 
+-- The state that the visit booked for a referral gives it.
 appointments as (
     select
         l.referral_key,
@@ -60,17 +76,24 @@ appointments as (
         v.booked_at,
         v.discharge_at,
         case
-            when v.main_state in ('scheduled', 'confirmed', 'arrived', 'checked_in', 'triaged', 'roomed', 'in_exam') then 'scheduled'
+            when
+                v.main_state in (
+                    'scheduled', 'confirmed', 'arrived', 'checked_in', 'triaged', 'roomed', 'in_exam'
+                )
+                then 'scheduled'
             when v.main_state in ('discharged', 'closed') then 'seen'
             when v.main_state in ('no_show', 'lwbs') then 'unattended'
             when v.main_state = 'cancelled' then 'appt_cancelled'
         end as state,
-        case when v.main_state in ('discharged', 'closed', 'no_show', 'lwbs', 'cancelled') then v.state_since else v.booked_at end as state_since
+        case
+            when v.main_state in ('discharged', 'closed', 'no_show', 'lwbs', 'cancelled') then v.state_since
+            else v.booked_at
+        end as state_since
     from {{ ref('int__referral_appointment') }} as l
     inner join {{ ref('canonical__visit') }} as v on v.visit_key = l.visit_key
 ),
 
-decided as (
+referrals as (
     select
         a.*,
         f.created_at,
@@ -84,13 +107,19 @@ decided as (
         v.state as visit_state,
         v.state_since as visit_state_since,
         coalesce(f.state, 'created') as event_state,
-        f.state_since as event_state_since,
-        v.state is not null
-            and coalesce(f.state, 'created') not in ('declined', 'closed', 'cancelled', 'expired', 'report_returned')
-            and (f.state_since is null or v.state_since > f.state_since) as is_visit_later
+        f.state_since as event_state_since
     from attributes as a
     left join folded as f on f.referral_key = a.referral_key
     left join appointments as v on v.referral_key = a.referral_key
+),
+
+decided as (
+    select
+        *,
+        visit_state is not null
+            and event_state not in ('declined', 'closed', 'cancelled', 'expired', 'report_returned')
+            and (event_state_since is null or visit_state_since > event_state_since) as is_visit_later
+    from referrals
 )
 
 select

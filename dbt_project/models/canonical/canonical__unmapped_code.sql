@@ -1,11 +1,21 @@
 -- Grain: one row per code_map, source_system and from_code that no code map knows.
-{% set places = [
+{% set coded_columns = [
     ('appointment_status', ref('stg_fhir__appointment'), 'status_code', 'appointment_status'),
     ('appointment_status', ref('stg_hl7v2__appointment'), 'status_code', 'appointment_status'),
     ('visit_class', ref('stg_fhir__encounter'), 'class_code', 'visit_class'),
     ('visit_class', ref('stg_hl7v2__visit'), 'patient_class', 'visit_class'),
-    ('discharge_disposition', ref('stg_fhir__encounter'), 'discharge_disposition_code', 'discharge_disposition'),
-    ('discharge_disposition', ref('stg_hl7v2__visit'), 'discharge_disposition_code', 'discharge_disposition'),
+    (
+        'discharge_disposition',
+        ref('stg_fhir__encounter'),
+        'discharge_disposition_code',
+        'discharge_disposition',
+    ),
+    (
+        'discharge_disposition',
+        ref('stg_hl7v2__visit'),
+        'discharge_disposition_code',
+        'discharge_disposition',
+    ),
     ('administrative_sex', ref('stg_hl7v2__patient'), 'administrative_sex_code', 'administrative_sex'),
     ('order_status', ref('stg_fhir__service_request'), 'status_code', 'order_status'),
     ('order_status', ref('stg_hl7v2__order'), 'status_code', 'order_status'),
@@ -21,7 +31,7 @@
     ('trigger_event', ref('stg_hl7v2__event'), 'trigger_code', 'effect'),
 ] %}
 with unmapped as (
-    {% for code_map, relation, code, mapped_to in places %}
+    {% for code_map, relation, code, mapped_to in coded_columns %}
     select
         '{{ code_map }}' as code_map,
         source_system,
@@ -39,7 +49,7 @@ select
     count(*) as row_count,
     source_system,
     max(source_ref) as source_ref,
-    cast(null as timestamp with time zone) as recorded_at,
+    {{ null_columns(['recorded_at']) }},
     {{ empty_array() }} as quality_flags
 from unmapped
 group by code_map, source_system, from_code

@@ -1,13 +1,31 @@
 -- Grain: one row per visit_key. State comes from canonical__visit_event alone; what else is known
 -- comes from the statements of the feeds, the best-ranked feed first (seed authority).
-{% set schedule = ['appointment_id', 'service_type', 'appointment_type', 'cancel_reason_code'] %}
+{% set schedule_columns = [
+    'appointment_id',
+    'service_type',
+    'appointment_type',
+    'cancel_reason_code',
+] %}
 {% set schedule_times = ['scheduled_start_at', 'scheduled_end_at', 'booked_at'] %}
-{% set movement = ['visit_number', 'visit_class', 'discharge_disposition', 'fhir_status'] %}
+{% set movement_columns = [
+    'visit_number',
+    'visit_class',
+    'discharge_disposition',
+    'fhir_status',
+] %}
+{% set other_columns = [
+    'reason_code',
+    'expected_discharge_at',
+    'duration_minutes',
+    'practitioner_key',
+    'location_key',
+    'patient_key',
+] %}
 with by_feed as (
     select
         visit_key,
         feed,
-        {% for name in schedule + schedule_times + movement + ['reason_code', 'expected_discharge_at', 'duration_minutes', 'practitioner_key', 'location_key', 'patient_key'] %}
+        {% for name in schedule_columns + schedule_times + movement_columns + other_columns %}
         {{ latest_by(name, 'statement_order') }} as {{ name }},
         {% endfor %}
         {{ earliest_by('scheduled_start_at', 'statement_order') }} as original_start_at,
@@ -23,13 +41,13 @@ with by_feed as (
 attributes as (
     select
         f.visit_key,
-        {% for name in schedule %}
+        {% for name in schedule_columns %}
         {{ decided('f.' ~ name, 'a.schedule_rank') }} as {{ name }},
         {% endfor %}
         {% for name in schedule_times + ['original_start_at'] %}
         {{ earliest_by('f.' ~ name, 'a.schedule_rank') }} as {{ name }},
         {% endfor %}
-        {% for name in movement %}
+        {% for name in movement_columns %}
         {{ decided('f.' ~ name, 'a.movement_rank') }} as {{ name }},
         {% endfor %}
         {{ decided('f.reason_code', 'a.clinical_rank') }} as reason_code,
@@ -50,62 +68,95 @@ attributes as (
     group by f.visit_key
 ),
 
-events as (
-    select
-        e.*,
-        k.region,
-        k.appointment_status as type_appointment_status,
-        k.location_effect,
-        {{ time_text('e.occurred_at') }} || {{ time_text('e.recorded_at') }} || lpad(cast(k.lifecycle as varchar), 3, '0') || e.event_id as fold_order,
-        not e.is_cancelled
-            and not {{ has_flag('e.quality_flags', 'confirmed_by_other_source') }}
-            and not {{ has_flag('e.quality_flags', 'outranked') }}
-            and not {{ has_flag('e.quality_flags', 'superseded') }}
-            and not {{ is_waiting_cancel('e') }} as is_standing
-    from {{ ref('canonical__visit_event') }} as e
-    inner join {{ ref('event_type') }} as k on k.event_type = e.event_type
-    where e.visit_key is not null
-),
-
--- A cancelled move or discharge leaves the place before it standing; so does a cancel.
-places as (
+-- All events of a visit, effective or not: where its row comes from, and what is odd about it.
+histories as (
     select
         visit_key,
-        {{ latest_by("case when location_effect = 'occupy' then coalesce(location_key, '') when location_effect = 'release' then '' end", 'fold_order') }} as location_key,
-        {{ latest_by("case when location_effect = 'occupy' then coalesce(bed_key, '') when location_effect = 'release' then '' end", 'fold_order') }} as bed_key,
-        {{ latest_by("case when location_effect = 'occupy' then location_key end", 'fold_order') }} as last_location_key,
-        {{ latest_by("case when location_effect = 'reserve' then location_key when location_effect in ('occupy', 'release', 'unreserve') then '' end", 'fold_order') }} as pending_location_key
-    from events
-    where is_standing and not (location_effect = 'occupy' and location_key is null)
-    group by visit_key
-),
-
-folded as (
-    select
-        visit_key,
-        {{ latest_by('case when is_standing then to_state end', 'fold_order') }} as main_state,
-        {{ latest_by('case when is_standing and to_state is not null and (from_state is null or from_state <> to_state) then occurred_at end', 'fold_order') }} as state_since,
-        {{ latest_by('case when is_standing then type_appointment_status end', 'fold_order') }} as appointment_status,
-        count(case when is_standing and event_type = 'appointment_rescheduled' then 1 end) as reschedule_count,
-        min(case when is_standing and event_type = 'appointment_booked' then occurred_at end) as booked_at,
-        min(case when is_standing and event_type = 'arrived' then occurred_at end) as arrived_at,
-        min(case when is_standing and event_type = 'roomed' then occurred_at end) as roomed_at,
-        min(case when is_standing and event_type = 'admitted' then occurred_at end) as admit_at,
-        max(case when is_standing and event_type = 'discharge_ordered' then occurred_at end) as discharge_ordered_at,
-        max(case when is_standing and event_type = 'departed' then occurred_at end) as discharge_at,
-        count(case when is_standing and event_type = 'departed' then 1 end) as departures,
-        {{ latest_by('case when is_standing then event_id end', 'fold_order') }} as last_event_id,
-        {{ latest_by("case when is_standing and event_type in ('appointment_requested', 'waitlisted', 'appointment_booked', 'appointment_rescheduled', 'appointment_cancelled', 'appointment_no_show', 'appointment_deleted') then source_ref end", 'fold_order') }} as last_change_ref,
-        {{ latest_by("case when is_standing and region = 'appointment' then source_ref end", 'fold_order') }} as last_appointment_ref,
-        max(case when {{ has_flag('quality_flags', 'illegal_transition') }} then 1 else 0 end) as illegal_transitions,
+        max(case when {{ has_flag('quality_flags', 'illegal_transition') }} then 1 else 0 end)
+            as illegal_transitions,
         max(case when {{ has_flag('quality_flags', 'outranked') }} then 1 else 0 end) as outranked_events,
-        count(distinct case when is_standing then patient_key end) as patients,
         count(case when event_type = 'visit_moved' then 1 end) as moves_between_patients,
         {{ latest_by('patient_key', 'fold_order') }} as patient_key,
         {{ latest_by('source_system', 'fold_order') }} as source_system,
         {{ latest_by('source_ref', 'fold_order') }} as source_ref,
         max(recorded_at) as recorded_at
-    from events
+    from {{ ref('int__visit_event_fold') }}
+    where visit_key is not null
+    group by visit_key
+),
+
+effective_events as (
+    select
+        *,
+        to_state is not null and (from_state is null or from_state <> to_state) as is_change,
+        event_type in (
+            'appointment_requested',
+            'waitlisted',
+            'appointment_booked',
+            'appointment_rescheduled',
+            'appointment_cancelled',
+            'appointment_no_show',
+            'appointment_deleted'
+        ) as is_appointment_change
+    from {{ ref('int__visit_event_fold') }}
+    where visit_key is not null and is_effective
+),
+
+folded as (
+    select
+        visit_key,
+        {{ latest_by('to_state', 'fold_order') }} as main_state,
+        {{ latest_by('case when is_change then occurred_at end', 'fold_order') }} as state_since,
+        {{ latest_by('type_appointment_status', 'fold_order') }} as appointment_status,
+        count(case when event_type = 'appointment_rescheduled' then 1 end) as reschedule_count,
+        min(case when event_type = 'appointment_booked' then occurred_at end) as booked_at,
+        min(case when event_type = 'arrived' then occurred_at end) as arrived_at,
+        min(case when event_type = 'roomed' then occurred_at end) as roomed_at,
+        min(case when event_type = 'admitted' then occurred_at end) as admit_at,
+        max(case when event_type = 'discharge_ordered' then occurred_at end) as discharge_ordered_at,
+        max(case when event_type = 'departed' then occurred_at end) as discharge_at,
+        count(case when event_type = 'departed' then 1 end) as departures,
+        {{ latest_by('event_id', 'fold_order') }} as last_event_id,
+        {{ latest_by('case when is_appointment_change then source_ref end', 'fold_order') }}
+            as last_change_ref,
+        {{ latest_by("case when region = 'appointment' then source_ref end", 'fold_order') }}
+            as last_appointment_ref,
+        count(distinct patient_key) as patients
+    from effective_events
+    group by visit_key
+),
+
+-- The empty text marks that a visit left a location; NULL, that an event does not concern one.
+location_effects as (
+    select
+        visit_key,
+        fold_order,
+        case when location_effect = 'occupy' then location_key end as occupied_location_key,
+        case location_effect
+            when 'occupy' then coalesce(location_key, '')
+            when 'release' then ''
+        end as location_key,
+        case location_effect
+            when 'occupy' then coalesce(bed_key, '')
+            when 'release' then ''
+        end as bed_key,
+        case
+            when location_effect = 'reserve' then location_key
+            when location_effect in ('occupy', 'release', 'unreserve') then ''
+        end as pending_location_key
+    from effective_events
+    where not (location_effect = 'occupy' and location_key is null)
+),
+
+-- Where a visit is. A cancelled move or discharge is not effective, and so the location before it counts.
+locations as (
+    select
+        visit_key,
+        {{ latest_by('location_key', 'fold_order') }} as location_key,
+        {{ latest_by('bed_key', 'fold_order') }} as bed_key,
+        {{ latest_by('occupied_location_key', 'fold_order') }} as last_location_key,
+        {{ latest_by('pending_location_key', 'fold_order') }} as pending_location_key
+    from location_effects
     group by visit_key
 ),
 
@@ -122,20 +173,34 @@ waits as (
     group by visit_key
 ),
 
+visits as (
+    select visit_key from histories
+    union
+    select visit_key from attributes
+),
+
 states as (
     select
-        coalesce(f.visit_key, a.visit_key) as visit_key,
+        v.visit_key,
         coalesce(f.main_state, 'unknown') as main_state,
         coalesce(f.main_state, 'unknown') in (
-            'discharged', 'closed', 'cancelled', 'no_show', 'lwbs', 'eloped', 'ama', 'deceased', 'entered_in_error'
+            'discharged',
+            'closed',
+            'cancelled',
+            'no_show',
+            'lwbs',
+            'eloped',
+            'ama',
+            'deceased',
+            'entered_in_error'
         ) as is_over
-    from folded as f
-    full join attributes as a on a.visit_key = f.visit_key
+    from visits as v
+    left join folded as f on f.visit_key = v.visit_key
 )
 
 select
     s.visit_key,
-    coalesce(a.patient_key, f.patient_key) as patient_key,
+    coalesce(a.patient_key, h.patient_key) as patient_key,
     a.visit_number,
     a.appointment_id,
     a.visit_class,
@@ -149,7 +214,9 @@ select
     a.original_start_at,
     coalesce(f.reschedule_count, 0) as reschedule_count,
     case when a.appointment_id is not null then f.appointment_status end as appointment_status,
-    case when f.appointment_status in ('cancelled', 'noshow', 'entered-in-error') then a.cancel_reason_code end as cancel_reason_code,
+    case
+        when f.appointment_status in ('cancelled', 'noshow', 'entered-in-error') then a.cancel_reason_code
+    end as cancel_reason_code,
     f.arrived_at,
     f.roomed_at,
     f.admit_at,
@@ -158,11 +225,14 @@ select
     f.discharge_at,
     case when f.departures > 0 then a.discharge_disposition end as discharge_disposition,
     a.practitioner_key,
-    coalesce(nullif(p.location_key, ''), p.last_location_key, a.planned_location_key) as location_key,
-    case when not s.is_over then nullif(p.bed_key, '') end as bed_key,
-    case when not s.is_over then nullif(p.pending_location_key, '') end as pending_location_key,
+    coalesce(nullif(l.location_key, ''), l.last_location_key, a.planned_location_key) as location_key,
+    case when not s.is_over then nullif(l.bed_key, '') end as bed_key,
+    case when not s.is_over then nullif(l.pending_location_key, '') end as pending_location_key,
     s.main_state,
-    case when s.is_over then {{ empty_array() }} else coalesce(w.open_waits, {{ empty_array() }}) end as open_waits,
+    case
+        when s.is_over then {{ empty_array() }}
+        else coalesce(w.open_waits, {{ empty_array() }})
+    end as open_waits,
     case
         when s.is_over or s.main_state in ('ready_for_discharge', 'boarding') then s.main_state
         when {{ has_flag('w.open_waits', 'imaging') }} then 'awaiting_imaging'
@@ -177,18 +247,19 @@ select
     coalesce(a.key_quality, 'assigned') as key_quality,
     f.last_event_id,
     coalesce(f.last_change_ref, f.last_appointment_ref) as last_change_ref,
-    coalesce(a.source_system, f.source_system) as source_system,
-    coalesce(a.source_ref, f.source_ref) as source_ref,
-    coalesce(a.recorded_at, f.recorded_at) as recorded_at,
+    coalesce(a.source_system, h.source_system) as source_system,
+    coalesce(a.source_ref, h.source_ref) as source_ref,
+    coalesce(a.recorded_at, h.recorded_at) as recorded_at,
     {{ flags([
-        ['illegal_transition', 'coalesce(f.illegal_transitions, 0) = 1'],
-        ['authority_drift', 'coalesce(f.outranked_events, 0) = 1 or coalesce(a.starts, 0) > 1'],
-        ['several_patients', 'coalesce(a.patients, 0) > 1 or (f.patients > 1 and f.moves_between_patients = 0)'],
+        ['illegal_transition', 'h.illegal_transitions = 1'],
+        ['authority_drift', 'h.outranked_events = 1 or a.starts > 1'],
+        ['several_patients', 'a.patients > 1 or (f.patients > 1 and h.moves_between_patients = 0)'],
         ['derived_key', "a.key_quality = 'derived'"],
         ['no_state', 'f.main_state is null'],
     ]) }} as quality_flags
 from states as s
+left join histories as h on h.visit_key = s.visit_key
 left join folded as f on f.visit_key = s.visit_key
 left join attributes as a on a.visit_key = s.visit_key
-left join places as p on p.visit_key = s.visit_key
+left join locations as l on l.visit_key = s.visit_key
 left join waits as w on w.visit_key = s.visit_key

@@ -1,4 +1,22 @@
 -- Grain: one row per visit whose discharge disposition says more than that it ended.
+with latest_by_feed as (
+    select
+        s.visit_key,
+        a.movement_rank,
+        {{ latest_by('s.discharge_disposition', 's.statement_order') }} as discharge_disposition
+    from {{ ref('int__visit_statement') }} as s
+    inner join {{ authority_ranks(ref('authority'), 'visit', ['movement']) }} as a on a.feed = s.feed
+    group by s.visit_key, a.movement_rank
+),
+
+dispositions as (
+    select
+        visit_key,
+        {{ decided('discharge_disposition', 'movement_rank') }} as disposition
+    from latest_by_feed
+    group by visit_key
+)
+
 select
     visit_key,
     case disposition
@@ -6,19 +24,5 @@ select
         when 'aadvice' then 'ama'
         when 'lwbs' then 'lwbs'
     end as departed_state
-from (
-    select
-        visit_key,
-        {{ decided('discharge_disposition', 'movement_rank') }} as disposition
-    from (
-        select
-            s.visit_key,
-            a.movement_rank,
-            {{ latest_by('s.discharge_disposition', 's.statement_order') }} as discharge_disposition
-        from {{ ref('int__visit_statement') }} as s
-        inner join {{ authority_ranks(ref('authority'), 'visit', ['movement']) }} as a on a.feed = s.feed
-        group by s.visit_key, a.movement_rank
-    )
-    group by visit_key
-)
+from dispositions
 where disposition in ('exp', 'aadvice', 'lwbs')

@@ -3,8 +3,10 @@ select
     e.source_system,
     e.resource_id,
     case
-        when a.resource_id is not null then {{ appointment_visit_key('a.appointment_authority', 'a.appointment_id') }}
-        when e.visit_number is not null then coalesce(n.visit_key, {{ number_visit_key('e.visit_number_authority', 'e.visit_number') }})
+        when a.resource_id is not null
+            then {{ appointment_visit_key('a.appointment_authority', 'a.appointment_id') }}
+        when e.visit_number is not null
+            then coalesce(n.visit_key, {{ number_visit_key('e.visit_number_authority', 'e.visit_number') }})
         else {{ key('visit', ['e.source_system', "'Encounter'", 'e.resource_id']) }}
     end as visit_key,
     p.patient_key

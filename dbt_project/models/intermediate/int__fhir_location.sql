@@ -1,34 +1,38 @@
 -- Grain: one row per Location resource (winning version), with its unit, room and bed by the partOf chain.
-with places as (
-    select * from {{ ref('stg_fhir__location') }} where is_current
+with locations as (
+    select *
+    from {{ ref('stg_fhir__location') }}
+    where is_current
 ),
 
+-- A bed lies in a room or in a unit, a room in a unit: two steps up reach the unit.
 chains as (
     select
-        p.*,
-        one.location_code as one_code,
-        one.location_type as one_type,
-        two.location_code as two_code,
-        two.location_type as two_type
-    from places as p
-    left join places as one
-        on one.source_system = p.source_system and one.resource_id = p.part_of_resource_id
-    left join places as two
-        on two.source_system = one.source_system and two.resource_id = one.part_of_resource_id
+        l.*,
+        parent.location_code as parent_code,
+        parent.location_type as parent_type,
+        grandparent.location_code as grandparent_code,
+        grandparent.location_type as grandparent_type
+    from locations as l
+    left join locations as parent
+        on parent.source_system = l.source_system and parent.resource_id = l.part_of_resource_id
+    left join locations as grandparent
+        on grandparent.source_system = parent.source_system
+        and grandparent.resource_id = parent.part_of_resource_id
 ),
 
-parts as (
+units_and_rooms as (
     select
         *,
         case
             when location_type in ('wa', 'lvl', 'wi') then location_code
-            when one_type in ('wa', 'lvl', 'wi') then one_code
-            when two_type in ('wa', 'lvl', 'wi') then two_code
-            else coalesce(two_code, one_code, location_code)
+            when parent_type in ('wa', 'lvl', 'wi') then parent_code
+            when grandparent_type in ('wa', 'lvl', 'wi') then grandparent_code
+            else coalesce(grandparent_code, parent_code, location_code)
         end as unit_code,
         case
             when location_type = 'ro' then location_code
-            when location_type = 'bd' and one_type = 'ro' then one_code
+            when location_type = 'bd' and parent_type = 'ro' then parent_code
         end as room_code
     from chains
 )
@@ -45,17 +49,19 @@ select
     {{ location_key('facility', 'unit_code') }} as unit_location_key,
     case when location_type = 'bd' then {{ bed_key('facility', 'location_code') }} end as bed_key,
     unit_code as unit,
+    -- Codes repeat those of the location around them: room 5N-101 of unit 5N is room 101.
     case
         when room_code like unit_code || '-%' then substr(room_code, length(unit_code) + 2)
         else room_code
     end as room,
     case
         when location_type <> 'bd' then null
-        when room_code is not null and location_code like room_code || '-%' then substr(location_code, length(room_code) + 2)
+        when room_code is not null and location_code like room_code || '-%'
+            then substr(location_code, length(room_code) + 2)
         else location_code
     end as bed,
     name,
     phone,
     location_type,
     coalesce(master_status, 'active') as master_status
-from parts
+from units_and_rooms

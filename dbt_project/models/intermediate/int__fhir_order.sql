@@ -5,8 +5,10 @@ select
     r.placer_authority,
     r.placer_number,
     case
-        when r.placer_number is not null then {{ placer_order_key('r.placer_authority', 'r.placer_number') }}
-        when r.filler_number is not null then coalesce(a.order_key, {{ filler_order_key('r.filler_authority', 'r.filler_number') }})
+        when r.placer_number is not null
+            then {{ placer_order_key('r.placer_authority', 'r.placer_number') }}
+        when r.filler_number is not null
+            then coalesce(a.order_key, {{ filler_order_key('r.filler_authority', 'r.filler_number') }})
         else {{ key('order', ['r.source_system', "'ServiceRequest'", 'r.resource_id']) }}
     end as order_key
 from {{ ref('stg_fhir__service_request') }} as r

@@ -1,5 +1,5 @@
--- Grain: one row per identifier and patient that it was told for; merges followed.
-with told as (
+-- Grain: one row per identifier and patient that it was stated of; merges followed.
+with statements as (
     select
         k.own_patient_key,
         i.identifier_authority,
@@ -10,11 +10,7 @@ with told as (
         k.source_ref,
         k.recorded_at
     from {{ ref('stg_hl7v2__patient_identifier') }} as i
-    inner join {{ ref('stg_hl7v2__patient_key') }} as k
-        on k.source_system = i.source_system
-        and k.received = i.received
-        and k.message = i.message
-        and k.patient_group = i.patient_group
+    inner join {{ ref('stg_hl7v2__patient_key') }} as k on {{ same_patient_group('i', 'k') }}
     union all
     select
         prior_own_key as own_patient_key,
@@ -51,17 +47,25 @@ with told as (
         source_ref,
         recorded_at
     from {{ ref('stg_fhir__patient') }}
+),
+
+identifiers as (
+    select
+        i.*,
+        coalesce(s.patient_key, i.own_patient_key) as patient_key,
+        s.patient_key is not null as is_merged
+    from statements as i
+    left join {{ ref('int__patient_survivor') }} as s on s.own_patient_key = i.own_patient_key
 )
 
 select
-    coalesce(s.patient_key, t.own_patient_key) as patient_key,
-    t.identifier_authority,
-    t.identifier_type,
-    t.identifier_value,
-    max(case when s.patient_key is not null then 1 else 0 end) = 1 as is_merged,
-    {{ latest_by('t.source_system', 't.statement_order') }} as source_system,
-    {{ latest_by('t.source_ref', 't.statement_order') }} as source_ref,
-    max(t.recorded_at) as recorded_at
-from told as t
-left join {{ ref('int__patient_survivor') }} as s on s.own_patient_key = t.own_patient_key
-group by coalesce(s.patient_key, t.own_patient_key), t.identifier_authority, t.identifier_type, t.identifier_value
+    patient_key,
+    identifier_authority,
+    identifier_type,
+    identifier_value,
+    max(case when is_merged then 1 else 0 end) = 1 as is_merged,
+    {{ latest_by('source_system', 'statement_order') }} as source_system,
+    {{ latest_by('source_ref', 'statement_order') }} as source_ref,
+    max(recorded_at) as recorded_at
+from identifiers
+group by patient_key, identifier_authority, identifier_type, identifier_value

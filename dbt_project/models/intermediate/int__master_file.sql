@@ -2,7 +2,8 @@
 -- and that of the master before it. A replacement that loses too much is not applied: it is more
 -- likely a part of the master than the master. What it is compared with is the last one applied, so
 -- the same part a night later is not applied either.
-with recursive entries as (
+{% set kept_share = '(1 - ' ~ var('master_shrink_limit') ~ ')' %}
+with entries as (
     select
         *,
         lag(record_event) over (
@@ -12,7 +13,7 @@ with recursive entries as (
     where record_id is not null
 ),
 
--- How many records single changes had added and removed, up to each of them.
+-- How many records single changes had added, less those removed, up to each of them.
 changes as (
     select
         source_system,
@@ -45,75 +46,73 @@ replacements as (
     group by source_system, sender, master, received
 ),
 
-numbered as (
+changes_until as (
     select
         r.source_system,
         r.sender,
         r.master,
         r.received,
-        r.statement_order,
-        r.recorded_at,
-        r.source_ref,
-        r.record_count,
-        coalesce({{ latest_by('c.net_count', 'c.statement_order') }}, 0) as net_count,
-        row_number() over (partition by r.source_system, r.sender, r.master order by r.statement_order) as number
+        cast({{ latest_by('c.net_count', 'c.statement_order') }} as bigint) as net_count
     from replacements as r
-    left join changes as c
+    inner join changes as c
         on c.source_system = r.source_system
         and c.sender = r.sender
         and c.master = r.master
         and c.statement_order < r.statement_order
-    group by r.source_system, r.sender, r.master, r.received, r.statement_order, r.recorded_at, r.source_ref, r.record_count
+    group by r.source_system, r.sender, r.master, r.received
 ),
 
-walked as (
+replacements_in_order as (
     select
-        source_system,
-        sender,
-        master,
-        number,
-        net_count as count_before,
-        record_count < net_count * (1 - {{ var('master_shrink_limit') }}) as is_blocked,
-        case when record_count < net_count * (1 - {{ var('master_shrink_limit') }}) then net_count else record_count end as count_after,
-        net_count
-    from numbered
-    where number = 1
-    union all
+        r.*,
+        coalesce(c.net_count, 0) as net_count,
+        {{ collect_list(struct_of([
+            ['record_count', 'r.record_count'],
+            ['net_count', 'coalesce(c.net_count, 0)'],
+        ])) }} over (
+            partition by r.source_system, r.sender, r.master
+            order by r.statement_order
+            rows between unbounded preceding and 1 preceding
+        ) as earlier
+    from replacements as r
+    left join changes_until as c
+        on c.source_system = r.source_system
+        and c.sender = r.sender
+        and c.master = r.master
+        and c.received = r.received
+),
+
+-- Whether one is applied depends on all before it, so they are folded: what is carried on is the last
+-- one applied. None yet: single changes alone made the master.
+compared as (
     select
-        n.source_system,
-        n.sender,
-        n.master,
-        n.number,
-        w.count_after + n.net_count - w.net_count as count_before,
-        n.record_count < (w.count_after + n.net_count - w.net_count) * (1 - {{ var('master_shrink_limit') }}) as is_blocked,
-        case
-            when n.record_count < (w.count_after + n.net_count - w.net_count) * (1 - {{ var('master_shrink_limit') }})
-                then w.count_after + n.net_count - w.net_count
-            else n.record_count
-        end as count_after,
-        n.net_count
-    from walked as w
-    inner join numbered as n
-        on n.source_system = w.source_system
-        and n.sender = w.sender
-        and n.master = w.master
-        and n.number = w.number + 1
+        *,
+        {{ fold_array(
+            'earlier',
+            struct_of([['record_count', 'cast(0 as bigint)'], ['net_count', 'cast(0 as bigint)']]),
+            'case when item.record_count < '
+                ~ '(before.record_count + item.net_count - before.net_count) * ' ~ kept_share
+                ~ ' then before else item end'
+        ) }} as last_applied
+    from replacements_in_order
+),
+
+sized as (
+    select
+        *,
+        coalesce(last_applied.record_count - last_applied.net_count, 0) + net_count as count_before
+    from compared
 )
 
 select
-    n.source_system,
-    n.sender,
-    n.master,
-    n.received,
-    n.statement_order,
-    n.recorded_at,
-    n.source_ref,
-    n.record_count,
-    cast(w.count_before as bigint) as count_before,
-    w.is_blocked
-from numbered as n
-inner join walked as w
-    on w.source_system = n.source_system
-    and w.sender = n.sender
-    and w.master = n.master
-    and w.number = n.number
+    source_system,
+    sender,
+    master,
+    received,
+    statement_order,
+    recorded_at,
+    source_ref,
+    record_count,
+    count_before,
+    record_count < count_before * {{ kept_share }} as is_blocked
+from sized

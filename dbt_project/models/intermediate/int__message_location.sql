@@ -1,14 +1,14 @@
--- Grain: one row per place that a message names, with its unit as a place of its own. The PV1 of a
--- message about a person alone (A31) names none.
+-- Grain: one row per location that a message names, and one for its unit. The PV1 of a message about a
+-- person alone (A31) does not count: the message is about no visit.
 {% set of_visit = "(feed <> 'adt' or event_region = 'visit')" %}
-{% set places = [
+{% set named_locations = [
     (ref('stg_hl7v2__visit'), 'location', of_visit),
     (ref('stg_hl7v2__visit'), 'pending', of_visit),
     (ref('stg_hl7v2__appointment'), 'location', 'true'),
     (ref('stg_hl7v2__bed_status'), 'location', 'true'),
 ] %}
-with named as (
-    {% for relation, name, condition in places %}
+with locations as (
+    {% for relation, name, condition in named_locations %}
     select
         source_system,
         source_ref,
@@ -25,8 +25,16 @@ with named as (
     {% endfor %}
 )
 
-select * from named
+select * from locations
 union all
-select source_system, source_ref, recorded_at, statement_order, facility, unit, null as room, null as bed, unit as code
-from named
+select
+    source_system,
+    source_ref,
+    recorded_at,
+    statement_order,
+    facility,
+    unit,
+    {{ null_columns(['room', 'bed']) }},
+    unit as code
+from locations
 where unit is not null and unit <> code

@@ -1,7 +1,27 @@
 -- Grain: one row per visit named in a message (message, patient_group), merges followed.
 -- Without a visit number a visit is keyed by patient and admission, planned or actual (derived);
 -- a message that has neither belongs to the patient's visit before it.
-with named as (
+with visits as (
+    select
+        source_system,
+        received,
+        message,
+        patient_group,
+        statement_order,
+        event_type,
+        event_region,
+        visit_number_authority,
+        visit_number,
+        coalesce(admit_at, expected_admit_at) is not null
+            or event_type in ('admitted', 'arrived', 'pre_admitted', 'admit_pending') as has_admission,
+        date_trunc(
+            'minute',
+            coalesce(admit_at, expected_admit_at, planned_at, occurred_at, recorded_at)
+        ) as admission_minute
+    from {{ ref('stg_hl7v2__visit') }}
+),
+
+keyed as (
     select
         v.source_system,
         v.received,
@@ -14,35 +34,26 @@ with named as (
         p.patient_key,
         case
             when v.visit_number is not null
-                then coalesce(n.visit_key, {{ number_visit_key('v.visit_number_authority', 'v.visit_number') }})
+                then coalesce(
+                    n.visit_key,
+                    {{ number_visit_key('v.visit_number_authority', 'v.visit_number') }}
+                )
             when v.event_region is null or v.event_region not in ('visit', 'appointment') then null
-            when coalesce(v.admit_at, v.expected_admit_at) is not null
-                or v.event_type in ('admitted', 'arrived', 'pre_admitted', 'admit_pending')
-                then {{ key('visit', ['p.own_patient_key', "'ADMIT'", time_text("date_trunc('minute', coalesce(v.admit_at, v.expected_admit_at, v.planned_at, v.occurred_at, v.recorded_at))")]) }}
+            when v.has_admission
+                then {{ key('visit', ['p.own_patient_key', "'ADMIT'", time_text('v.admission_minute')]) }}
         end as visit_key,
         case when v.visit_number is null then 'derived' else 'assigned' end as key_quality
-    from {{ ref('stg_hl7v2__visit') }} as v
+    from visits as v
     left join {{ ref('int__visit_number') }} as n
         on n.visit_number_authority = v.visit_number_authority and n.visit_number = v.visit_number
-    left join {{ ref('int__message_patient') }} as p
-        on p.source_system = v.source_system
-        and p.received = v.received
-        and p.message = v.message
-        and p.patient_group = v.patient_group
+    left join {{ ref('int__message_patient') }} as p on {{ same_patient_group('v', 'p') }}
 ),
 
 followed as (
     select
         *,
-        right(
-            max(statement_order || '|' || visit_key) over (
-                partition by own_patient_key
-                order by statement_order
-                rows between unbounded preceding and 1 preceding
-            ),
-            36
-        ) as visit_key_before
-    from named
+        {{ latest_before('visit_key', 'statement_order', 'own_patient_key') }} as visit_key_before
+    from keyed
 )
 
 select

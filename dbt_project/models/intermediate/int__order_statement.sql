@@ -6,7 +6,8 @@ select
     o.statement_order,
     o.feed,
     case
-        when o.placer_number is not null then {{ placer_order_key('o.placer_authority', 'o.placer_number') }}
+        when o.placer_number is not null
+            then {{ placer_order_key('o.placer_authority', 'o.placer_number') }}
         else coalesce(a.order_key, {{ filler_order_key('o.filler_authority', 'o.filler_number') }})
     end as order_key,
     p.patient_key,
@@ -19,10 +20,13 @@ select
     o.display,
     coalesce(
         o.order_status,
-        case when o.result_status in ('final', 'corrected') then 'completed' when o.result_status = 'cancelled' then 'revoked' end,
+        case
+            when o.result_status in ('final', 'corrected') then 'completed'
+            when o.result_status = 'cancelled' then 'revoked'
+        end,
         o.control_status
     ) as status,
-    cast(null as varchar) as intent,
+    {{ null_columns(['intent']) }},
     o.priority,
     case when o.order_control = 'NW' then o.transaction_at end as ordered_at,
     o.requested_for_at,
@@ -34,16 +38,8 @@ select
 from {{ ref('stg_hl7v2__order') }} as o
 left join {{ ref('int__order_alias') }} as a
     on a.filler_authority = o.filler_authority and a.filler_number = o.filler_number
-left join {{ ref('int__message_patient') }} as p
-    on p.source_system = o.source_system
-    and p.received = o.received
-    and p.message = o.message
-    and p.patient_group = o.patient_group
-left join {{ ref('int__message_visit') }} as v
-    on v.source_system = o.source_system
-    and v.received = o.received
-    and v.message = o.message
-    and v.patient_group = o.patient_group
+left join {{ ref('int__message_patient') }} as p on {{ same_patient_group('o', 'p') }}
+left join {{ ref('int__message_visit') }} as v on {{ same_patient_group('o', 'v') }}
 where o.placer_number is not null or o.filler_number is not null
 union all
 select
@@ -52,11 +48,7 @@ select
     r.recorded_at,
     r.statement_order,
     'fhir' as feed,
-    case
-        when r.placer_number is not null then {{ placer_order_key('r.placer_authority', 'r.placer_number') }}
-        when r.filler_number is not null then coalesce(a.order_key, {{ filler_order_key('r.filler_authority', 'r.filler_number') }})
-        else {{ key('order', ['r.source_system', "'ServiceRequest'", 'r.resource_id']) }}
-    end as order_key,
+    o.order_key,
     p.patient_key,
     e.visit_key,
     r.placer_number,
@@ -70,14 +62,13 @@ select
     r.priority,
     r.ordered_at,
     r.requested_for_at,
-    cast(null as varchar) as result_status,
-    cast(null as timestamp with time zone) as resulted_at,
+    {{ null_columns(['result_status', 'resulted_at']) }},
     d.practitioner_key,
-    cast(null as varchar) as control_id,
+    {{ null_columns(['control_id']) }},
     'ServiceRequest.status' as source_trigger
 from {{ ref('stg_fhir__service_request') }} as r
-left join {{ ref('int__order_alias') }} as a
-    on a.filler_authority = r.filler_authority and a.filler_number = r.filler_number
+inner join {{ ref('int__fhir_order') }} as o
+    on o.source_system = r.source_system and o.resource_id = r.resource_id
 left join {{ ref('int__fhir_patient') }} as p
     on p.source_system = r.source_system and p.resource_id = r.patient_resource_id
 left join {{ ref('int__fhir_encounter') }} as e

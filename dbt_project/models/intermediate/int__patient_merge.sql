@@ -1,6 +1,6 @@
 -- Grain: one row per statement that one patient identifier was replaced by another.
 -- Records that disagree on date of birth or sex may be two people, so such a merge is not applied.
-with told as (
+with statements as (
     select
         prior_own_key,
         surviving_own_key,
@@ -16,42 +16,56 @@ with told as (
     union all
     select
         p.own_patient_key as prior_own_key,
-        coalesce(other.own_patient_key, {{ key('patient', ['p.source_system', "'FHIR'", 'p.replaced_by_id']) }}) as surviving_own_key,
+        coalesce(
+            survivor.own_patient_key,
+            {{ key('patient', ['p.source_system', "'FHIR'", 'p.replaced_by_id']) }}
+        ) as surviving_own_key,
         p.statement_order,
         p.recorded_at,
         p.source_system,
         p.source_ref,
         'Patient.link' as source_trigger,
-        null as control_id,
+        {{ null_columns(['control_id']) }},
         p.feed
     from {{ ref('stg_fhir__patient') }} as p
-    left join {{ ref('stg_fhir__patient') }} as other
-        on other.source_system = p.source_system and other.resource_id = p.replaced_by_id
+    left join {{ ref('stg_fhir__patient') }} as survivor
+        on survivor.source_system = p.source_system and survivor.resource_id = p.replaced_by_id
     where p.replaced_by_id is not null
 ),
 
-person as (
+latest_demographics as (
     select
         own_patient_key,
-        nullif({{ latest_by("nullif(birth_date, '')", 'statement_order') }}, '""') as birth_date,
-        nullif(nullif({{ latest_by("nullif(administrative_sex, '')", 'statement_order') }}, '""'), 'unknown') as administrative_sex
+        {{ latest_by("nullif(birth_date, '')", 'statement_order') }} as birth_date,
+        {{ latest_by("nullif(administrative_sex, '')", 'statement_order') }} as administrative_sex
     from {{ ref('int__patient_statement') }}
     group by own_patient_key
+),
+
+-- What was cleared (`""`) or is unknown disagrees with nothing.
+persons as (
+    select
+        own_patient_key,
+        nullif(birth_date, '""') as birth_date,
+        nullif(nullif(administrative_sex, '""'), 'unknown') as administrative_sex
+    from latest_demographics
 )
 
 select
-    t.prior_own_key,
-    t.surviving_own_key,
-    t.statement_order,
-    t.recorded_at,
-    t.source_system,
-    t.source_ref,
-    t.source_trigger,
-    t.control_id,
-    t.feed,
+    m.prior_own_key,
+    m.surviving_own_key,
+    m.statement_order,
+    m.recorded_at,
+    m.source_system,
+    m.source_ref,
+    m.source_trigger,
+    m.control_id,
+    m.feed,
     coalesce(
-        p.birth_date <> s.birth_date or p.administrative_sex <> s.administrative_sex, false
+        merged.birth_date <> survivor.birth_date
+        or merged.administrative_sex <> survivor.administrative_sex,
+        false
     ) as is_in_conflict
-from told as t
-left join person as p on p.own_patient_key = t.prior_own_key
-left join person as s on s.own_patient_key = t.surviving_own_key
+from statements as m
+left join persons as merged on merged.own_patient_key = m.prior_own_key
+left join persons as survivor on survivor.own_patient_key = m.surviving_own_key

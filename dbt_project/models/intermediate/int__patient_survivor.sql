@@ -1,6 +1,11 @@
 -- Grain: one row per patient key that was merged, with the key at the end of its chain of merges.
--- The latest merge of a key counts, of those without a conflict. In a cycle of merges the survivor of the latest one stands.
-with recursive edges as (
+-- The latest merge of a key counts, of those without a conflict. In a cycle of merges the survivor of
+-- the latest one stays.
+--
+-- Chains are followed by doubling: two walks of n hops make one of 2n, without recursion, which not every
+-- engine has. Four doublings are 16 hops, a record merged 16 times over; engines that write a CTE out at
+-- each use plan twice as much for every further one. Whoever still walks after 16 goes round in a cycle.
+with applied_merges as (
     select
         prior_own_key,
         {{ latest_by('surviving_own_key', 'statement_order') }} as surviving_own_key,
@@ -10,36 +15,37 @@ with recursive edges as (
     group by prior_own_key
 ),
 
--- A chain of n merges ends within n hops; whoever still walks after 32 goes round in a cycle.
-walks as (
+hop_1 as (
     select
         prior_own_key as start_key,
         surviving_own_key as at_key,
-        statement_order,
-        1 as hop
-    from edges
-    union all
-    select
-        w.start_key,
-        e.surviving_own_key as at_key,
-        e.statement_order,
-        w.hop + 1 as hop
-    from walks as w
-    inner join edges as e on e.prior_own_key = w.at_key
-    where w.hop < 64
+        statement_order || surviving_own_key as latest_merge
+    from applied_merges
 ),
 
-ends as (
+{% for hops in [1, 2, 4, 8] %}
+hop_{{ hops * 2 }} as (
     select
-        start_key,
-        {{ latest_by('at_key', "lpad(cast(hop as varchar), 2, '0')") }} as chain_end,
-        {{ latest_by('case when hop > 32 then at_key end', 'statement_order') }} as cycle_end
-    from walks
-    group by start_key
+        first_half.start_key,
+        coalesce(second_half.at_key, first_half.at_key) as at_key,
+        greatest(first_half.latest_merge, coalesce(second_half.latest_merge, '')) as latest_merge
+    from hop_{{ hops }} as first_half
+    left join hop_{{ hops }} as second_half on second_half.start_key = first_half.at_key
+),
+
+{% endfor %}
+-- 36: the length of a key (UUID). The 16 hops after the first 16 pass the whole of a cycle, whatever led
+-- into it, so all of its keys find the same latest merge.
+survivors as (
+    select
+        chain.start_key as own_patient_key,
+        coalesce(right(cycle.latest_merge, 36), chain.at_key) as patient_key
+    from hop_16 as chain
+    left join hop_16 as cycle on cycle.start_key = chain.at_key
 )
 
 select
-    start_key as own_patient_key,
-    coalesce(cycle_end, chain_end) as patient_key
-from ends
-where coalesce(cycle_end, chain_end) <> start_key
+    own_patient_key,
+    patient_key
+from survivors
+where patient_key <> own_patient_key

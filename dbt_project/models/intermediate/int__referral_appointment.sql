@@ -17,12 +17,9 @@ with links as (
     inner join {{ ref('int__referral_order') }} as r
         on r.order_key = {{ placer_order_key('a.placer_order_authority', 'a.placer_order_number') }}
     where a.placer_order_number is not null and a.visit_key is not null
-)
+),
 
-select
-    referral_key,
-    {{ latest_by('visit_key', "booked_order || visit_key") }} as visit_key
-from (
+booked_visits as (
     select
         l.referral_key,
         l.visit_key,
@@ -31,4 +28,9 @@ from (
     inner join {{ ref('canonical__visit') }} as v on v.visit_key = l.visit_key
     group by l.referral_key, l.visit_key
 )
+
+select
+    referral_key,
+    {{ latest_by('visit_key', 'booked_order || visit_key') }} as visit_key
+from booked_visits
 group by referral_key

@@ -7,7 +7,10 @@ select
     f.feed,
     {{ key('referral', ['f.referral_authority', 'f.originating_id']) }} as referral_key,
     p.patient_key,
-    case when f.external_id is not null then {{ placer_order_key('f.external_authority', 'f.external_id') }} end as order_key,
+    case
+        when f.external_id is not null
+            then {{ placer_order_key('f.external_authority', 'f.external_id') }}
+    end as order_key,
     f.originating_id,
     f.specialty,
     f.reason_code,
@@ -15,14 +18,12 @@ select
     f.status_code as status_source,
     f.referring_practitioner_key,
     f.referred_to,
-    case when f.event_type = 'referral_created' then coalesce(f.effective_at, f.message_at) end as received_at,
+    case
+        when f.event_type = 'referral_created' then coalesce(f.effective_at, f.message_at)
+    end as received_at,
     f.expires_at
 from {{ ref('stg_hl7v2__referral') }} as f
-left join {{ ref('int__message_patient') }} as p
-    on p.source_system = f.source_system
-    and p.received = f.received
-    and p.message = f.message
-    and p.patient_group = f.patient_group
+left join {{ ref('int__message_patient') }} as p on {{ same_patient_group('f', 'p') }}
 union all
 select
     r.source_system,

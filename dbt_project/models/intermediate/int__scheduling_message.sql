@@ -4,8 +4,4 @@ select
     {{ appointment_visit_key('a.appointment_authority', 'a.appointment_id') }} as visit_key,
     p.patient_key
 from {{ ref('stg_hl7v2__appointment') }} as a
-left join {{ ref('int__message_patient') }} as p
-    on p.source_system = a.source_system
-    and p.received = a.received
-    and p.message = a.message
-    and p.patient_group = a.patient_group
+left join {{ ref('int__message_patient') }} as p on {{ same_patient_group('a', 'p') }}

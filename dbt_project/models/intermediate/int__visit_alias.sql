@@ -1,7 +1,9 @@
 -- Grain: one row per visit number that a message said to be another number of the same visit, with
--- the number of that visit that was told first. Merged and renumbered visits become one; no row that
+-- the number of that visit that was stated first. Merged and renumbered visits become one; no row that
 -- came before is rewritten.
-with recursive edges as (
+--
+-- All numbers that lead to each other are found by doubling, as in int__patient_survivor: 16 steps.
+with renumberings as (
     select
         visit_number_authority || '|' || visit_number as one,
         prior_visit_authority || '|' || prior_visit_number as other
@@ -9,7 +11,8 @@ with recursive edges as (
     where
         prior_visit_number is not null
         and visit_number is not null
-        and prior_visit_authority || '|' || prior_visit_number <> visit_number_authority || '|' || visit_number
+        and prior_visit_authority || '|' || prior_visit_number
+        <> visit_number_authority || '|' || visit_number
         and exists (
             select 1
             from {{ ref('trigger_event') }} as t
@@ -20,44 +23,60 @@ with recursive edges as (
         )
 ),
 
-steps as (
-    select one, other from edges
+-- Both ways, and from each number to itself: two walks joined then hold all shorter ones.
+reached_1 as (
+    select one, other from renumberings
     union
-    select other as one, one as other from edges
+    select other as one, one as other from renumberings
+    union
+    select one, one as other from renumberings
+    union
+    select other as one, other from renumberings
 ),
 
-reached as (
-    select one, other from steps
-    union
-    select r.one, s.other
-    from reached as r
-    inner join steps as s on s.one = r.other
+{% for steps in [1, 2, 4, 8] %}
+reached_{{ steps * 2 }} as (
+    select distinct
+        first_half.one,
+        second_half.other
+    from reached_{{ steps }} as first_half
+    inner join reached_{{ steps }} as second_half on second_half.one = first_half.other
 ),
 
-told as (
+{% endfor %}
+statements as (
+    select
+        visit_number_authority,
+        visit_number,
+        statement_order
+    from {{ ref('stg_hl7v2__visit') }}
+    where visit_number is not null
+    union all
+    select
+        prior_visit_authority as visit_number_authority,
+        prior_visit_number as visit_number,
+        statement_order
+    from {{ ref('stg_hl7v2__visit') }}
+    where prior_visit_number is not null
+),
+
+numbers as (
     select
         visit_number_authority || '|' || visit_number as number_text,
         visit_number_authority,
         visit_number,
         min(statement_order) as statement_order
-    from (
-        select visit_number_authority, visit_number, statement_order
-        from {{ ref('stg_hl7v2__visit') }}
-        where visit_number is not null
-        union all
-        select prior_visit_authority, prior_visit_number, statement_order
-        from {{ ref('stg_hl7v2__visit') }}
-        where prior_visit_number is not null
-    )
+    from statements
     group by visit_number_authority, visit_number
 )
 
 select
     n.visit_number_authority,
     n.visit_number,
-    {{ earliest_by('f.visit_number_authority', 'f.statement_order || f.number_text') }} as first_authority,
-    {{ earliest_by('f.visit_number', 'f.statement_order || f.number_text') }} as first_number
-from told as n
-inner join reached as r on r.one = n.number_text
-inner join told as f on f.number_text = r.other
+    {{ earliest_by('same.visit_number_authority', 'same.statement_order || same.number_text') }}
+        as first_authority,
+    {{ earliest_by('same.visit_number', 'same.statement_order || same.number_text') }} as first_number
+from numbers as n
+inner join reached_16 as r on r.one = n.number_text
+inner join numbers as same on same.number_text = r.other
 group by n.visit_number_authority, n.visit_number

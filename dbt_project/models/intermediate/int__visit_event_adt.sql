@@ -1,23 +1,37 @@
--- Grain: one row per event that an ADT message tells about a visit, and per event concluded from one;
--- A17 tells one for each patient. What may be concluded stands in the trigger table (effect `infer`).
-with meant as (
+-- Grain: one row per event that an ADT message states about a visit, and per event inferred from one;
+-- A17 states one for each patient. What may be inferred stands in the trigger table (effect `infer`).
+with messages as (
     select
-        v.*,
+        v.source_system,
+        v.source_ref,
+        v.message_type,
+        v.trigger_event,
+        v.control_id,
+        v.content_sha256,
+        v.feed,
+        v.patient_group,
+        v.statement_order,
+        v.recorded_at,
+        v.occurred_at,
+        v.admit_at,
+        v.discharge_at,
+        v.effect,
+        v.cancels,
         m.visit_key,
         m.patient_key,
-        coalesce(special.event_type, v.event_type) as meant_event_type,
+        coalesce(special.event_type, v.event_type) as stated_event_type,
         {{ location_key('v.location_facility', 'v.location_unit') }} as current_location_key,
         {{ location_key('v.pending_facility', 'v.pending_unit') }} as pending_location_key,
         {{ location_key('v.temporary_facility', 'v.temporary_unit') }} as temporary_location_key,
-        {{ location_key('v.location_facility', 'v.location_code') }} as place_key,
-        case when v.location_bed is not null then {{ bed_key('v.location_facility', 'v.location_code') }} end as current_bed_key,
-        case when v.pending_bed is not null then {{ bed_key('v.pending_facility', 'v.pending_code') }} end as pending_bed_key
+        {{ location_key('v.location_facility', 'v.location_code') }} as exact_location_key,
+        case
+            when v.location_bed is not null then {{ bed_key('v.location_facility', 'v.location_code') }}
+        end as current_bed_key,
+        case
+            when v.pending_bed is not null then {{ bed_key('v.pending_facility', 'v.pending_code') }}
+        end as pending_bed_key
     from {{ ref('stg_hl7v2__visit') }} as v
-    inner join {{ ref('int__message_visit') }} as m
-        on m.source_system = v.source_system
-        and m.received = v.received
-        and m.message = v.message
-        and m.patient_group = v.patient_group
+    inner join {{ ref('int__message_visit') }} as m on {{ same_patient_group('v', 'm') }}
     left join {{ ref('trigger_event') }} as special
         on special.message_type = v.message_type
         and special.trigger_event = v.trigger_event
@@ -27,31 +41,43 @@ with meant as (
     where v.feed = 'adt' and v.event_region = 'visit' and m.visit_key is not null
 ),
 
--- Whether the patient is in a place, and the unit and bed that a message named last.
-placed as (
+located as (
+    select
+        m.*,
+        k.location_effect,
+        m.current_location_key is not null
+            and (k.location_effect = 'occupy' or m.effect = 'attributes') as names_location
+    from messages as m
+    inner join {{ ref('event_type') }} as k on k.event_type = m.stated_event_type
+),
+
+-- Whether the patient is in a location, and the unit and bed that a message named last.
+followed as (
     select
         *,
-        substr(max(case when location_effect in ('occupy', 'release') then statement_order || location_effect end) over earlier, 92) as effect_before,
-        substr(max(case when names_place then statement_order || current_location_key end) over earlier, 92) as location_key_before,
-        substr(max(case when names_place then statement_order || coalesce(current_bed_key, '') end) over earlier, 92) as bed_key_before
-    from (
-        select
-            m.*,
-            k.location_effect,
-            m.current_location_key is not null and (k.location_effect = 'occupy' or m.effect = 'attributes') as names_place
-        from meant as m
-        inner join {{ ref('event_type') }} as k on k.event_type = m.meant_event_type
-    )
-    window earlier as (
-        partition by visit_key order by statement_order rows between unbounded preceding and 1 preceding
-    )
+        {{ latest_before(
+            "case when location_effect in ('occupy', 'release') then location_effect end",
+            'statement_order',
+            'visit_key'
+        ) }} as effect_before,
+        {{ latest_before(
+            'case when names_location then current_location_key end',
+            'statement_order',
+            'visit_key'
+        ) }} as location_key_before,
+        {{ latest_before(
+            "case when names_location then coalesce(current_bed_key, '') end",
+            'statement_order',
+            'visit_key'
+        ) }} as bed_key_before
+    from located
 ),
 
 -- A message that names the unit alone does not differ from the bed in it that is known.
 conditions as (
     select
         *,
-        discharge_at is not null as is_discharge_told,
+        discharge_at is not null as has_discharge_time,
         effect_before = 'occupy'
             and current_location_key is not null
             and (
@@ -59,19 +85,19 @@ conditions as (
                 or location_key_before <> current_location_key
                 or (current_bed_key is not null and coalesce(bed_key_before, '') <> current_bed_key)
             ) as is_elsewhere
-    from placed
+    from followed
 ),
 
-told as (
+events as (
     select
         *,
-        meant_event_type as told_event_type,
+        stated_event_type as event_type,
         'explicit' as confidence
     from conditions
     union all
     select
         c.*,
-        t.event_type as told_event_type,
+        t.event_type,
         'inferred' as confidence
     from conditions as c
     inner join {{ ref('trigger_event') }} as t
@@ -79,41 +105,47 @@ told as (
         and t.trigger_event = c.trigger_event
         and t.effect = 'infer'
         and (
-            (t.condition = 'discharge_time' and c.is_discharge_told)
+            (t.condition = 'discharge_time' and c.has_discharge_time)
             or (t.condition = 'other_location' and c.is_elsewhere)
         )
 )
 
 select
-    t.source_system || '|' || t.content_sha256 || '|' || cast(t.patient_group as varchar) || '|' || t.told_event_type as event_seed,
-    t.visit_key,
-    t.patient_key,
-    case when e.location_effect in ('reserve', 'unreserve') then t.pending_bed_key else t.current_bed_key end as bed_key,
+    e.source_system
+        || '|' || e.content_sha256
+        || '|' || cast(e.patient_group as string)
+        || '|' || e.event_type as event_seed,
+    e.visit_key,
+    e.patient_key,
     case
-        when e.location_effect in ('reserve', 'unreserve') then t.pending_location_key
-        when t.told_event_type in ('location_in', 'location_out') then coalesce(t.temporary_location_key, t.current_location_key)
-        else t.current_location_key
+        when k.location_effect in ('reserve', 'unreserve') then e.pending_bed_key
+        else e.current_bed_key
+    end as bed_key,
+    case
+        when k.location_effect in ('reserve', 'unreserve') then e.pending_location_key
+        when e.event_type in ('location_in', 'location_out')
+            then coalesce(e.temporary_location_key, e.current_location_key)
+        else e.current_location_key
     end as location_key,
-    t.place_key,
-    cast(null as varchar) as referral_key,
-    cast(null as varchar) as order_key,
-    t.told_event_type as event_type,
+    e.exact_location_key,
+    {{ null_columns(['referral_key', 'order_key']) }},
+    e.event_type,
     case
-        when t.effect = 'cancel' then t.recorded_at
-        when t.told_event_type = 'departed' then coalesce(t.discharge_at, t.occurred_at, t.recorded_at)
-        when t.told_event_type = 'admitted' then coalesce(t.occurred_at, t.admit_at, t.recorded_at)
-        else coalesce(t.occurred_at, t.recorded_at)
+        when e.effect = 'cancel' then e.recorded_at
+        when e.event_type = 'departed' then coalesce(e.discharge_at, e.occurred_at, e.recorded_at)
+        when e.event_type = 'admitted' then coalesce(e.occurred_at, e.admit_at, e.recorded_at)
+        else coalesce(e.occurred_at, e.recorded_at)
     end as occurred_at,
-    t.recorded_at,
-    cast(null as timestamp with time zone) as scheduled_start_at,
-    t.confidence,
-    true as is_time_told,
-    t.cancels,
-    case when t.effect = 'cancel' then t.occurred_at end as cancelled_at,
-    t.message_type || '^' || t.trigger_event as source_trigger,
-    t.control_id,
-    t.feed,
-    t.source_system,
-    t.source_ref
-from told as t
-inner join {{ ref('event_type') }} as e on e.event_type = t.told_event_type
+    e.recorded_at,
+    {{ null_columns(['scheduled_start_at']) }},
+    e.confidence,
+    true as is_time_stated,
+    e.cancels,
+    case when e.effect = 'cancel' then e.occurred_at end as cancelled_at,
+    e.message_type || '^' || e.trigger_event as source_trigger,
+    e.control_id,
+    e.feed,
+    e.source_system,
+    e.source_ref
+from events as e
+inner join {{ ref('event_type') }} as k on k.event_type = e.event_type

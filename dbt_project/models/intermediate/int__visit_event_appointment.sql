@@ -1,43 +1,47 @@
--- Grain: one row per event that the versions of an Appointment tell: the booking, every change of
+-- Grain: one row per event that the versions of an Appointment state: the booking, every change of
 -- status, every change of start, and the patient's acceptance.
 with versions as (
     select
-        a.*,
-        lag(appointment_status) over (partition by source_system, resource_id order by version_order) as status_before,
-        lag(scheduled_start_at) over (partition by source_system, resource_id order by version_order) as start_before,
-        lag(is_accepted_by_patient) over (partition by source_system, resource_id order by version_order) as accepted_before,
-        row_number() over (partition by source_system, resource_id order by version_order) as version_number
-    from {{ ref('stg_fhir__appointment') }} as a
+        *,
+        lag(appointment_status) over version_history as status_before,
+        lag(scheduled_start_at) over version_history as start_before,
+        lag(is_accepted_by_patient) over version_history as accepted_before,
+        row_number() over version_history as version_number
+    from {{ ref('stg_fhir__appointment') }}
     where appointment_status is not null
+    window version_history as (partition by source_system, resource_id order by version_order)
 ),
 
-told as (
+events as (
     -- What the first version we have implies: it was booked when it was made.
     select
-        v.*,
-        'appointment_booked' as told_event_type,
-        coalesce(booked_at, recorded_at) as told_at,
-        booked_at is not null as is_time_told
-    from versions as v
-    where version_number = 1 and appointment_status not in ('proposed', 'pending', 'waitlist', 'entered-in-error')
-    union all
-    select
-        v.*,
-        s.event_type as told_event_type,
-        recorded_at as told_at,
-        false as is_time_told
-    from versions as v
-    inner join {{ ref('status_event') }} as s on s.resource_type = 'Appointment' and s.status = v.appointment_status
+        *,
+        'appointment_booked' as event_type,
+        coalesce(booked_at, recorded_at) as occurred_at,
+        booked_at is not null as is_time_stated
+    from versions
     where
-        (version_number = 1 and appointment_status <> 'booked')
-        or (version_number > 1 and status_before <> appointment_status)
+        version_number = 1
+        and appointment_status not in ('proposed', 'pending', 'waitlist', 'entered-in-error')
     union all
     select
         v.*,
-        'appointment_rescheduled' as told_event_type,
-        recorded_at as told_at,
-        true as is_time_told
+        s.event_type,
+        v.recorded_at as occurred_at,
+        false as is_time_stated
     from versions as v
+    inner join {{ ref('status_event') }} as s
+        on s.resource_type = 'Appointment' and s.status = v.appointment_status
+    where
+        (v.version_number = 1 and v.appointment_status <> 'booked')
+        or (v.version_number > 1 and v.status_before <> v.appointment_status)
+    union all
+    select
+        *,
+        'appointment_rescheduled' as event_type,
+        recorded_at as occurred_at,
+        true as is_time_stated
+    from versions
     where
         version_number > 1
         and appointment_status = 'booked'
@@ -45,11 +49,11 @@ told as (
         and start_before <> scheduled_start_at
     union all
     select
-        v.*,
-        'appointment_confirmed' as told_event_type,
-        recorded_at as told_at,
-        false as is_time_told
-    from versions as v
+        *,
+        'appointment_confirmed' as event_type,
+        recorded_at as occurred_at,
+        false as is_time_stated
+    from versions
     where
         appointment_status = 'booked'
         and is_accepted_by_patient
@@ -57,29 +61,28 @@ told as (
 )
 
 select
-    t.source_system || '|Appointment|' || t.resource_id || '|' || t.content_sha256 || '|' || t.told_event_type as event_seed,
-    {{ appointment_visit_key('t.appointment_authority', 't.appointment_id') }} as visit_key,
+    e.source_system
+        || '|Appointment|' || e.resource_id
+        || '|' || e.content_sha256
+        || '|' || e.event_type as event_seed,
+    {{ appointment_visit_key('e.appointment_authority', 'e.appointment_id') }} as visit_key,
     p.patient_key,
-    cast(null as varchar) as bed_key,
     l.unit_location_key as location_key,
-    cast(null as varchar) as place_key,
-    cast(null as varchar) as referral_key,
-    cast(null as varchar) as order_key,
-    t.told_event_type as event_type,
-    t.told_at as occurred_at,
-    t.recorded_at,
-    t.scheduled_start_at,
+    {{ null_columns(['bed_key', 'exact_location_key', 'referral_key', 'order_key']) }},
+    e.event_type,
+    e.occurred_at,
+    e.recorded_at,
+    e.scheduled_start_at,
     'explicit' as confidence,
-    t.is_time_told,
-    cast(null as varchar) as cancels,
-    cast(null as timestamp with time zone) as cancelled_at,
+    e.is_time_stated,
+    {{ null_columns(['cancels', 'cancelled_at']) }},
     'Appointment.status' as source_trigger,
-    t.version_id as control_id,
+    e.version_id as control_id,
     'fhir' as feed,
-    t.source_system,
-    t.source_ref
-from told as t
+    e.source_system,
+    e.source_ref
+from events as e
 left join {{ ref('int__fhir_patient') }} as p
-    on p.source_system = t.source_system and p.resource_id = t.patient_resource_id
+    on p.source_system = e.source_system and p.resource_id = e.patient_resource_id
 left join {{ ref('int__fhir_location') }} as l
-    on l.source_system = t.source_system and l.resource_id = t.location_resource_id
+    on l.source_system = e.source_system and l.resource_id = e.location_resource_id

@@ -1,61 +1,94 @@
 -- Grain: one row per event cancelled, with the cancel: the event at the time that the cancel names,
--- else the latest one not cancelled yet. Repeats of that event, told one after the other, go with it
+-- else the latest one not cancelled yet. Repeats of that event, stated one after the other, go with it
 -- (is_repeat); a cancel has at most one event that is not a repeat.
-with cancels as (
-    select event_id, visit_key, cancels, cancelled_at, fold_order
-    from {{ ref('int__visit_event_standing') }}
-    where is_effective and cancels is not null and visit_key is not null
+with events as (
+    select
+        *,
+        -- A11 cancels an admission (A01) and a registration (A04) alike.
+        case when event_type = 'arrived' and feed = 'adt' then 'admitted' else event_type end as cancelled_as
+    from {{ ref('int__visit_event_precedence') }}
+    where has_precedence and visit_key is not null
+),
+
+cancels as (
+    select
+        event_id,
+        visit_key,
+        cancels,
+        cancelled_at,
+        fold_order
+    from events
+    where cancels is not null
 ),
 
 originals as (
     select
         event_id,
         visit_key,
-        case when event_type = 'arrived' and feed = 'adt' then 'admitted' else event_type end as cancels,
+        cancelled_as as cancels,
         event_type,
         region,
         type_to_state,
         occurred_at,
         fold_order
-    from {{ ref('int__visit_event_standing') }}
-    where is_effective and cancels is null and visit_key is not null
+    from events
+    where cancels is null
+),
+
+-- First the cancels that name a time: each takes the original of that time.
+same_time as (
+    select
+        c.event_id as cancel_id,
+        o.event_id as original_id,
+        row_number() over (partition by c.event_id order by o.fold_order desc) as original_rank,
+        row_number() over (partition by o.event_id order by c.fold_order) as cancel_rank
+    from cancels as c
+    inner join originals as o
+        on o.visit_key = c.visit_key
+        and o.cancels = c.cancels
+        and o.occurred_at = c.cancelled_at
+        and o.fold_order < c.fold_order
 ),
 
 exact as (
     select cancel_id, original_id
-    from (
-        select
-            c.event_id as cancel_id,
-            o.event_id as original_id,
-            row_number() over (partition by c.event_id order by o.fold_order desc) as original_rank,
-            row_number() over (partition by o.event_id order by c.fold_order) as cancel_rank
-        from cancels as c
-        inner join originals as o
-            on o.visit_key = c.visit_key
-            and o.cancels = c.cancels
-            and o.occurred_at = c.cancelled_at
-            and o.fold_order < c.fold_order
-    )
+    from same_time
     where original_rank = 1 and cancel_rank = 1
 ),
 
 -- The rest pairs like brackets: a cancel closes the latest original still open.
 rest as (
-    select event_id, visit_key, cancels, fold_order, -1 as step
+    select
+        event_id,
+        visit_key,
+        cancels,
+        fold_order,
+        -1 as step
     from cancels
     where event_id not in (select cancel_id from exact)
     union all
-    select o.event_id, o.visit_key, o.cancels, o.fold_order, 1 as step
+    select
+        o.event_id,
+        o.visit_key,
+        o.cancels,
+        o.fold_order,
+        1 as step
     from originals as o
     where
         o.event_id not in (select original_id from exact)
-        and exists (select 1 from cancels as c where c.visit_key = o.visit_key and c.cancels = o.cancels)
+        and exists (
+            select 1
+            from cancels as c
+            where c.visit_key = o.visit_key and c.cancels = o.cancels
+        )
 ),
 
 depths as (
     select
         *,
-        sum(step) over (partition by visit_key, cancels order by fold_order rows unbounded preceding) as depth
+        sum(step) over (
+            partition by visit_key, cancels order by fold_order rows unbounded preceding
+        ) as depth
     from rest
 ),
 
@@ -63,7 +96,10 @@ depths as (
 floors as (
     select
         *,
-        least(0, min(depth) over (partition by visit_key, cancels order by fold_order rows unbounded preceding)) as lowest
+        least(
+            0,
+            min(depth) over (partition by visit_key, cancels order by fold_order rows unbounded preceding)
+        ) as lowest
     from depths
 ),
 
@@ -93,7 +129,9 @@ brackets as (
 pairs as (
     select cancel_id, original_id from exact
     union all
-    select cancel_id, original_id from brackets where original_rank = 1
+    select cancel_id, original_id
+    from brackets
+    where original_rank = 1
 ),
 
 -- Another state or cancel in between makes it a second event of its kind, not a repeat.
@@ -109,17 +147,28 @@ repeats as (
         r.event_id not in (select original_id from pairs)
         and not exists (
             select 1
-            from {{ ref('int__visit_event_standing') }} as x
+            from events as between_them
             where
-                x.visit_key = o.visit_key
-                and x.is_effective
-                and x.fold_order > r.fold_order
-                and x.fold_order < o.fold_order
-                and x.event_type <> o.event_type
-                and (x.cancels is not null or (x.region = o.region and x.type_to_state is not null))
+                between_them.visit_key = o.visit_key
+                and between_them.fold_order > r.fold_order
+                and between_them.fold_order < o.fold_order
+                and between_them.event_type <> o.event_type
+                and (
+                    between_them.cancels is not null
+                    or (between_them.region = o.region and between_them.type_to_state is not null)
+                )
         )
 )
 
-select cancel_id, original_id, false as is_repeat from pairs
+select
+    cancel_id,
+    original_id,
+    false as is_repeat
+from pairs
 union all
-select min(cancel_id) as cancel_id, original_id, true as is_repeat from repeats group by original_id
+select
+    min(cancel_id) as cancel_id,
+    original_id,
+    true as is_repeat
+from repeats
+group by original_id

@@ -1,21 +1,17 @@
--- Grain: one row per merge of two patients, and per other event of a patient's record, that a source told.
+-- Grain: one row per merge of two patients, and per other event of a patient's record, that a source stated.
+{% set of_patient_alone = null_columns([
+    'visit_key', 'bed_key', 'location_key', 'exact_location_key', 'referral_key', 'order_key',
+    'scheduled_start_at', 'cancels', 'cancelled_at',
+]) %}
 select
     m.source_system || '|' || m.source_ref || '|merge|' || m.prior_own_key as event_seed,
-    cast(null as varchar) as visit_key,
     coalesce(s.patient_key, m.surviving_own_key) as patient_key,
-    cast(null as varchar) as bed_key,
-    cast(null as varchar) as location_key,
-    cast(null as varchar) as place_key,
-    cast(null as varchar) as referral_key,
-    cast(null as varchar) as order_key,
+    {{ of_patient_alone }},
     'identity_merge' as event_type,
     m.recorded_at as occurred_at,
     m.recorded_at,
-    cast(null as timestamp with time zone) as scheduled_start_at,
     'explicit' as confidence,
-    true as is_time_told,
-    cast(null as varchar) as cancels,
-    cast(null as timestamp with time zone) as cancelled_at,
+    true as is_time_stated,
     m.source_trigger,
     m.control_id,
     m.feed,
@@ -26,22 +22,17 @@ left join {{ ref('int__patient_survivor') }} as s on s.own_patient_key = m.survi
 where not m.is_in_conflict
 union all
 select
-    p.source_system || '|' || p.content_sha256 || '|' || cast(p.patient_group as varchar) || '|' || p.event_type as event_seed,
-    cast(null as varchar) as visit_key,
+    p.source_system
+        || '|' || p.content_sha256
+        || '|' || cast(p.patient_group as string)
+        || '|' || p.event_type as event_seed,
     m.patient_key,
-    cast(null as varchar) as bed_key,
-    cast(null as varchar) as location_key,
-    cast(null as varchar) as place_key,
-    cast(null as varchar) as referral_key,
-    cast(null as varchar) as order_key,
+    {{ of_patient_alone }},
     p.event_type,
     p.recorded_at as occurred_at,
     p.recorded_at,
-    cast(null as timestamp with time zone) as scheduled_start_at,
     'explicit' as confidence,
-    true as is_time_told,
-    cast(null as varchar) as cancels,
-    cast(null as timestamp with time zone) as cancelled_at,
+    true as is_time_stated,
     p.message_type || '^' || p.trigger_event as source_trigger,
     p.control_id,
     p.feed,
@@ -49,9 +40,5 @@ select
     p.source_ref
 from {{ ref('stg_hl7v2__patient_key') }} as p
 inner join {{ ref('event_type') }} as k on k.event_type = p.event_type and k.region = 'identity'
-inner join {{ ref('int__message_patient') }} as m
-    on m.source_system = p.source_system
-    and m.received = p.received
-    and m.message = p.message
-    and m.patient_group = p.patient_group
+inner join {{ ref('int__message_patient') }} as m on {{ same_patient_group('p', 'm') }}
 where p.effect <> 'merge'

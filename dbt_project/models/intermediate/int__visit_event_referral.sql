@@ -1,23 +1,29 @@
--- Grain: one row per event that a source tells about a referral: a REF message, a version of the
+-- Grain: one row per event that a source states about a referral: a REF message, a version of the
 -- request, or a version of the task that follows it.
 with requests as (
     select
         r.*,
-        lag(r.status_code) over (partition by r.source_system, r.resource_id order by r.version_order) as status_before,
-        row_number() over (partition by r.source_system, r.resource_id order by r.version_order) as version_number
+        lag(r.status_code) over version_history as status_before,
+        row_number() over version_history as version_number
     from {{ ref('stg_fhir__service_request') }} as r
     where r.is_referral
+    window version_history as (partition by r.source_system, r.resource_id order by r.version_order)
 ),
 
 tasks as (
     select
-        t.*,
-        lag(t.referral_state) over (partition by t.source_system, t.resource_id order by t.version_order) as state_before
-    from {{ ref('stg_fhir__task') }} as t
-    where t.referral_state is not null and t.referral_state <> 'unmapped' and t.service_request_resource_id is not null
+        *,
+        lag(referral_state) over (
+            partition by source_system, resource_id order by version_order
+        ) as state_before
+    from {{ ref('stg_fhir__task') }}
+    where
+        referral_state is not null
+        and referral_state <> 'unmapped'
+        and service_request_resource_id is not null
 ),
 
-told as (
+events as (
     select
         source_system || '|' || content_sha256 || '|referral' as event_seed,
         {{ key('referral', ['referral_authority', 'originating_id']) }} as referral_key,
@@ -29,7 +35,7 @@ told as (
         end as event_type,
         coalesce(process_at, recorded_at) as occurred_at,
         recorded_at,
-        true as is_time_told,
+        true as is_time_stated,
         message_type || '^' || trigger_event as source_trigger,
         control_id,
         feed,
@@ -42,11 +48,14 @@ told as (
         r.source_system || '|ServiceRequest|' || r.resource_id || '|' || r.content_sha256 as event_seed,
         i.referral_key,
         case when r.version_number = 1 then 'referral_created' else s.event_type end as event_type,
-        case when r.version_number = 1 then coalesce(r.ordered_at, r.recorded_at) else r.recorded_at end as occurred_at,
+        case
+            when r.version_number = 1 then coalesce(r.ordered_at, r.recorded_at)
+            else r.recorded_at
+        end as occurred_at,
         r.recorded_at,
-        r.version_number = 1 and r.ordered_at is not null as is_time_told,
+        r.version_number = 1 and r.ordered_at is not null as is_time_stated,
         'ServiceRequest.status' as source_trigger,
-        cast(null as varchar) as control_id,
+        {{ null_columns(['control_id']) }},
         'fhir' as feed,
         r.source_system,
         r.source_ref
@@ -57,13 +66,16 @@ told as (
         on s.resource_type = 'ServiceRequest' and s.status = r.status_code
     where
         r.version_number = 1
+        -- Where a task follows the request, its states are finer than the status of the request.
         or (
             r.status_before <> r.status_code
             and s.event_type is not null
             and not exists (
                 select 1
                 from tasks as t
-                where t.source_system = r.source_system and t.service_request_resource_id = r.resource_id
+                where
+                    t.source_system = r.source_system
+                    and t.service_request_resource_id = r.resource_id
             )
         )
     union all
@@ -73,9 +85,9 @@ told as (
         'referral_' || t.referral_state as event_type,
         coalesce(t.last_touched_at, t.recorded_at) as occurred_at,
         t.recorded_at,
-        t.last_touched_at is not null as is_time_told,
+        t.last_touched_at is not null as is_time_stated,
         'Task.businessStatus' as source_trigger,
-        cast(null as varchar) as control_id,
+        {{ null_columns(['control_id']) }},
         'fhir' as feed,
         t.source_system,
         t.source_ref
@@ -87,24 +99,20 @@ told as (
 
 select
     event_seed,
-    cast(null as varchar) as visit_key,
-    cast(null as varchar) as patient_key,
-    cast(null as varchar) as bed_key,
-    cast(null as varchar) as location_key,
-    cast(null as varchar) as place_key,
     referral_key,
-    cast(null as varchar) as order_key,
+    {{ null_columns([
+        'visit_key', 'patient_key', 'bed_key', 'location_key', 'exact_location_key', 'order_key',
+    ]) }},
     event_type,
     occurred_at,
     recorded_at,
-    cast(null as timestamp with time zone) as scheduled_start_at,
+    {{ null_columns(['scheduled_start_at']) }},
     'explicit' as confidence,
-    is_time_told,
-    cast(null as varchar) as cancels,
-    cast(null as timestamp with time zone) as cancelled_at,
+    is_time_stated,
+    {{ null_columns(['cancels', 'cancelled_at']) }},
     source_trigger,
     control_id,
     feed,
     source_system,
     source_ref
-from told
+from events

@@ -1,5 +1,5 @@
 -- Grain: one row per visit number that is linked to an appointment or has another number (merged or
--- renumbered): the visit is keyed by the appointment, else by the number told first. A number shared
+-- renumbered): the visit is keyed by the appointment, else by the number stated first. A number shared
 -- by several appointments belongs to the one linked last.
 with links as (
     select
@@ -8,11 +8,7 @@ with links as (
         {{ appointment_visit_key('a.appointment_authority', 'a.appointment_id') }} as visit_key,
         a.statement_order
     from {{ ref('stg_hl7v2__appointment') }} as a
-    inner join {{ ref('stg_hl7v2__visit') }} as v
-        on v.source_system = a.source_system
-        and v.received = a.received
-        and v.message = a.message
-        and v.patient_group = a.patient_group
+    inner join {{ ref('stg_hl7v2__visit') }} as v on {{ same_patient_group('a', 'v') }}
     where a.appointment_id is not null and v.visit_number is not null
     union all
     select
@@ -52,7 +48,7 @@ linked as (
     select
         n.first_authority,
         n.first_number,
-        {{ latest_by('l.visit_key', "l.statement_order || l.visit_key") }} as visit_key
+        {{ latest_by('l.visit_key', 'l.statement_order || l.visit_key') }} as visit_key
     from links as l
     inner join numbers as n
         on n.visit_number_authority = l.visit_number_authority and n.visit_number = l.visit_number

@@ -17,20 +17,17 @@ select
     a.scheduled_start_at,
     a.scheduled_end_at,
     a.duration_minutes,
-    cast(null as timestamp with time zone) as booked_at,
-    case when a.appointment_status in ('cancelled', 'noshow', 'entered-in-error') then a.event_reason_code end as cancel_reason_code,
+    {{ null_columns(['booked_at']) }},
+    case
+        when a.appointment_status in ('cancelled', 'noshow', 'entered-in-error') then a.event_reason_code
+    end as cancel_reason_code,
     a.practitioner_key,
     {{ location_key('a.location_facility', 'a.location_unit') }} as location_key,
-    cast(null as varchar) as pending_location_key,
-    cast(null as timestamp with time zone) as expected_discharge_at,
-    cast(null as varchar) as discharge_disposition,
-    cast(null as varchar) as fhir_status
+    {{ null_columns([
+        'pending_location_key', 'expected_discharge_at', 'discharge_disposition', 'fhir_status',
+    ]) }}
 from {{ ref('int__scheduling_message') }} as a
-left join {{ ref('stg_hl7v2__visit') }} as v
-    on v.source_system = a.source_system
-    and v.received = a.received
-    and v.message = a.message
-    and v.patient_group = a.patient_group
+left join {{ ref('stg_hl7v2__visit') }} as v on {{ same_patient_group('a', 'v') }}
 where a.visit_key is not null and a.event_type not in ('slot_blocked', 'slot_opened')
 union all
 select
@@ -43,34 +40,30 @@ select
     m.patient_key,
     m.key_quality,
     v.visit_number,
-    cast(null as varchar) as appointment_id,
+    {{ null_columns(['appointment_id']) }},
     v.visit_class,
     v.service_type,
-    cast(null as varchar) as appointment_type,
+    {{ null_columns(['appointment_type']) }},
     v.reason_code,
-    case when v.event_type in ('pre_admitted', 'admit_pending') then coalesce(v.expected_admit_at, v.planned_at) end as scheduled_start_at,
-    cast(null as timestamp with time zone) as scheduled_end_at,
-    cast(null as bigint) as duration_minutes,
-    cast(null as timestamp with time zone) as booked_at,
-    cast(null as varchar) as cancel_reason_code,
+    case
+        when v.event_type in ('pre_admitted', 'admit_pending')
+            then coalesce(v.expected_admit_at, v.planned_at)
+    end as scheduled_start_at,
+    {{ null_columns(['scheduled_end_at', 'duration_minutes', 'booked_at', 'cancel_reason_code']) }},
     v.practitioner_key,
     {{ location_key('v.location_facility', 'v.location_unit') }} as location_key,
     {{ location_key('v.pending_facility', 'v.pending_unit') }} as pending_location_key,
     v.expected_discharge_at,
     -- A discharge that was cancelled has no disposition, whatever the message still carries; one that
-    -- tells none does not take over that of an earlier discharge ("expired" would be fatal).
+    -- states none does not take over that of an earlier discharge ("expired" would be fatal).
     case v.event_type
         when 'discharge_cancelled' then '""'
         when 'departed' then coalesce(v.discharge_disposition, '')
         else v.discharge_disposition
     end as discharge_disposition,
-    cast(null as varchar) as fhir_status
+    {{ null_columns(['fhir_status']) }}
 from {{ ref('stg_hl7v2__visit') }} as v
-inner join {{ ref('int__message_visit') }} as m
-    on m.source_system = v.source_system
-    and m.received = v.received
-    and m.message = v.message
-    and m.patient_group = v.patient_group
+inner join {{ ref('int__message_visit') }} as m on {{ same_patient_group('v', 'm') }}
 where m.visit_key is not null and v.feed <> 'siu' and (v.feed <> 'adt' or v.event_region = 'visit')
 union all
 select
@@ -82,23 +75,25 @@ select
     {{ appointment_visit_key('a.appointment_authority', 'a.appointment_id') }} as visit_key,
     p.patient_key,
     'assigned' as key_quality,
-    cast(null as varchar) as visit_number,
+    {{ null_columns(['visit_number']) }},
     a.appointment_id,
-    cast(null as varchar) as visit_class,
+    {{ null_columns(['visit_class']) }},
     a.service_type,
     a.appointment_type,
     a.reason_code,
     a.scheduled_start_at,
     a.scheduled_end_at,
-    coalesce(a.duration_minutes, {{ minutes_between('a.scheduled_start_at', 'a.scheduled_end_at') }}) as duration_minutes,
+    coalesce(
+        a.duration_minutes,
+        {{ minutes_between('a.scheduled_start_at', 'a.scheduled_end_at') }}
+    ) as duration_minutes,
     a.booked_at,
     a.cancel_reason_code,
     d.practitioner_key,
     l.unit_location_key as location_key,
-    cast(null as varchar) as pending_location_key,
-    cast(null as timestamp with time zone) as expected_discharge_at,
-    cast(null as varchar) as discharge_disposition,
-    cast(null as varchar) as fhir_status
+    {{ null_columns([
+        'pending_location_key', 'expected_discharge_at', 'discharge_disposition', 'fhir_status',
+    ]) }}
 from {{ ref('stg_fhir__appointment') }} as a
 left join {{ ref('int__fhir_patient') }} as p
     on p.source_system = a.source_system and p.resource_id = a.patient_resource_id
@@ -117,19 +112,16 @@ select
     i.patient_key,
     'assigned' as key_quality,
     e.visit_number,
-    cast(null as varchar) as appointment_id,
+    {{ null_columns(['appointment_id']) }},
     e.visit_class,
     e.service_type,
-    cast(null as varchar) as appointment_type,
+    {{ null_columns(['appointment_type']) }},
     e.reason_code,
-    cast(null as timestamp with time zone) as scheduled_start_at,
-    cast(null as timestamp with time zone) as scheduled_end_at,
-    cast(null as bigint) as duration_minutes,
-    cast(null as timestamp with time zone) as booked_at,
-    cast(null as varchar) as cancel_reason_code,
+    {{ null_columns([
+        'scheduled_start_at', 'scheduled_end_at', 'duration_minutes', 'booked_at', 'cancel_reason_code',
+    ]) }},
     d.practitioner_key,
-    cast(null as varchar) as location_key,
-    cast(null as varchar) as pending_location_key,
+    {{ null_columns(['location_key', 'pending_location_key']) }},
     e.expected_discharge_at,
     e.discharge_disposition,
     e.status as fhir_status

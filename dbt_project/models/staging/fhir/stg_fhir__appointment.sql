@@ -1,24 +1,32 @@
 {{ config(materialized='table', database='scratch') }}
 -- Grain: one row per stored version of an Appointment; `is_current` marks the winning one.
-with identifiers as (
-    select *
-    from (
-        select
-            i.source,
-            i.received,
-            i.line,
-            i.id,
-            coalesce(known.authority, i.system, i.source) as authority,
-            i.value,
-            row_number() over (
-                partition by i.source, i.received, i.line, i.id
-                order by case when known.identifier_type = 'APPT' then 0 else 1 end, i.ordinal
-            ) as identifier_rank
-        from {{ source('lake', 'fhir__appointment_identifier') }} as i
-        left join {{ ref('identifier_system') }} as known on known.system = i.system
-        where i.value is not null
-    )
-    where identifier_rank = 1
+{% set references = ref('stg_fhir__reference') %}
+with ranked_identifiers as (
+    select
+        *,
+        row_number() over (
+            partition by source, received, line, id
+            order by case when system_type = 'APPT' then 0 else 1 end, ordinal
+        ) as identifier_rank
+    from {{ assigned_identifiers(
+        source('lake', 'fhir__appointment_identifier'), ref('identifier_system')
+    ) }} as i
+),
+
+participants as (
+    select
+        p.source,
+        p.received,
+        p.line,
+        p.id,
+        p.status,
+        coalesce(p.patient_id, named.target_id) as patient_id
+    from {{ source('lake', 'fhir__appointment_participant') }} as p
+    left join {{ references }} as named
+        on {{ same_version('named', 'p', 'Appointment') }}
+        and named.element = 'participant.actor'
+        and named.ordinal = p.ordinal
+        and named.target_type = 'Patient'
 ),
 
 patients as (
@@ -29,21 +37,7 @@ patients as (
         id,
         min(patient_id) as patient_resource_id,
         max(case when status = 'accepted' then 1 else 0 end) = 1 as is_accepted
-    from (
-        select
-            p.source,
-            p.received,
-            p.line,
-            p.id,
-            p.status,
-            coalesce(p.patient_id, named.target_id) as patient_id
-        from {{ source('lake', 'fhir__appointment_participant') }} as p
-        left join {{ ref('stg_fhir__reference') }} as named
-            on {{ same_version('named', 'p', 'Appointment') }}
-            and named.element = 'participant.actor'
-            and named.ordinal = p.ordinal
-            and named.target_type = 'Patient'
-    )
+    from participants
     where patient_id is not null
     group by source, received, line, id
 )
@@ -59,10 +53,18 @@ select
     coalesce(i.value, a.id) as appointment_id,
     coalesce(a.patient_id, p.patient_resource_id) as patient_resource_id,
     coalesce(p.is_accepted, false) as is_accepted_by_patient,
-    coalesce(a.practitioner_id, {{ named_id(ref('stg_fhir__reference'), 'a', 'Appointment', 'participant.actor', 'Practitioner') }}) as practitioner_resource_id,
-    coalesce(a.location_id, {{ named_id(ref('stg_fhir__reference'), 'a', 'Appointment', 'participant.actor', 'Location') }}) as location_resource_id,
-    coalesce(a.slot_id, {{ named_id(ref('stg_fhir__reference'), 'a', 'Appointment', 'slot', 'Slot') }}) as slot_resource_id,
-    coalesce(a.based_on_id, {{ named_id(ref('stg_fhir__reference'), 'a', 'Appointment', 'basedOn', 'ServiceRequest') }}) as service_request_resource_id,
+    coalesce(
+        a.practitioner_id, {{ named_id(references, 'a', 'Appointment', 'participant.actor', 'Practitioner') }}
+    ) as practitioner_resource_id,
+    coalesce(
+        a.location_id, {{ named_id(references, 'a', 'Appointment', 'participant.actor', 'Location') }}
+    ) as location_resource_id,
+    coalesce(
+        a.slot_id, {{ named_id(references, 'a', 'Appointment', 'slot', 'Slot') }}
+    ) as slot_resource_id,
+    coalesce(
+        a.based_on_id, {{ named_id(references, 'a', 'Appointment', 'basedOn', 'ServiceRequest') }}
+    ) as service_request_resource_id,
     {{ mapped('status', 'a.status') }} as appointment_status,
     a.status as status_code,
     a.cancelation_reason_code as cancel_reason_code,
@@ -74,10 +76,10 @@ select
     cast(a.minutes_duration as bigint) as duration_minutes,
     a.created_at as booked_at
 from {{ source('lake', 'fhir__appointment') }} as a
-left join identifiers as i
-    on i.source = a.source and i.received = a.received and i.line = a.line and i.id = a.id
+left join ranked_identifiers as i
+    on {{ same_row('i', 'a') }} and i.identifier_rank = 1
 left join patients as p
-    on p.source = a.source and p.received = a.received and p.line = a.line and p.id = a.id
+    on {{ same_row('p', 'a') }}
 inner join {{ ref('stg_fhir__version') }} as winner
     on {{ same_version('winner', 'a', 'Appointment') }}
 {{ join_code_map(ref('code_map_appointment_status'), 'status', 'a.source', 'a.status') }}

@@ -1,59 +1,45 @@
 {{ config(materialized='table', database='scratch') }}
 -- Grain: one row per stored version of an Encounter; `is_current` marks the winning one.
-with identifiers as (
-    select *
-    from (
-        select
-            i.source,
-            i.received,
-            i.line,
-            i.id,
-            coalesce(known.authority, i.system, i.source) as authority,
-            i.value,
-            row_number() over (
-                partition by i.source, i.received, i.line, i.id order by i.ordinal
-            ) as identifier_rank
-        from {{ source('lake', 'fhir__encounter_identifier') }} as i
-        left join {{ ref('identifier_system') }} as known on known.system = i.system
-        where i.value is not null and (i.type_code = 'VN' or known.identifier_type = 'VN')
-    )
-    where identifier_rank = 1
+{% set references = ref('stg_fhir__reference') %}
+with ranked_identifiers as (
+    select
+        *,
+        row_number() over (
+            partition by source, received, line, id order by ordinal
+        ) as identifier_rank
+    from {{ assigned_identifiers(
+        source('lake', 'fhir__encounter_identifier'), ref('identifier_system')
+    ) }} as i
+    where type_code = 'VN' or system_type = 'VN'
 ),
 
-attenders as (
-    select *
-    from (
-        select
-            source,
-            received,
-            line,
-            id,
-            individual_id,
-            row_number() over (
-                partition by source, received, line, id
-                order by
-                    case type_code when 'ATND' then 0 when 'PPRF' then 1 else 2 end,
-                    ordinal
-            ) as participant_rank
-        from (
-            select
-                p.source,
-                p.received,
-                p.line,
-                p.id,
-                p.ordinal,
-                p.type_code,
-                coalesce(p.individual_id, named.target_id) as individual_id
-            from {{ source('lake', 'fhir__encounter_participant') }} as p
-            left join {{ ref('stg_fhir__reference') }} as named
-                on {{ same_version('named', 'p', 'Encounter') }}
-                and named.element = 'participant.individual'
-                and named.ordinal = p.ordinal
-                and named.target_type = 'Practitioner'
-        )
-        where individual_id is not null
-    )
-    where participant_rank = 1
+participants as (
+    select
+        p.source,
+        p.received,
+        p.line,
+        p.id,
+        p.ordinal,
+        p.type_code,
+        coalesce(p.individual_id, named.target_id) as individual_id
+    from {{ source('lake', 'fhir__encounter_participant') }} as p
+    left join {{ references }} as named
+        on {{ same_version('named', 'p', 'Encounter') }}
+        and named.element = 'participant.individual'
+        and named.ordinal = p.ordinal
+        and named.target_type = 'Practitioner'
+),
+
+-- The attending physician comes first, then the primary performer, then any other person.
+ranked_participants as (
+    select
+        *,
+        row_number() over (
+            partition by source, received, line, id
+            order by case type_code when 'ATND' then 0 when 'PPRF' then 1 else 2 end, ordinal
+        ) as participant_rank
+    from participants
+    where individual_id is not null
 )
 
 select
@@ -67,8 +53,12 @@ select
     e.version_id,
     i.authority as visit_number_authority,
     i.value as visit_number,
-    coalesce(e.appointment_id, {{ named_id(ref('stg_fhir__reference'), 'e', 'Encounter', 'appointment', 'Appointment') }}) as appointment_resource_id,
-    coalesce(e.patient_id, {{ named_id(ref('stg_fhir__reference'), 'e', 'Encounter', 'subject', 'Patient') }}) as patient_resource_id,
+    coalesce(
+        e.appointment_id, {{ named_id(references, 'e', 'Encounter', 'appointment', 'Appointment') }}
+    ) as appointment_resource_id,
+    coalesce(
+        e.patient_id, {{ named_id(references, 'e', 'Encounter', 'subject', 'Patient') }}
+    ) as patient_resource_id,
     t.individual_id as practitioner_resource_id,
     e.status,
     {{ mapped('class', 'e.class_code') }} as visit_class,
@@ -85,11 +75,13 @@ select
     {{ mapped('disposition', 'e.discharge_disposition_code') }} as discharge_disposition,
     e.discharge_disposition_code
 from {{ source('lake', 'fhir__encounter') }} as e
-left join identifiers as i
-    on i.source = e.source and i.received = e.received and i.line = e.line and i.id = e.id
-left join attenders as t
-    on t.source = e.source and t.received = e.received and t.line = e.line and t.id = e.id
+left join ranked_identifiers as i
+    on {{ same_row('i', 'e') }} and i.identifier_rank = 1
+left join ranked_participants as t
+    on {{ same_row('t', 'e') }} and t.participant_rank = 1
 inner join {{ ref('stg_fhir__version') }} as winner
     on {{ same_version('winner', 'e', 'Encounter') }}
 {{ join_code_map(ref('code_map_visit_class'), 'class', 'e.source', 'e.class_code') }}
-{{ join_code_map(ref('code_map_discharge_disposition'), 'disposition', 'e.source', 'e.discharge_disposition_code') }}
+{{ join_code_map(
+    ref('code_map_discharge_disposition'), 'disposition', 'e.source', 'e.discharge_disposition_code'
+) }}

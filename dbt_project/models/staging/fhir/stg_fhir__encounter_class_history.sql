@@ -5,4 +5,6 @@ select
     case when h.class_code in ('IMP', 'ACUTE', 'NONAC') then 'inpatient' else 'other' end as class_group,
     h.period_start_at,
     h.period_end_at
-from {{ current_version(source('lake', 'fhir__encounter_class_history'), ref('stg_fhir__version'), 'Encounter') }} as h
+from {{ current_version(
+    source('lake', 'fhir__encounter_class_history'), ref('stg_fhir__version'), 'Encounter'
+) }} as h

@@ -1,4 +1,4 @@
--- Grain: one row per place of the winning version of an Encounter.
+-- Grain: one row per location of the winning version of an Encounter.
 select
     {{ fhir_envelope('l') }},
     l.ordinal,
@@ -6,7 +6,9 @@ select
     coalesce(l.location_id, named.target_id) as location_resource_id,
     l.period_start_at,
     l.period_end_at
-from {{ current_version(source('lake', 'fhir__encounter_location'), ref('stg_fhir__version'), 'Encounter') }} as l
+from {{ current_version(
+    source('lake', 'fhir__encounter_location'), ref('stg_fhir__version'), 'Encounter'
+) }} as l
 left join {{ ref('stg_fhir__reference') }} as named
     on {{ same_version('named', 'l', 'Encounter') }}
     and named.element = 'location.location'

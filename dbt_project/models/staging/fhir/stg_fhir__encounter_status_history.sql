@@ -6,4 +6,6 @@ select
     h.status,
     h.period_start_at,
     h.period_end_at
-from {{ current_version(source('lake', 'fhir__encounter_status_history'), ref('stg_fhir__version'), 'Encounter') }} as h
+from {{ current_version(
+    source('lake', 'fhir__encounter_status_history'), ref('stg_fhir__version'), 'Encounter'
+) }} as h

@@ -1,22 +1,18 @@
 {{ config(materialized='table', database='scratch') }}
 -- Grain: one row per Patient resource (winning version), under the key of its own best identifier.
-with best as (
-    select *
-    from (
-        select
-            *,
-            row_number() over (
-                partition by source_system, resource_id
-                order by
-                    case identifier_type when 'MR' then 0 else 1 end,
-                    case when identifier_use = 'old' then 1 else 0 end,
-                    authority_rank,
-                    ordinal
-            ) as identifier_rank
-        from {{ ref('stg_fhir__patient_identifier') }}
-        where identifier_type in ('MR', 'PI')
-    )
-    where identifier_rank = 1
+with ranked_identifiers as (
+    select
+        *,
+        row_number() over (
+            partition by source_system, resource_id
+            order by
+                case identifier_type when 'MR' then 0 else 1 end,
+                case when identifier_use = 'old' then 1 else 0 end,
+                authority_rank,
+                ordinal
+        ) as identifier_rank
+    from {{ ref('stg_fhir__patient_identifier') }}
+    where identifier_type in ('MR', 'PI')
 ),
 
 patients as (
@@ -26,7 +22,8 @@ patients as (
         coalesce(b.identifier_type, 'FHIR') as own_type,
         coalesce(b.identifier_value, p.id) as own_value
     from {{ current_version(source('lake', 'fhir__patient'), ref('stg_fhir__version'), 'Patient') }} as p
-    left join best as b on b.source_system = p.source and b.resource_id = p.id
+    left join ranked_identifiers as b
+        on b.source_system = p.source and b.resource_id = p.id and b.identifier_rank = 1
 )
 
 select

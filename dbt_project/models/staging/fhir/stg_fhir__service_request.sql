@@ -1,21 +1,17 @@
 {{ config(materialized='table', database='scratch') }}
 -- Grain: one row per stored version of a ServiceRequest; `is_current` marks the winning one.
-with identifiers as (
+{% set references = ref('stg_fhir__reference') %}
+with ranked_identifiers as (
     select
-        i.source,
-        i.received,
-        i.line,
-        i.id,
-        coalesce(known.authority, i.system, i.source) as authority,
-        coalesce(i.type_code, known.identifier_type) as identifier_type,
-        i.value,
+        i.*,
+        coalesce(i.type_code, i.system_type) as identifier_type,
         row_number() over (
-            partition by i.source, i.received, i.line, i.id, coalesce(i.type_code, known.identifier_type)
+            partition by i.source, i.received, i.line, i.id, coalesce(i.type_code, i.system_type)
             order by i.ordinal
         ) as identifier_rank
-    from {{ source('lake', 'fhir__service_request_identifier') }} as i
-    left join {{ ref('identifier_system') }} as known on known.system = i.system
-    where i.value is not null
+    from {{ assigned_identifiers(
+        source('lake', 'fhir__service_request_identifier'), ref('identifier_system')
+    ) }} as i
 ),
 
 numbers as (
@@ -30,7 +26,7 @@ numbers as (
         max(case when identifier_type = 'FILL' then value end) as filler_number,
         max(case when identifier_type = 'RREF' then authority end) as referral_authority,
         max(case when identifier_type = 'RREF' then value end) as referral_id
-    from identifiers
+    from ranked_identifiers
     where identifier_rank = 1
     group by source, received, line, id
 )
@@ -48,10 +44,18 @@ select
     n.referral_authority,
     n.referral_id,
     n.referral_id is not null or r.category_code in ('referral', '3457005') as is_referral,
-    coalesce(r.patient_id, {{ named_id(ref('stg_fhir__reference'), 'r', 'ServiceRequest', 'subject', 'Patient') }}) as patient_resource_id,
-    coalesce(r.encounter_id, {{ named_id(ref('stg_fhir__reference'), 'r', 'ServiceRequest', 'encounter', 'Encounter') }}) as encounter_resource_id,
-    coalesce(r.requester_id, {{ named_id(ref('stg_fhir__reference'), 'r', 'ServiceRequest', 'requester', 'Practitioner') }}) as requester_resource_id,
-    coalesce(r.based_on_id, {{ named_id(ref('stg_fhir__reference'), 'r', 'ServiceRequest', 'basedOn', 'ServiceRequest') }}) as based_on_resource_id,
+    coalesce(
+        r.patient_id, {{ named_id(references, 'r', 'ServiceRequest', 'subject', 'Patient') }}
+    ) as patient_resource_id,
+    coalesce(
+        r.encounter_id, {{ named_id(references, 'r', 'ServiceRequest', 'encounter', 'Encounter') }}
+    ) as encounter_resource_id,
+    coalesce(
+        r.requester_id, {{ named_id(references, 'r', 'ServiceRequest', 'requester', 'Practitioner') }}
+    ) as requester_resource_id,
+    coalesce(
+        r.based_on_id, {{ named_id(references, 'r', 'ServiceRequest', 'basedOn', 'ServiceRequest') }}
+    ) as based_on_resource_id,
     r.status as status_code,
     {{ mapped('status', 'r.status') }} as order_status,
     r.intent,
@@ -71,7 +75,7 @@ select
     r.occurrence_end_at as expires_at
 from {{ source('lake', 'fhir__service_request') }} as r
 left join numbers as n
-    on n.source = r.source and n.received = r.received and n.line = r.line and n.id = r.id
+    on {{ same_row('n', 'r') }}
 inner join {{ ref('stg_fhir__version') }} as winner
     on {{ same_version('winner', 'r', 'ServiceRequest') }}
 {{ join_code_map(ref('code_map_order_status'), 'status', 'r.source', 'r.status') }}

@@ -1,7 +1,10 @@
 -- Grain: one row per Slot resource (winning version).
+{% set references = ref('stg_fhir__reference') %}
 select
     {{ fhir_envelope('s') }},
-    coalesce(s.schedule_id, {{ named_id(ref('stg_fhir__reference'), 's', 'Slot', 'schedule', 'Schedule') }}) as schedule_resource_id,
+    coalesce(
+        s.schedule_id, {{ named_id(references, 's', 'Slot', 'schedule', 'Schedule') }}
+    ) as schedule_resource_id,
     s.status as slot_status,
     s.start_at,
     s.end_at,

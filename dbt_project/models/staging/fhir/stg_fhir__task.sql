@@ -1,5 +1,6 @@
 {{ config(materialized='table', database='scratch') }}
 -- Grain: one row per stored version of a Task; `is_current` marks the winning one.
+{% set references = ref('stg_fhir__reference') %}
 select
     {{ fhir_envelope('t') }},
     {{ fhir_order('t') }} as statement_order,
@@ -7,15 +8,21 @@ select
     winner.is_current,
     t.content_sha256,
     {{ key('task', ['t.source', 't.id']) }} as task_key,
-    coalesce(t.patient_id, {{ named_id(ref('stg_fhir__reference'), 't', 'Task', 'for', 'Patient') }}) as patient_resource_id,
-    coalesce(t.encounter_id, {{ named_id(ref('stg_fhir__reference'), 't', 'Task', 'encounter', 'Encounter') }}) as encounter_resource_id,
+    coalesce(
+        t.patient_id, {{ named_id(references, 't', 'Task', 'for', 'Patient') }}
+    ) as patient_resource_id,
+    coalesce(
+        t.encounter_id, {{ named_id(references, 't', 'Task', 'encounter', 'Encounter') }}
+    ) as encounter_resource_id,
     coalesce(
         t.focus_service_request_id,
         t.based_on_id,
-        {{ named_id(ref('stg_fhir__reference'), 't', 'Task', 'focus', 'ServiceRequest') }},
-        {{ named_id(ref('stg_fhir__reference'), 't', 'Task', 'basedOn', 'ServiceRequest') }}
+        {{ named_id(references, 't', 'Task', 'focus', 'ServiceRequest') }},
+        {{ named_id(references, 't', 'Task', 'basedOn', 'ServiceRequest') }}
     ) as service_request_resource_id,
-    coalesce(t.location_id, {{ named_id(ref('stg_fhir__reference'), 't', 'Task', 'location', 'Location') }}) as location_resource_id,
+    coalesce(
+        t.location_id, {{ named_id(references, 't', 'Task', 'location', 'Location') }}
+    ) as location_resource_id,
     coalesce({{ mapped('kind', 't.code') }}, 'unmapped') as task_type,
     t.code,
     t.status,

@@ -1,15 +1,15 @@
--- Grain: one row per bed whose status a message tells (NPU).
+-- Grain: one row per bed whose status a message states (NPU).
 select
     {{ hl7_envelope('e') }},
     e.statement_order,
     e.recorded_at,
     e.occurred_at,
     n.segment,
-    {{ place_facility('n.location', 'e.sender') }} as location_facility,
+    {{ location_facility('n.location', 'e.sender') }} as location_facility,
     {{ held('n.location_unit') }} as location_unit,
     {{ held('n.location_room') }} as location_room,
     {{ held('n.location_bed') }} as location_bed,
-    {{ place_code('n.location') }} as location_code,
+    {{ location_code('n.location') }} as location_code,
     n.bed_status as bed_status_code,
     {{ mapped('status', 'n.bed_status') }} as operational_status
 from {{ ref('stg_hl7v2__event') }} as e

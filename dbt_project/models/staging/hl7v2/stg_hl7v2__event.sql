@@ -1,7 +1,7 @@
 {{ config(materialized='table', database='scratch') }}
 -- Grain: one row per message with its EVN segment, if it has one, and what its trigger means; a
 -- trigger that the table does not know has the effect `unmapped` and no event.
-with told as (
+with timed_messages as (
     select
         m.*,
         {{ sharpened_at('e.recorded', 'm.message_at') }} as event_recorded_at,
@@ -27,7 +27,7 @@ select
     k.region as event_region,
     coalesce(t.effect, 'unmapped') as effect,
     t.cancels
-from told as m
+from timed_messages as m
 left join {{ ref('trigger_event') }} as t
     on t.message_type = m.message_type
     and (t.trigger_event = m.trigger_event or t.trigger_event = '*')

@@ -12,21 +12,14 @@ with entries as (
 ),
 
 files as (
-    select *
-    from (
-        select
-            *,
-            row_number() over (partition by source, received, message order by segment) as segment_rank
-        from {{ source('lake', 'hl7v2__mfi') }}
-    )
-    where segment_rank = 1
+    select * from {{ first_in_message(source('lake', 'hl7v2__mfi')) }} as f
 )
 
 select
     {{ hl7_envelope('e') }},
     e.sender,
     e.recorded_at,
-    e.statement_order || lpad(cast(m.segment as varchar), 6, '0') as statement_order,
+    e.statement_order || lpad(cast(m.segment as string), 6, '0') as statement_order,
     case e.trigger_event when 'M02' then 'staff' else 'location' end as master,
     coalesce(f.file_event, 'UPD') as file_event,
     m.record_event,
@@ -34,13 +27,13 @@ select
     m.until_segment,
     case e.trigger_event
         when 'M02' then {{ held('m.primary_key_code') }}
-        else {{ place_facility('m.location', 'e.sender') }} || '|' || {{ place_code('m.location') }}
+        else {{ location_facility('m.location', 'e.sender') }} || '|' || {{ location_code('m.location') }}
     end as record_id,
-    {{ place_facility('m.location', 'e.sender') }} as location_facility,
+    {{ location_facility('m.location', 'e.sender') }} as location_facility,
     {{ held('m.location_unit') }} as location_unit,
     {{ held('m.location_room') }} as location_room,
     {{ held('m.location_bed') }} as location_bed,
-    {{ place_code('m.location') }} as location_code
+    {{ location_code('m.location') }} as location_code
 from {{ ref('stg_hl7v2__event') }} as e
 inner join entries as m on {{ same_message('e', 'm') }}
 left join files as f on {{ same_message('e', 'f') }}

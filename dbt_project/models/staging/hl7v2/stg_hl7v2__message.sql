@@ -1,7 +1,7 @@
 -- Grain: one row per stored message; `feed` is the family whose authority its statements have.
 select
     source as source_system,
-    file || '#' || cast(message as varchar) as source_ref,
+    file || '#' || cast(message as string) as source_ref,
     received,
     message,
     message_type,

@@ -1,5 +1,5 @@
 {{ config(materialized='table', database='scratch') }}
--- Grain: one row per member of staff told in a master file message and identifier by which other
+-- Grain: one row per member of staff that a master file message states, and identifier by which other
 -- messages may name them: the national provider identifier, those of STF-2, and the primary key.
 with people as (
     select
@@ -7,7 +7,9 @@ with people as (
         s.segment as staff_segment,
         s.family_name,
         concat_ws(' ', {{ held('s.given_name') }}, {{ held('s.other_given_names') }}) as given_names,
-        concat_ws(' ', {{ held('s.name_prefix') }}, {{ held('s.given_name') }}, {{ held('s.family_name') }}) as display_name,
+        concat_ws(
+            ' ', {{ held('s.name_prefix') }}, {{ held('s.given_name') }}, {{ held('s.family_name') }}
+        ) as display_name,
         s.active,
         p.segment as detail_segment,
         p.specialty_name
@@ -38,7 +40,7 @@ identifiers as (
         p.message,
         p.segment,
         {{ held('i.id') }} as id,
-        cast(null as varchar) as authority,
+        cast(null as string) as authority,
         {{ held('i.id_type') }} as id_type
     from people as p
     inner join {{ source('lake', 'hl7v2__pra_identifier') }} as i
@@ -51,8 +53,8 @@ identifiers as (
         message,
         segment,
         record_id as id,
-        cast(null as varchar) as authority,
-        cast(null as varchar) as id_type
+        cast(null as string) as authority,
+        cast(null as string) as id_type
     from people
 ),
 
@@ -63,7 +65,7 @@ keyed as (
         i.message,
         i.segment,
         case
-            when i.id_type = 'NPI' or (length(i.id) = 10 and {{ try_cast_to('i.id', 'bigint') }} is not null) then 'NPI'
+            when i.id_type = 'NPI' or ({{ is_npi('i.id') }}) then 'NPI'
             else coalesce(i.authority, p.sender)
         end as authority,
         i.id
@@ -74,6 +76,13 @@ keyed as (
         and p.message = i.message
         and p.segment = i.segment
     where i.id is not null and coalesce(i.id_type, '') not in ('SS', 'SSN')
+),
+
+provider_numbers as (
+    select source_system, received, message, segment, min(id) as npi
+    from keyed
+    where authority = 'NPI'
+    group by source_system, received, message, segment
 )
 
 select
@@ -95,19 +104,14 @@ select
     nullif(p.given_names, '') as given_names,
     nullif(p.display_name, '') as display_name,
     {{ held('p.specialty_name') }} as specialty,
-    coalesce(p.active, 'A') <> 'I' as is_told_active
+    coalesce(p.active, 'A') <> 'I' as is_stated_active
 from people as p
 inner join keyed as k
     on k.source_system = p.source_system
     and k.received = p.received
     and k.message = p.message
     and k.segment = p.segment
-left join (
-    select source_system, received, message, segment, min(id) as npi
-    from keyed
-    where authority = 'NPI'
-    group by source_system, received, message, segment
-) as n
+left join provider_numbers as n
     on n.source_system = p.source_system
     and n.received = p.received
     and n.message = p.message

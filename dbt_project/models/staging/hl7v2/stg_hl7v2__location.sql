@@ -1,5 +1,5 @@
 {{ config(materialized='table', database='scratch') }}
--- Grain: one row per location told in a master file message (LOC), with its first department (LDP).
+-- Grain: one row per location that a master file message (LOC) states, with its first department (LDP).
 with departments as (
     select
         source,
@@ -8,9 +8,10 @@ with departments as (
         segment,
         active,
         row_number() over (
-            partition by source, received, message, location_unit, location_room, location_bed order by segment
+            partition by source, received, message, location_unit, location_room, location_bed
+            order by segment
         ) as department_rank,
-        {{ place_code('location') }} as location_code
+        {{ location_code('location') }} as location_code
     from {{ source('lake', 'hl7v2__ldp') }}
 )
 
@@ -39,7 +40,7 @@ select
         when e.location_room is not null then 'ro'
         else 'wa'
     end as location_type,
-    coalesce(d.active, 'A') <> 'I' as is_told_active
+    coalesce(d.active, 'A') <> 'I' as is_stated_active
 from {{ ref('stg_hl7v2__master_entry') }} as e
 left join {{ source('lake', 'hl7v2__loc') }} as l
     on {{ same_message('e', 'l') }} and l.segment > e.segment and l.segment < e.until_segment
