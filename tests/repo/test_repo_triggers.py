@@ -1,6 +1,6 @@
 """`docs/reference/triggers.md` says what the trigger table says.
 
-To write it anew:
+To write it again:
 
     .venv/bin/python tests/repo/test_repo_triggers.py
 """
@@ -22,7 +22,7 @@ HEAD = """# What each HL7 v2 trigger does
 
 Made from the tables `dbt_project/seeds/trigger_event.csv` and `event_type.csv`; change those,
 then run `.venv/bin/python tests/repo/test_repo_triggers.py`. Examples with their canonical rows
-stand in `tests/golden/hl7v2_triggers`. Every message is stored, whatever its trigger; a trigger
+are in `tests/golden/hl7v2_triggers`. Every message is stored, whatever its trigger; a trigger
 that is not here has no effect and is counted in `canonical__unmapped_code`.
 
 Effects: **append** writes an event, **cancel** writes an event that takes back another (and
@@ -30,8 +30,8 @@ waits 72 hours for it when it is not there), **attributes** changes what is know
 state, **infer** concludes an event (`confidence` inferred), **merge**, **link** and **unlink**
 say which records are one person, **visit_merge**, **visit_renumber** and **visit_move** say
 which numbers are one visit and whose it is, **person_add** and **person_delete** say whether a
-record is in use, **bed** tells a bed, **order** the order of ORC and OBR, **master** a master
-file; **none** is stored and does nothing.
+record is in use, **bed** states the status of a bed, **order** the order of ORC and OBR,
+**master** a master file; **none** is stored and does nothing.
 
 The guide is the HL7 v2-to-FHIR guide. A row is of the *guide*, of the HL7 *standard*, or
 *local*: a decision of ours, with its reason.

@@ -1,7 +1,7 @@
 -- Grain: one row per method, location, service and local day of the planned start.
 -- Method kept_or_missed (A): missed / (attended + missed). Method NHSE_DNA_share (B): missed /
 -- all that were booked, cancelled ones included. Appointments without an outcome are counted.
-with appointment as (
+with past_appointments as (
     select
         coalesce(location_key, 'unknown') as location_key,
         coalesce(service_type, 'unknown') as service_type,
@@ -15,7 +15,7 @@ with appointment as (
         and main_state not in ('requested', 'entered_in_error')
 ),
 
-counted as (
+counted_days as (
     select
         location_key,
         service_type,
@@ -25,18 +25,20 @@ counted as (
         cast(sum(is_cancelled) as bigint) as cancelled_count,
         cast(sum(is_open) as bigint) as open_count,
         cast(sum(1 - is_missed - is_cancelled - is_open) as bigint) as attended_count
-    from appointment
+    from past_appointments
     group by location_key, service_type, local_day
 ),
 
-by_method as (
-    select 'kept_or_missed' as method, attended_count + missed_count as denominator, * from counted
+days_by_method as (
+    select 'kept_or_missed' as method, attended_count + missed_count as denominator, * from counted_days
     union all
-    select 'NHSE_DNA_share' as method, booked_count as denominator, * from counted
+    select 'NHSE_DNA_share' as method, booked_count as denominator, * from counted_days
 )
 
 select
-    {{ uuid5("m.method || '|' || m.location_key || '|' || m.service_type || '|' || cast(m.local_day as " ~ dbt.type_string() ~ ")") }} as row_id,
+    {{ uuid5(
+        "m.method || '|' || m.location_key || '|' || m.service_type || '|' || cast(m.local_day as string)"
+    ) }} as row_id,
     m.method,
     m.location_key,
     coalesce(l.name, l.unit, 'unknown') as location_name,
@@ -50,5 +52,5 @@ select
     m.open_count,
     m.booked_count,
     {{ as_of() }} as data_as_of
-from by_method as m
+from days_by_method as m
 left join {{ ref('canonical__location') }} as l on l.location_key = m.location_key

@@ -1,7 +1,7 @@
 -- Grain: one row per appointment to be reminded of. For the messaging vendor: who may be reached
 -- how, when and where, and nothing else. No permitted channel gives channel 'manual' without any
 -- contact; the row stays, so that somebody calls by another way.
-with row_to_send as (
+with reminders as (
     select
         {{ uuid5("'appointment_reminders|" ~ var('day') ~ "|' || r.visit_key") }} as row_id,
         r.tier,
@@ -29,7 +29,7 @@ with row_to_send as (
         r.visit_key,
         r.patient_key,
         r.source_ref
-    from {{ ref('int__reminder_candidate') }} as r
+    from {{ ref('int__appointment_reminders_candidate') }} as r
     left join {{ ref('int__contact_permission') }} as c on c.patient_key = r.patient_key
     left join {{ ref('canonical__location') }} as l on l.location_key = r.location_key
     left join {{ ref('canonical__practitioner') }} as d
@@ -61,4 +61,4 @@ select
     visit_key,
     patient_key,
     source_ref
-from row_to_send
+from reminders

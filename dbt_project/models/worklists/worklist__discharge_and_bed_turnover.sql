@@ -1,12 +1,12 @@
 -- Grain: one row per expected discharge, bed to clean, or patient waiting for a bed. For bed
--- management, cleaning and transport: place and state only, no name, no diagnosis.
-with timed as (
+-- management, cleaning and transport: location and state only, no name, no diagnosis.
+with listed_beds as (
     select
-        {{ uuid5("'discharge_and_bed_turnover|" ~ var('day') ~ "|' || row_type || '|' || coalesce(visit_key, bed_key)") }} as row_id,
+        {{ uuid5("'discharge_and_bed_turnover|" ~ var('day') ~ "|' || subject_key") }} as row_id,
         *,
         coalesce(expected_vacate_at, discharge_ordered_at, state_since) as sort_at,
         {{ minutes_between('state_since', as_of()) }} as minutes_in_state
-    from {{ ref('int__turnover_candidate') }}
+    from {{ ref('int__discharge_and_bed_turnover_candidate') }}
     where suppressed_by is null
 )
 
@@ -52,4 +52,4 @@ select
     visit_key,
     bed_key,
     source_ref
-from timed
+from listed_beds

@@ -1,13 +1,15 @@
 -- Grain: one row per referral past its target. For the referral desk: what to do next, worst first.
 -- No name and no contact: the desk opens the referral by its id.
-with overdue as (
+with overdue_referrals as (
     select
         {{ uuid5("'referral_followup|" ~ var('day') ~ "|' || r.referral_key") }} as row_id,
         r.*,
         coalesce(c.is_contact_permitted, false) as is_contact_permitted,
         d.display_name as referring_provider,
-        cast(floor((r.breach_minutes + r.target_days * 1440) / 1440.0) as bigint) as age_days
-    from {{ ref('int__referral_candidate') }} as r
+        cast(
+            floor((r.breach_minutes + r.target_days * 1440) / cast(1440 as double)) as bigint
+        ) as age_days
+    from {{ ref('int__referral_followup_candidate') }} as r
     left join {{ ref('int__contact_permission') }} as c on c.patient_key = r.patient_key
     left join {{ ref('canonical__practitioner') }} as d
         on d.practitioner_key = r.referring_practitioner_key
@@ -42,11 +44,11 @@ select
         when state = 'appt_cancelled' then 'Appointment cancelled'
         else 'No report; seen'
     end || ' on ' || {{ local_day_words('waiting_since') }} || ', '
-    || cast(age_days as {{ dbt.type_string() }}) || ' days ago; target is '
-    || cast(target_days as {{ dbt.type_string() }}) || ' days' as reason,
+    || cast(age_days as string) || ' days ago; target is '
+    || cast(target_days as string) || ' days' as reason,
     {{ as_of() }} as data_as_of,
     cast('{{ var("day") }}' as date) as day,
     referral_key,
     patient_key,
     source_ref
-from overdue
+from overdue_referrals

@@ -1,31 +1,24 @@
 -- Grain: one row per candidate that a worklist looked at and left out, with the reason.
+-- Every worklist has a step `int__<worklist>_candidate` with columns subject_key, patient_key,
+-- suppressed_by and source_ref; a test fails when a list or its step is missing here. The steps are named
+-- one by one, because lineage is read from the `ref()` of this file.
+{% set candidates = [
+    ('appointment_reminders', ref('int__appointment_reminders_candidate')),
+    ('referral_followup', ref('int__referral_followup_candidate')),
+    ('discharge_and_bed_turnover', ref('int__discharge_and_bed_turnover_candidate')),
+] %}
 with suppressed as (
+    {% for worklist, candidate in candidates %}
     select
-        'appointment_reminders' as worklist,
-        visit_key as subject_key,
+        '{{ worklist }}' as worklist,
+        subject_key,
         patient_key,
         suppressed_by as reason,
         source_ref
-    from {{ ref('int__reminder_candidate') }}
+    from {{ candidate }}
     where suppressed_by is not null
-    union all
-    select
-        'referral_followup' as worklist,
-        referral_key as subject_key,
-        patient_key,
-        suppressed_by as reason,
-        source_ref
-    from {{ ref('int__referral_candidate') }}
-    where suppressed_by is not null
-    union all
-    select
-        'discharge_and_bed_turnover' as worklist,
-        row_type || '|' || coalesce(visit_key, bed_key) as subject_key,
-        cast(null as {{ dbt.type_string() }}) as patient_key,
-        suppressed_by as reason,
-        source_ref
-    from {{ ref('int__turnover_candidate') }}
-    where suppressed_by is not null
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 )
 
 select

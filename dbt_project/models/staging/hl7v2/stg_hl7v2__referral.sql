@@ -1,8 +1,9 @@
 {{ config(materialized='table', database='scratch') }}
 -- Grain: one row per referral message: its RF1 with the providers and the patient.
-{% set referring_id = "case when provider_role_code = 'RP' then provider_id end" %}
-{% set referring_family = "case when provider_role_code = 'RP' then " ~ held('provider_family_name') ~ " end" %}
-{% set referring_given = "case when provider_role_code = 'RP' then " ~ held('provider_given_name') ~ " end" %}
+{% set if_referring = "case when provider_role_code = 'RP' then " %}
+{% set referring_id = if_referring ~ "provider_id end" %}
+{% set referring_family = if_referring ~ held('provider_family_name') ~ " end" %}
+{% set referring_given = if_referring ~ held('provider_given_name') ~ " end" %}
 {% set referred_to -%}
 case
             when provider_role_code = 'RT'

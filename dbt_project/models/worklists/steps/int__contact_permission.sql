@@ -1,10 +1,10 @@
 {{ config(materialized='ephemeral') }}
 -- Grain: one row per patient: which channel may be used for treatment messages, and its contact.
 --
--- Every channel needs an opt-in. Decisions stand in two ranks, those for one channel and those for
+-- Every channel needs an opt-in. Decisions have two ranks, those for one channel and those for
 -- any channel. Within a rank the newest decision wins (deny, when two are equally new); between
 -- the ranks deny beats permit. Nothing on record means no contact data at all.
-with decision as (
+with decisions as (
     select
         patient_key,
         channel,
@@ -21,19 +21,19 @@ with decision as (
         and (decided_at is null or decided_at < {{ as_of() }})
 ),
 
-newest as (
+newest_decisions as (
     select
         patient_key,
         min(case when channel = 'sms' then cast(is_permitted as integer) end) as sms,
         min(case when channel = 'phone' then cast(is_permitted as integer) end) as phone,
         min(case when channel = 'email' then cast(is_permitted as integer) end) as email,
         min(case when channel = 'any' then cast(is_permitted as integer) end) as every
-    from decision
+    from decisions
     where age_rank = 1
     group by patient_key
 ),
 
-permission as (
+permissions as (
     select
         p.patient_key,
         n.patient_key is not null as is_decided,
@@ -44,10 +44,10 @@ permission as (
         {{ e164('trim(p.phone_home)') }} as home,
         case when p.email like '%_@_%' then trim(p.email) end as email
     from {{ ref('canonical__patient') }} as p
-    left join newest as n on n.patient_key = p.patient_key
+    left join newest_decisions as n on n.patient_key = p.patient_key
 ),
 
-chosen as (
+chosen_channels as (
     select
         *,
         is_sms_permitted or is_phone_permitted or is_email_permitted as is_contact_permitted,
@@ -57,7 +57,7 @@ chosen as (
             when is_email_permitted and email is not null then 'email'
             else 'manual'
         end as channel
-    from permission
+    from permissions
 )
 
 select
@@ -75,4 +75,4 @@ select
         when is_decided then 'contact_denied'
         else 'permission_unknown'
     end as manual_because
-from chosen
+from chosen_channels

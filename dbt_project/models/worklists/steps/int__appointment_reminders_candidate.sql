@@ -2,7 +2,7 @@
 -- Grain: one row per appointment that starts in a reminder window; suppressed_by says why it is
 -- not on the list (null: it is). Windows are 1, 3 and 7 days ahead, so that each appointment is
 -- in each window once. Those on a day on which the facility is closed are counted, never sent.
-with appointment as (
+with appointments as (
     select
         v.*,
         {{ local_date('v.scheduled_start_at') }} as local_date
@@ -10,16 +10,16 @@ with appointment as (
     where v.scheduled_start_at is not null
 ),
 
-in_window as (
+appointments_in_window as (
     select
         a.*,
         w.tier,
         w.is_open
-    from appointment as a
+    from appointments as a
     inner join {{ ref('int__reminder_window') }} as w on w.local_date = a.local_date
 ),
 
-change as (
+changes as (
     select
         visit_key,
         event_type,
@@ -44,6 +44,7 @@ change as (
 
 select
     a.visit_key,
+    a.visit_key as subject_key,
     a.patient_key,
     coalesce(a.appointment_id, a.visit_key) as appt_id,
     a.local_date,
@@ -72,6 +73,6 @@ select
         when p.is_deceased then 'patient_deceased'
         when p.record_status <> 'active' then 'patient_inactive'
     end as suppressed_by
-from in_window as a
-left join change as c on c.visit_key = a.visit_key and c.age_rank = 1
+from appointments_in_window as a
+left join changes as c on c.visit_key = a.visit_key and c.age_rank = 1
 left join {{ ref('canonical__patient') }} as p on p.patient_key = a.patient_key

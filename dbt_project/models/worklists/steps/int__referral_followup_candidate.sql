@@ -5,7 +5,7 @@
 -- The clock runs from receipt while nothing is booked (being sent back for documents does not
 -- stop it), from the failed appointment when one was missed or cancelled, and from the visit
 -- while its report is awaited. Targets: 2 days urgent, 7 days routine, 14 days for the report.
-with waiting as (
+with waiting_referrals as (
     select
         *,
         case
@@ -26,15 +26,16 @@ with waiting as (
         )
 ),
 
-aged as (
+aged_referrals as (
     select
         *,
         {{ minutes_between('waiting_since', as_of()) }} - target_days * 1440 as breach_minutes
-    from waiting
+    from waiting_referrals
 )
 
 select
     a.referral_key,
+    a.referral_key as subject_key,
     a.patient_key,
     coalesce(a.originating_id, a.referral_key) as referral_id,
     a.specialty,
@@ -52,5 +53,5 @@ select
         when a.breach_minutes is null then 'start_unknown'
         when a.breach_minutes <= 0 then 'within_target'
     end as suppressed_by
-from aged as a
+from aged_referrals as a
 left join {{ ref('canonical__patient') }} as p on p.patient_key = a.patient_key

@@ -1,7 +1,7 @@
 {{ config(materialized='ephemeral') }}
 -- Grain: one row per bed that is about to be, or could be, free, and per patient who waits for
 -- one; suppressed_by says why it is not on the list (null: it is). Nothing here names a person.
-with inpatient as (
+with inpatients as (
     select
         case when main_state = 'boarding' then 'boarder' else 'expected_discharge' end as row_type,
         visit_key,
@@ -21,7 +21,7 @@ with inpatient as (
         )
 ),
 
-empty_bed as (
+empty_beds as (
     select
         'bed_turnover' as row_type,
         b.bed_key,
@@ -39,23 +39,35 @@ empty_bed as (
         and (b.operational_status in ('H', 'K') or b.state in ('vacated_dirty', 'cleaning', 'contaminated'))
 ),
 
-candidate as (
+candidates as (
     select
-        row_type, visit_key, bed_key, location_key, state, state_since, expected_vacate_at,
-        discharge_ordered_at, source_ref
-    from inpatient
+        row_type,
+        visit_key,
+        bed_key,
+        location_key,
+        state,
+        state_since,
+        expected_vacate_at,
+        discharge_ordered_at,
+        source_ref
+    from inpatients
     union all
     select
         row_type,
-        cast(null as {{ dbt.type_string() }}) as visit_key,
-        bed_key, location_key, state, state_since,
-        case when false then state_since end as expected_vacate_at,
-        case when false then state_since end as discharge_ordered_at,
+        cast(null as string) as visit_key,
+        bed_key,
+        location_key,
+        state,
+        state_since,
+        cast(null as {{ instant_type() }}) as expected_vacate_at,
+        cast(null as {{ instant_type() }}) as discharge_ordered_at,
         source_ref
-    from empty_bed
+    from empty_beds
 )
 
 select
+    c.row_type || '|' || coalesce(c.visit_key, c.bed_key) as subject_key,
+    cast(null as string) as patient_key,
     c.row_type,
     c.visit_key,
     c.bed_key,
@@ -68,6 +80,6 @@ select
     c.discharge_ordered_at,
     c.source_ref,
     case when coalesce(b.unit, l.unit, l.name) is null then 'place_unknown' end as suppressed_by
-from candidate as c
+from candidates as c
 left join {{ ref('canonical__bed') }} as b on b.bed_key = c.bed_key
 left join {{ ref('canonical__location') }} as l on l.location_key = c.location_key
