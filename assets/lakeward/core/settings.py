@@ -56,7 +56,7 @@ def principal() -> str:
 
 
 def silence_telemetry() -> None:
-    """Tell libraries that report home by default not to; before they are imported."""
+    """Switch off telemetry of libraries that report home by default, before they are imported."""
     os.environ.update(GX_ANALYTICS_ENABLED="false", DBT_SEND_ANONYMOUS_USAGE_STATS="false")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from lakeward.hl7v2.framing.batch import FileLayout, scan
 from lakeward.hl7v2.framing.reconcile import EnvelopeOutcome, History, reconcile
 from lakeward.hl7v2.framing.streams import PIECE, open_file
-from lakeward.hl7v2.raw.messages import CheckedRecords, check_file
+from lakeward.hl7v2.raw.messages import CheckedMessages, check_file
 from lakeward.landing.deliveries import hash_file
 from lakeward.landing.sources import Source
 
@@ -91,7 +91,7 @@ def _batch(outcome: EnvelopeOutcome, file: EnvelopeOutcome | None) -> dict[str, 
 
 
 def _describe(
-    checked: CheckedRecords, layout: FileLayout, seen: set[bytes]
+    checked: CheckedMessages, layout: FileLayout, seen: set[bytes]
 ) -> Iterator[dict[str, Any]]:
     row_of = {index: row for row, index in enumerate(checked.kept.tolist())}
     for index, (record, reason) in enumerate(zip(checked.records, checked.reasons, strict=True)):
@@ -110,7 +110,7 @@ def _describe(
         yield entry
 
 
-def _describe_message(checked: CheckedRecords, row: int, seen: set[bytes]) -> dict[str, Any]:
+def _describe_message(checked: CheckedMessages, row: int, seen: set[bytes]) -> dict[str, Any]:
     parts = [checked.headers[n][row].as_py() for n in ("message_type", "trigger_event")]
     digest = checked.hashes[row]
     status = "duplicate" if digest in seen else "stored"

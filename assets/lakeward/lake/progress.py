@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakeward.lake.arrow import sql_literal
-from lakeward.lake.files import DataFile, data_files
+from lakeward.lake.data_files import DataFile, data_files
 from lakeward.lake.query import Connection, Snapshot, connect, snapshot
 from lakeward.lake.tables import Lake
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from lakeward.contracts import Contract, load_contracts
 from lakeward.core.settings import Settings
 from lakeward.expectations.docs import build_docs
-from lakeward.expectations.pages import render_page
+from lakeward.expectations.html_pages import render_page
 from lakeward.expectations.quality_page import render_quality_history
 from lakeward.expectations.unit import docs_context
 from lakeward.lake.release import Release, history

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lakeward.contracts import Contract, load_contracts
 from lakeward.expectations.history import NightlyResult, nightly_results
-from lakeward.expectations.pages import render_page
+from lakeward.expectations.html_pages import render_page
 from lakeward.expectations.trend import Failing, days, failing, odd_volume, result_changes, volumes
 from lakeward.lake.tables import Lake
 

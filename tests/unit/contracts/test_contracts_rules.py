@@ -14,7 +14,7 @@ from lakeward.contracts.rule_types.off_pattern import OffPattern
 from lakeward.contracts.rule_types.outside_length import OutsideLength
 from lakeward.contracts.rule_types.outside_range import OutsideRange
 from lakeward.contracts.rule_types.outside_set import OutsideSet
-from lakeward.contracts.rule_types.query import Query
+from lakeward.contracts.rule_types.query_result import Query
 from lakeward.contracts.rule_types.row_count import RowCount
 from lakeward.contracts.rule_types.unreferenced import Unreferenced
 from lakeward.contracts.rules import compile_rules

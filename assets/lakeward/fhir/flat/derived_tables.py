@@ -13,7 +13,7 @@ from lakeward.fhir.flat.reference_tables import (
     reference_table,
 )
 from lakeward.fhir.flat.view_rows import flatten_views
-from lakeward.lake.files import data_files
+from lakeward.lake.data_files import data_files
 from lakeward.lake.incremental import OnFailure, raise_failure
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake, TableSpec, TableWrite, newest_version

@@ -20,7 +20,7 @@ from lakeward.core.errors import RetryableError, SpecError
 from lakeward.core.phi import Phi
 from lakeward.fhir.raw.checked_records import REASONS
 from lakeward.fhir.raw.crash_recovery import restore_reasons
-from lakeward.fhir.raw.files import Examined, examine_files
+from lakeward.fhir.raw.file_kinds import Examined, examine_files
 from lakeward.fhir.raw.lines import blocks
 from lakeward.fhir.raw.repeats import REPEAT, find_duplicates, new_repeats
 from lakeward.fhir.raw.shapes import Walks, walks_of

@@ -32,7 +32,14 @@ from numpy.typing import NDArray
 from lakeward.hl7v2.arrays import Ints
 from lakeward.hl7v2.framing.envelope import Envelope
 from lakeward.hl7v2.framing.envelope_scan import EnvelopeScan
-from lakeward.hl7v2.framing.lines import BOM, IS_HL7V2, IS_RECORD, LineKind, LineMarks, mark_lines
+from lakeward.hl7v2.framing.line_marks import (
+    BOM,
+    IS_HL7V2,
+    IS_RECORD,
+    LineKind,
+    LineMarks,
+    mark_lines,
+)
 from lakeward.hl7v2.framing.streams import PIECE, open_file, open_unpacked, wide_encoding
 
 KEPT = 1 << 20

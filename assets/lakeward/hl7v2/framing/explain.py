@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lakeward.hl7v2.framing.batch import scan
 from lakeward.hl7v2.framing.charsets import Charset, choose_charset
-from lakeward.hl7v2.framing.lines import BOM
+from lakeward.hl7v2.framing.line_marks import BOM
 from lakeward.landing.sources import Source
 
 _BREAK = re.compile(rb"[\r\n]+")

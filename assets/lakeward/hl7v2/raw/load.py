@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lakeward.hl7v2.framing.batch import FileLayout, scan
 from lakeward.hl7v2.raw.envelopes import ENVELOPES, Reconciled, reconcile_files
-from lakeward.hl7v2.raw.messages import DETAILS, CheckedRecords, check_file
+from lakeward.hl7v2.raw.messages import DETAILS, CheckedMessages, check_file
 from lakeward.hl7v2.raw.repeats import Snapshots
 from lakeward.hl7v2.raw.seen import SeenHashes, message_keys
 from lakeward.hl7v2.raw.table import RAW, REPEAT
@@ -79,7 +79,7 @@ class _File:
     layout: FileLayout
     source: Source
 
-    def checked(self) -> Iterator[CheckedRecords]:
+    def checked(self) -> Iterator[CheckedMessages]:
         """Yield its records a block at a time, with the reasons of those that are rejected."""
         return check_file(self.path, self.layout, self.source)
 
@@ -218,7 +218,7 @@ def _envelopes(envelopes: Reconciled, _done: int) -> Rows:
 
 
 def _compare(
-    file: _File, checked: CheckedRecords, seen: SeenMessages
+    file: _File, checked: CheckedMessages, seen: SeenMessages
 ) -> tuple[pa.RecordBatch, pa.RecordBatch | None]:
     """Compare messages with those seen before them.
 
@@ -267,7 +267,7 @@ class _Messages:
     values: dict[str, Any]
 
     @classmethod
-    def of(cls, file: _File, checked: CheckedRecords, chosen: NDArray[np.int64]) -> "_Messages":
+    def of(cls, file: _File, checked: CheckedMessages, chosen: NDArray[np.int64]) -> "_Messages":
         local = checked.kept[chosen]
         at = local + checked.first
         batch, n = file.layout.batch[at], len(chosen)
@@ -292,7 +292,7 @@ class _Messages:
         return cls(bodies, headers, values)
 
 
-def _rejected_rows(file: _File, checked: CheckedRecords) -> pa.RecordBatch:
+def _rejected_rows(file: _File, checked: CheckedMessages) -> pa.RecordBatch:
     """Build the rows of quarantine for the rejected records of a block."""
     local = [i for i, reason in enumerate(checked.reasons) if reason]
     at = np.array(local, np.int64) + checked.first

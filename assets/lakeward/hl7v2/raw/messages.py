@@ -26,7 +26,7 @@ from lakeward.hl7v2.framing.charsets import (
     is_charset_independent,
     read_msh_18,
 )
-from lakeward.hl7v2.framing.lines import LineKind
+from lakeward.hl7v2.framing.line_marks import LineKind
 from lakeward.hl7v2.framing.normalise import normalise
 from lakeward.hl7v2.framing.plain_records import PlainRecords, find_plain_records, join_bodies
 from lakeward.hl7v2.raw.headers import headers_of
@@ -54,7 +54,7 @@ _SAMPLE = "é"
 
 
 @dataclass(frozen=True)
-class CheckedRecords:
+class CheckedMessages:
     """Some consecutive records of a file.
 
     Attributes:
@@ -94,7 +94,7 @@ class CheckedRecords:
         return [self.charset_names[index] for index in self.charset.tolist()]
 
 
-def check_file(path: Path, layout: FileLayout, source: Source) -> Iterator[CheckedRecords]:
+def check_file(path: Path, layout: FileLayout, source: Source) -> Iterator[CheckedMessages]:
     """Check all records of a file, a few megabytes at a time."""
     if layout.encoding:
         source = source.model_copy(update={"charset": layout.encoding})
@@ -104,7 +104,7 @@ def check_file(path: Path, layout: FileLayout, source: Source) -> Iterator[Check
 
 def check_records(
     block: RecordBlock, layout: FileLayout, source: Source, *, one_by_one: bool = False
-) -> CheckedRecords:
+) -> CheckedMessages:
     """Check the records of a block: plain ones in columns, the others one by one.
 
     Args:
@@ -132,7 +132,7 @@ def check_records(
     good = np.flatnonzero(~is_rejected)
     whole = len(good) == len(read.kept)  # nearly always: then nothing is copied
     chosen = pa.array(good)
-    return CheckedRecords(
+    return CheckedMessages(
         block=block,
         reasons=reasons,
         kept=read.kept[good],

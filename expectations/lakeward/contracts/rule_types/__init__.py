@@ -15,7 +15,7 @@ from lakeward.contracts.rule_types import (
     outside_length,
     outside_range,
     outside_set,
-    query,
+    query_result,
     remark,
     row_count,
     unreferenced,
@@ -32,7 +32,7 @@ RULE_TYPES: tuple[RuleType, ...] = (
     outside_range.RULE_TYPE,
     outside_length.RULE_TYPE,
     unreferenced.RULE_TYPE,
-    query.RULE_TYPE,
+    query_result.RULE_TYPE,
     remark.RULE_TYPE,
 )
 """In the order in which the rules of one column are listed: manifests name broken rules by it."""

@@ -16,7 +16,7 @@ from lakeward.orchestration.cli.arguments import Day, Json, read_day, read_insta
 from lakeward.orchestration.cli.bulk import bulk_app
 from lakeward.orchestration.cli.contracts import contracts_app
 from lakeward.orchestration.cli.formats import hl7_app, view_app
-from lakeward.orchestration.cli.output import OutputFormat, print_records, say
+from lakeward.orchestration.cli.output import PrintFormat, print_records, say
 from lakeward.orchestration.cli.quarantine import quarantine_app
 from lakeward.orchestration.cli.release import release_app
 
@@ -145,8 +145,8 @@ def dev(port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 300
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="A SELECT over the tables of the lake.")],
-    form: Annotated[OutputFormat, typer.Option("--format", help="How to print.")] = (
-        OutputFormat.table
+    form: Annotated[PrintFormat, typer.Option("--format", help="How to print.")] = (
+        PrintFormat.table
     ),
     unreleased: Annotated[bool, typer.Option(help="Show candidates that nobody released.")] = False,
     known_at: Annotated[str | None, typer.Option(help="As known at an instant (ISO 8601).")] = None,

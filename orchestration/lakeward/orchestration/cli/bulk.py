@@ -15,7 +15,7 @@ import typer
 from lakeward.core.errors import UsageError
 from lakeward.core.settings import load_settings
 from lakeward.orchestration.cli.arguments import Json, read_day, read_instant
-from lakeward.orchestration.cli.output import OutputFormat, print_document, print_records, say
+from lakeward.orchestration.cli.output import PrintFormat, print_document, print_records, say
 
 if TYPE_CHECKING:
     from lakeward.fhir.bulk.state import ExportRun
@@ -82,7 +82,7 @@ def bulk_status(
     if source:
         names = [_source(source).name]
     print_records(
-        [summary(home, n) for n in names], OutputFormat.json if json else OutputFormat.table
+        [summary(home, n) for n in names], PrintFormat.json if json else PrintFormat.table
     )
 
 

@@ -13,7 +13,7 @@ from lakeward.core.paths import project_path
 from lakeward.core.settings import DEMO_SECRET, Settings
 from lakeward.hl7v2.parsing.segments import spec_problems
 from lakeward.landing.sources import load_inventory
-from lakeward.orchestration.cli.output import OutputFormat, print_records, say
+from lakeward.orchestration.cli.output import PrintFormat, print_records, say
 
 PACKAGES = ("dagster", "dbt-core", "dbt-duckdb", "duckdb", "deltalake", "great-expectations")
 UI_PORT = 3000
@@ -49,7 +49,7 @@ def examine(settings: Settings) -> list[Finding]:
 def print_findings(findings: list[Finding], *, as_json: bool) -> None:
     """Print each finding on one line, with the remedy behind those that are not healthy."""
     if as_json:
-        print_records([asdict(f) for f in findings], OutputFormat.json)
+        print_records([asdict(f) for f in findings], PrintFormat.json)
         return
     for finding in findings:
         remedy = "" if finding.healthy else f" -> {finding.remedy}"

@@ -11,7 +11,7 @@ import typer
 
 from lakeward.core.errors import UsageError
 from lakeward.core.settings import load_settings
-from lakeward.orchestration.cli.output import OutputFormat, print_records
+from lakeward.orchestration.cli.output import PrintFormat, print_records
 
 if TYPE_CHECKING:
     from lakeward.landing.sources import Source
@@ -63,9 +63,7 @@ def _interface(name: str) -> "Source":
 def view_run(
     view: Annotated[Path, typer.Argument(help="A ViewDefinition as JSON.")],
     input: Annotated[Path, typer.Option("--input", help="An NDJSON file or folder.")],  # noqa: A002
-    form: Annotated[
-        OutputFormat, typer.Option("--format", help="How to print.")
-    ] = OutputFormat.csv,
+    form: Annotated[PrintFormat, typer.Option("--format", help="How to print.")] = PrintFormat.csv,
 ) -> None:
     """Run a ViewDefinition on NDJSON, gzip or plain, and print its rows.
 

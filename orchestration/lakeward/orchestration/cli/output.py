@@ -11,7 +11,7 @@ from typing import Any
 Record = dict[str, Any]
 
 
-class OutputFormat(StrEnum):
+class PrintFormat(StrEnum):
     """How records are printed."""
 
     table = "table"
@@ -24,9 +24,7 @@ def say(line: str) -> None:
     print(line)
 
 
-def print_records(
-    records: Sequence[Record], how: OutputFormat, columns: Sequence[str] = ()
-) -> None:
+def print_records(records: Sequence[Record], how: PrintFormat, columns: Sequence[str] = ()) -> None:
     """Print records as a table for people, or as CSV or JSON for programs.
 
     Args:
@@ -34,10 +32,10 @@ def print_records(
         how: In which form.
         columns: Their names, for the header where there is no record.
     """
-    if how is OutputFormat.json:
+    if how is PrintFormat.json:
         json.dump([{k: _plain(v) for k, v in r.items()} for r in records], sys.stdout, indent=1)
         say("")
-    elif how is OutputFormat.csv:
+    elif how is PrintFormat.csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(records[0] if records else columns)
         writer.writerows([_plain(v) for v in record.values()] for record in records)

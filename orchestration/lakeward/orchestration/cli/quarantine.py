@@ -15,7 +15,7 @@ import typer
 from lakeward.core.errors import UsageError
 from lakeward.core.settings import Settings, load_settings, principal
 from lakeward.orchestration.cli.arguments import Json, read_day
-from lakeward.orchestration.cli.output import OutputFormat, print_document, print_records, say
+from lakeward.orchestration.cli.output import PrintFormat, print_document, print_records, say
 
 if TYPE_CHECKING:
     from lakeward.orchestration.replays import Replay
@@ -64,10 +64,10 @@ def quarantine_list(
     if json:
         print_document({"counts": count_by_reason(records), "records": rows})
         return
-    print_records(rows[:_SHOWN], OutputFormat.table)
+    print_records(rows[:_SHOWN], PrintFormat.table)
     if len(rows) > _SHOWN:
         say(f"{len(rows) - _SHOWN} more; see them with --json, or ask for fewer.")
-    print_records(count_by_reason(records), OutputFormat.table)
+    print_records(count_by_reason(records), PrintFormat.table)
 
 
 @quarantine_app.command("show")
@@ -241,7 +241,7 @@ def _print_changes(found: "Replay", *, with_content: bool) -> None:
     for row in rows[:_SHOWN]:
         row["key"] = " ".join(f"{name}={value or '-'}" for name, value in row["key"].items())
         row["columns"] = ", ".join(row["columns"])
-    print_records(rows[:_SHOWN], OutputFormat.table)
+    print_records(rows[:_SHOWN], PrintFormat.table)
     if len(rows) > _SHOWN:
         say(f"{len(rows) - _SHOWN} more; see them with --json.")
     for (table, change), number in sorted(tally.items()):

@@ -9,7 +9,7 @@ import typer
 
 from lakeward.core.settings import load_settings
 from lakeward.orchestration.cli.arguments import Json
-from lakeward.orchestration.cli.output import OutputFormat, print_records, say
+from lakeward.orchestration.cli.output import PrintFormat, print_records, say
 
 if TYPE_CHECKING:
     from lakeward.lake.tables import Lake
@@ -39,7 +39,7 @@ def release_list(json: Json = False) -> None:
         }
         for r in history(_lake())
     ]
-    print_records(rows, OutputFormat.json if json else OutputFormat.table)
+    print_records(rows, PrintFormat.json if json else PrintFormat.table)
 
 
 @release_app.command("show")
@@ -61,7 +61,7 @@ def release_show(release_id: str, json: Json = False) -> None:
         }
         for t, v in sorted(release.pins.items())
     ]
-    print_records(rows, OutputFormat.json if json else OutputFormat.table)
+    print_records(rows, PrintFormat.json if json else PrintFormat.table)
 
 
 @release_app.command("rollback")

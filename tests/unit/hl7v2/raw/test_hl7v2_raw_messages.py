@@ -11,7 +11,7 @@ from lakeward.hl7v2.framing.batch import read_blocks, scan
 from lakeward.hl7v2.framing.plain_records import find_plain_records
 from lakeward.hl7v2.parsing.parse import Messages, parse
 from lakeward.hl7v2.parsing.segments import packaged_specs
-from lakeward.hl7v2.raw.messages import CheckedRecords, check_records
+from lakeward.hl7v2.raw.messages import CheckedMessages, check_records
 from lakeward.landing.sources import Source, Volume
 
 HEAD = "MSH|^~\\&|APP|FAC|||20240101120000||{kind}|{control}|P|2.5||||||{charset}\r"
@@ -41,7 +41,7 @@ def source(**changes: object) -> Source:
 
 def checked(
     tmp_path: Path, content: bytes, of: Source, *, one_by_one: bool
-) -> list[CheckedRecords]:
+) -> list[CheckedMessages]:
     path = tmp_path / "a.hl7"
     path.write_bytes(content)
     layout = scan(path)
@@ -51,7 +51,7 @@ def checked(
     ]
 
 
-def outcome(found: list[CheckedRecords]) -> list[tuple]:
+def outcome(found: list[CheckedMessages]) -> list[tuple]:
     return [
         (
             each.reasons, each.kept.tolist(), each.hashes, each.bodies.to_pylist(), each.charsets,
