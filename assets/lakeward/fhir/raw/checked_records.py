@@ -38,7 +38,7 @@ from lakeward.sqlonfhir.schema import WITHOUT_ID
 REASONS = {
     "broken_json": "the record is not one JSON value",
     "not_an_object": "the record is JSON but not an object",
-    "duplicate_key": "the object has a name twice, so that readers differ on what it states",
+    "duplicate_key": "the object has a name twice, so that readers differ on what it says",
     "missing_resource_type": "the object has no resourceType",
     "illegal_resource_type": "resourceType is not the name of a type",
     "wrong_resource_type": "the resource is of another type than the file promises",
