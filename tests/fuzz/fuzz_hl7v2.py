@@ -179,7 +179,7 @@ def _covers(path: Path, layout: FileLayout) -> None:
 
 
 def _same_in_small_pieces(path: Path, layout: FileLayout) -> None:
-    with patch.object(lines, "PIECE", 700), patch.object(lines, "LOOKAHEAD", 1024):
+    with patch.object(line_marks, "PIECE", 700), patch.object(line_marks, "LOOKAHEAD", 1024):
         small = scan(path)
     assert small.starts.tolist() == layout.starts.tolist()
     assert small.ends.tolist() == layout.ends.tolist()

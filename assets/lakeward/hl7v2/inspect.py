@@ -41,7 +41,12 @@ class Inspection:
         return None if self.layout.problem else _terminator(self.path)
 
     def head(self) -> dict[str, Any]:
-        """Describe the file as a whole and its batches."""
+        """Describe the file as a whole and its batches.
+
+        Returns:
+            `file` (its name), `sha256`, `terminator`, `batches` (one entry a batch, see `_batch`),
+            `files_promised`. The keys are those of `--json`, which other programs read.
+        """
         files = {e.envelope.number: e for e in self.envelopes if e.envelope.kind == "file"}
         return {
             "file": self.path.name,
@@ -56,7 +61,13 @@ class Inspection:
         }
 
     def messages(self) -> Iterator[dict[str, Any]]:
-        """Describe the records in order, and count them by status and reason."""
+        """Describe the records in order, and count them by status and reason.
+
+        Yields:
+            One entry a record: `index` (from 1), `offset`, `length`, `type` (`ADT^A01`),
+            `control_id`, `charset` (all three None for a rejected one), `status` (one of
+            `STATUSES`), `reason`.
+        """
         seen: set[bytes] = set()
         for checked in check_file(self.path, self.layout, self.source):
             for message in _describe(checked, self.layout, seen):

@@ -53,7 +53,7 @@ TYPED = {
 
 
 @dataclass(frozen=True)
-class SelectRows:
+class RowPlan:
     """What a select compiles to.
 
     Attributes:
@@ -165,9 +165,7 @@ def compile_view(view: ViewDefinition, *, typed: bool = True) -> CompiledView:
     )
 
 
-def _statement(
-    factors: Sequence[SelectRows], order: Sequence[str], conditions: Sequence[Sql]
-) -> str:
+def _statement(factors: Sequence[RowPlan], order: Sequence[str], conditions: Sequence[Sql]) -> str:
     """Write the statement: one factor is unnested after another.
 
     Crossing them as lists first, with one `unnest` at the end, took ten times as long.
@@ -232,15 +230,15 @@ class _Compiler:
     typed: bool
     types: dict[str, str] = field(default_factory=dict)
 
-    def factors(self, selects: Sequence[Select], path: str, scope: Scope) -> list[SelectRows]:
+    def factors(self, selects: Sequence[Select], path: str, scope: Scope) -> list[RowPlan]:
         """Compile the rows of each select, not yet crossed."""
         return [self._select(s, f"{path}[{n}]", scope) for n, s in enumerate(selects)]
 
-    def selects(self, selects: Sequence[Select], path: str, scope: Scope) -> SelectRows:
+    def selects(self, selects: Sequence[Select], path: str, scope: Scope) -> RowPlan:
         """Compile the rows of selects, crossed with one another."""
-        return reduce(self._cross, self.factors(selects, path, scope), SelectRows())
+        return reduce(self._cross, self.factors(selects, path, scope), RowPlan())
 
-    def _select(self, select: Select, path: str, scope: Scope) -> SelectRows:
+    def _select(self, select: Select, path: str, scope: Scope) -> RowPlan:
         repeat = select.for_each or select.for_each_or_null
         if select.repeat:
             items = compile_repeat(select.repeat, scope.at(f"{self.root.where} {path}.repeat"))
@@ -251,7 +249,7 @@ class _Compiler:
             return self._body(select, path, scope)
         return self._repeated(select, path, scope, items)
 
-    def _repeated(self, select: Select, path: str, scope: Scope, items: Value) -> SelectRows:
+    def _repeated(self, select: Select, path: str, scope: Scope, items: Value) -> RowPlan:
         """Compile a select once for each item of a collection."""
         listed = as_list(items)
         if select.for_each_or_null:  # an empty list becomes one row, of which each column is NULL
@@ -269,17 +267,15 @@ class _Compiler:
             return self._as_list(rows)
 
         result = sql.flatten(sql.each(listed, scope.build.names, body))
-        return SelectRows({}, names, result)
+        return RowPlan({}, names, result)
 
-    def _body(self, select: Select, path: str, scope: Scope) -> SelectRows:
+    def _body(self, select: Select, path: str, scope: Scope) -> RowPlan:
         """Compile a select for one item: its columns, crossed with nested selects and the union."""
         columns = {
             c.name: self._column(c, scope.at(f"{self.root.where} {path}.column[{n}]"))
             for n, c in enumerate(select.column)
         }
-        rows = self._cross(
-            SelectRows(columns), self.selects(select.select, f"{path}.select", scope)
-        )
+        rows = self._cross(RowPlan(columns), self.selects(select.select, f"{path}.select", scope))
         if not select.union_all:
             return rows
         branches = [
@@ -291,9 +287,9 @@ class _Compiler:
         names = tuple(c.name for c in select.union_all[0].columns())
         lists = [self._as_list(branch, names) for branch in branches]
         united = lists[0] if len(lists) == 1 else sql.flatten(sql.array(*lists))
-        return self._cross(rows, SelectRows({}, names, united))
+        return self._cross(rows, RowPlan({}, names, united))
 
-    def _as_list(self, rows: SelectRows, names: Sequence[str] | None = None) -> Sql:
+    def _as_list(self, rows: RowPlan, names: Sequence[str] | None = None) -> Sql:
         """Compile rows as a list of structs with all columns, in a given order."""
         names = names or (*rows.columns, *rows.names)
 
@@ -305,14 +301,14 @@ class _Compiler:
             return sql.array(sql.pack({n: rows.columns[n] for n in names}))
         return sql.each(rows.items, self.root.build.names, lambda item, _: with_columns(item))
 
-    def _cross(self, left: SelectRows, right: SelectRows) -> SelectRows:
+    def _cross(self, left: RowPlan, right: RowPlan) -> RowPlan:
         """Compile every row of one with every row of the other."""
         # plain columns are the same in each row: only where both sides are lists is there work to
         # do
         columns = {**left.columns, **right.columns}
         if left.items is None or right.items is None:
             one = left if left.items is not None else right
-            return SelectRows(columns, one.names, one.items)
+            return RowPlan(columns, one.names, one.items)
         names, build = (*left.names, *right.names), self.root.build
 
         def pairs(a: Sql) -> Sql:
@@ -324,7 +320,7 @@ class _Compiler:
             )
 
         crossed = sql.flatten(sql.each(left.items, build.names, lambda a, _: pairs(a)))
-        return SelectRows(columns, names, crossed)
+        return RowPlan(columns, names, crossed)
 
     def _column(self, column: ViewColumn, scope: Scope) -> Sql:
         value = compile_path(column.path, scope)

@@ -89,7 +89,6 @@ def parse(messages: Messages, specs: Sequence[SegmentSpec], few: int = _FEW) -> 
     parts: dict[str, list[pa.Table]] = {}
     index = _index(tuple(specs))
     for separators, rows in _groups(messages.bodies):
-        # setting up the arrays costs as much as parsing some dozens of messages one by one
         if len(rows) <= few:
             found = _parse_few(messages, separators, rows, specs)
         else:

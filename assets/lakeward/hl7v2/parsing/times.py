@@ -30,6 +30,7 @@ import pyarrow as pa
 from lakeward.hl7v2.arrays import Bools, Bytes, Ints, text_bytes, text_offsets
 
 PRECISIONS = ("year", "month", "day", "hour", "minute", "second", "fraction")
+_FRACTION = PRECISIONS.index("fraction")
 ZONE_SOURCES = (
     "offset",
     "message",
@@ -106,7 +107,7 @@ def parse_times(texts: pa.Array, zone: Zone) -> tuple[pa.Array, pa.Array, pa.Arr
     offsets, source = _read_in(zone, local, count > _DATE_PARTS)
     seconds = local - np.where(has_offset, shift, offsets)
     instants = pa.array(seconds * _MICROS + micros, mask=~sound, type=pa.int64()).cast(INSTANT)
-    precision = np.where(lengths > _DIGITS, 6, count - 1)
+    precision = np.where(lengths > _DIGITS, _FRACTION, count - 1)
     source = np.where(sound, np.where(has_offset, _OWN, source), _NONE)
     return instants, _names(precision, sound, PRECISIONS), _names(source, present, ZONE_SOURCES)
 
@@ -228,7 +229,7 @@ def _read_in(zone: Zone, local: Ints, has_clock: Bools) -> tuple[Ints, Ints]:
     A change of the clock, in local seconds (`change` is what the offset changes by):
 
         ------- offsets[at] -------|<- |change| ->|------ offsets[at + 1] ------
-                                     gap: skipped   ^ switches[at]
+                                     gap: skipped ^ switches[at]
                                      overlap: shown twice
 
     Args:

@@ -111,7 +111,11 @@ def reconcile_files(
 
 
 def count_envelopes(lake: Lake) -> dict[str, Any]:
-    """Count envelopes, doubtful charsets and test messages, over all that is stored."""
+    """Count envelopes, doubtful charsets and test messages, over all that is stored.
+
+    Returns:
+        Counts by name: the columns of `_COUNTS_SQL` and `_DOUBTS_SQL`.
+    """
     ensure_table(lake, ENVELOPES)
     queries = {ENVELOPES.name: _COUNTS_SQL, _RAW: _DOUBTS_SQL}
     found: dict[str, Any] = {}

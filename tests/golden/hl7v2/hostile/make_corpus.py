@@ -32,7 +32,7 @@ class Case:
         rules: Settings of the interface that differ from the default.
         charset_flags: Messages by doubt about their character set.
         family: A family name (PID-5.1) that must come out.
-        repeats: How many of the stored repeat what was stated before, to be counted only.
+        repeats: How many of the stored change nothing and may be counted instead of kept.
     """
 
     name: str
