@@ -26,6 +26,7 @@ from unittest.mock import patch
 
 from lakeward.core.paths import Home
 from lakeward.hl7v2.flat.flatten import flatten
+from lakeward.hl7v2.framing import line_marks
 from lakeward.hl7v2.framing.batch import FileLayout, read_blocks, scan
 from lakeward.hl7v2.framing.streams import open_file
 from lakeward.hl7v2.inspect import open_inspection
