@@ -83,9 +83,13 @@ persons as (
 
 -- Both sides of a merge that waits for a registrar.
 merge_conflicts as (
-    select prior_own_key as own_patient_key from {{ ref('int__patient_merge') }} where is_in_conflict
+    select prior_own_key as own_patient_key
+    from {{ ref('int__patient_merge') }}
+    where is_in_conflict
     union
-    select surviving_own_key from {{ ref('int__patient_merge') }} where is_in_conflict
+    select surviving_own_key as own_patient_key
+    from {{ ref('int__patient_merge') }}
+    where is_in_conflict
 ),
 
 links as (

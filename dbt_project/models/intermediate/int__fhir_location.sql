@@ -1,6 +1,8 @@
 -- Grain: one row per Location resource (winning version), with its unit, room and bed by the partOf chain.
 with locations as (
-    select * from {{ ref('stg_fhir__location') }} where is_current
+    select *
+    from {{ ref('stg_fhir__location') }}
+    where is_current
 ),
 
 -- A bed lies in a room or in a unit, a room in a unit: two steps up reach the unit.

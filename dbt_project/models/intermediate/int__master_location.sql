@@ -10,7 +10,7 @@ with statements as (
         s.name,
         s.phone,
         s.location_type,
-        m.is_active and s.is_told_active as is_active,
+        m.is_active and s.is_stated_active as is_active,
         m.is_active as is_record_active,
         s.statement_order,
         s.source_system,
@@ -20,7 +20,7 @@ with statements as (
         select
             *,
             {{ location_key('facility', 'location_code') }} as location_key
-        from {{ ref('stg_hl7v2__place') }}
+        from {{ ref('stg_hl7v2__location') }}
     ) as s
     inner join {{ ref('int__master_record') }} as m
         on m.source_system = s.source_system

@@ -7,7 +7,7 @@ with statements as (
         s.given_names,
         s.display_name,
         s.specialty,
-        m.is_active and s.is_told_active as is_active,
+        m.is_active and s.is_stated_active as is_active,
         m.is_active as is_record_active,
         s.statement_order,
         s.source_system,

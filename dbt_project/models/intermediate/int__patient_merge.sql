@@ -62,10 +62,10 @@ select
     m.control_id,
     m.feed,
     coalesce(
-        prior.birth_date <> survivor.birth_date
-        or prior.administrative_sex <> survivor.administrative_sex,
+        merged.birth_date <> survivor.birth_date
+        or merged.administrative_sex <> survivor.administrative_sex,
         false
     ) as is_in_conflict
 from statements as m
-left join persons as prior on prior.own_patient_key = m.prior_own_key
+left join persons as merged on merged.own_patient_key = m.prior_own_key
 left join persons as survivor on survivor.own_patient_key = m.surviving_own_key

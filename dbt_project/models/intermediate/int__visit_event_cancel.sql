@@ -123,9 +123,12 @@ brackets as (
 ),
 
 pairs as (
-    select cancel_id, original_id from exact
+    select cancel_id, original_id
+    from exact
     union all
-    select cancel_id, original_id from brackets where original_rank = 1
+    select cancel_id, original_id
+    from brackets
+    where original_rank = 1
 ),
 
 -- Another state or cancel in between makes it a second event of its kind, not a repeat.

@@ -104,7 +104,7 @@ select
     nullif(p.given_names, '') as given_names,
     nullif(p.display_name, '') as display_name,
     {{ held('p.specialty_name') }} as specialty,
-    coalesce(p.active, 'A') <> 'I' as is_told_active
+    coalesce(p.active, 'A') <> 'I' as is_stated_active
 from people as p
 inner join keyed as k
     on k.source_system = p.source_system

@@ -40,7 +40,7 @@ select
         when e.location_room is not null then 'ro'
         else 'wa'
     end as location_type,
-    coalesce(d.active, 'A') <> 'I' as is_told_active
+    coalesce(d.active, 'A') <> 'I' as is_stated_active
 from {{ ref('stg_hl7v2__master_entry') }} as e
 left join {{ source('lake', 'hl7v2__loc') }} as l
     on {{ same_message('e', 'l') }} and l.segment > e.segment and l.segment < e.until_segment
