@@ -91,6 +91,17 @@ def test_fold_gives_the_golden_rows(built: Connection, table: str) -> None:
     assert _rows(built, QUERIES[table]) == expected
 
 
+def test_no_survivor_of_a_merge_is_merged_itself(built: Connection) -> None:
+    merged, again = built.sql(
+        """
+        select count(*), count(s.merged_into_patient_key)
+        from canonical__patient p
+        inner join canonical__patient s on s.patient_key = p.merged_into_patient_key"""
+    ).fetchall()[0]
+    assert merged > 0
+    assert again == 0
+
+
 def test_order_of_arrival_changes_no_row(built: Connection, tmp_path: Path) -> None:
     backwards = deliver(tmp_path / "home", DAYS[::-1])
     for table in REBUILT:
