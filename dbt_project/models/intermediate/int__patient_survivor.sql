@@ -5,7 +5,7 @@
 -- Chains are followed by doubling: two walks of n hops make one of 2n, without recursion, which not every
 -- engine has. Four doublings are 16 hops, a record merged 16 times over; engines that write a CTE out at
 -- each use plan twice as much for every further one. Whoever still walks after 16 goes round in a cycle.
-with applied_merges as (
+with latest_merges as (
     select
         prior_own_key,
         {{ latest_by('surviving_own_key', 'statement_order') }} as surviving_own_key,
@@ -20,7 +20,7 @@ hop_1 as (
         prior_own_key as start_key,
         surviving_own_key as at_key,
         statement_order || surviving_own_key as latest_merge
-    from applied_merges
+    from latest_merges
 ),
 
 {% for hops in [1, 2, 4, 8] %}
@@ -38,10 +38,10 @@ hop_{{ hops * 2 }} as (
 -- into it, so all of its keys find the same latest merge.
 survivors as (
     select
-        chain.start_key as own_patient_key,
-        coalesce(right(cycle.latest_merge, 36), chain.at_key) as patient_key
-    from hop_16 as chain
-    left join hop_16 as cycle on cycle.start_key = chain.at_key
+        first_hops.start_key as own_patient_key,
+        coalesce(right(further_hops.latest_merge, 36), first_hops.at_key) as patient_key
+    from hop_16 as first_hops
+    left join hop_16 as further_hops on further_hops.start_key = first_hops.at_key
 )
 
 select

@@ -127,7 +127,8 @@ brackets as (
 ),
 
 pairs as (
-    select cancel_id, original_id from exact
+    select cancel_id, original_id
+    from exact
     union all
     select cancel_id, original_id
     from brackets

@@ -8,7 +8,7 @@ additions as (
     select * from {{ first_in_group(source('lake', 'hl7v2__pv2')) }} as a
 ),
 
-merges as (
+prior_visits as (
     select * from {{ first_in_group(source('lake', 'hl7v2__mrg')) }} as g
 )
 
@@ -70,7 +70,7 @@ select
     {{ at_or_cleared('a.expected_discharge') }} as expected_discharge_at
 from {{ ref('stg_hl7v2__event') }} as e
 inner join visits as v on {{ same_message('e', 'v') }}
-left join merges as g on {{ same_message('e', 'g') }} and g.patient_group = v.patient_group
+left join prior_visits as g on {{ same_message('e', 'g') }} and g.patient_group = v.patient_group
 left join additions as a on {{ same_message('e', 'a') }} and a.patient_group = v.patient_group
 {{ join_code_map(ref('code_map_visit_class'), 'class', 'e.source_system', 'v.patient_class') }}
 {{ join_code_map(
