@@ -26,11 +26,12 @@ test: $(READY) ## Run the tests
 dev: $(READY) ## Open the Dagster UI on what has been run
 	@$(BIN)/lakeward dev
 
-check: $(READY) ## Lint, check formatting, types, layers and contracts
+check: $(READY) ## Lint Python and SQL, check formatting, types, layers and contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar dbt_project/models
 	$(BIN)/lakeward contracts check
 
 bench: $(READY) ## Run the benchmarks

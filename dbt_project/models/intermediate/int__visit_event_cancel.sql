@@ -76,7 +76,11 @@ rest as (
     from originals as o
     where
         o.event_id not in (select original_id from exact)
-        and exists (select 1 from cancels as c where c.visit_key = o.visit_key and c.cancels = o.cancels)
+        and exists (
+            select 1
+            from cancels as c
+            where c.visit_key = o.visit_key and c.cancels = o.cancels
+        )
 ),
 
 depths as (

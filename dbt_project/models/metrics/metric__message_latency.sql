@@ -6,7 +6,8 @@ with timed_events as (
         source_system,
         {{ local_date('occurred_at') }} as local_day,
         recorded_at,
-        ({{ epoch_millis('recorded_at') }} - {{ epoch_millis('occurred_at') }}) / cast(60000 as double) as minutes
+        ({{ epoch_millis('recorded_at') }} - {{ epoch_millis('occurred_at') }})
+        / cast(60000 as double) as minutes
     from {{ ref('canonical__visit_event') }}
     where occurred_at is not null and occurred_at < {{ as_of() }} and confidence = 'explicit'
 ),

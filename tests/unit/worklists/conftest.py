@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import jinja2
 import pyarrow as pa
 import pytest
 
+from dbt_rendering import PROJECT, Renderer
 from lakeward.contracts import Contract, ContractColumn, load_contract
 from lakeward.contracts.odcs import contracts_folder
 from lakeward.core.paths import Home
@@ -24,7 +24,6 @@ from lakeward.lake.tables import Lake, arrow_schema, write
 from lakeward.landing.sources import Facility
 from lakeward.worklists.export import Export, deliver
 
-DBT = Path(__file__).resolve().parents[3] / "dbt_project"
 VARS = {"day": "2026-01-05", "as_of": "2026-01-06T05:00:00Z", "time_zone": "America/New_York"}
 SHAPES = {
     "canonical__visit": "visit_key text, patient_key text, appointment_id text, service_type text,"
@@ -51,31 +50,16 @@ SHAPES = {
 }
 
 
-class _Adapter:
-    def __init__(self, macros: dict[str, Any]) -> None:
-        self.macros = macros
-
-    def dispatch(self, name: str, package: str = "") -> Any:
-        del package
-        return self.macros[f"duckdb__{name}"]
-
-
-class _Types:
-    @staticmethod
-    def type_string() -> str:
-        return "text"
-
-
 class Models:
     """A DuckDB with canonical tables, in which models can be run by name."""
 
     def __init__(self) -> None:
-        self.variables = dict(VARS)
-        self.environment = self._environment()
+        renderer = Renderer("duckdb", VARS, self._ref)
+        self.variables, self.render = renderer.variables, renderer.render
         self.connection = duckdb.connect()
         self.connection.execute("set TimeZone = 'UTC'")
         self.connection.execute("create macro key_namespace() as from_hex(repeat('ab', 16))")
-        calendar = DBT / "seeds" / "business_calendar.csv"
+        calendar = PROJECT / "seeds" / "business_calendar.csv"
         self.connection.execute(f"create table business_calendar as from read_csv('{calendar}')")
         for name, columns in SHAPES.items():
             self.connection.execute(f"create table {name} ({columns})")
@@ -87,30 +71,6 @@ class Models:
             self.connection.execute(
                 f"insert into {table} ({', '.join(row)}) values ({marks})", list(row.values())
             )
-
-    def render(self, model: str) -> str:
-        """Give a model's SQL with everything it refers to created as a view."""
-        path = next((DBT / "models").rglob(f"{model}.sql"))
-        return self.environment.from_string(path.read_text()).render()
-
-    def _environment(self) -> jinja2.Environment:
-        environment = jinja2.Environment()
-        macros: dict[str, Any] = {}
-        names = {
-            "ref": self._ref,
-            "var": lambda name, default=None: self.variables.get(name, default),
-            "config": lambda **_: "",
-            "return": lambda value: value,
-            "adapter": _Adapter(macros),
-            "dbt": _Types,
-        }
-        macro_folder = DBT / "macros"
-        files = [*sorted(macro_folder.glob("*.sql")), *sorted(macro_folder.glob("engine/*.sql"))]
-        text = "".join(path.read_text() for path in files)
-        library = environment.from_string(text, globals=names)
-        macros.update({k: v for k, v in vars(library.module).items() if not k.startswith("_")})
-        environment.globals.update(names | macros)
-        return environment
 
     def _ref(self, name: str) -> str:
         if name.startswith("int__"):
