@@ -1,11 +1,3 @@
-{#- Resource types that staging models read; `stg_fhir__version` and `stg_fhir__reference` hold these. -#}
-{% macro staged_types() -%}
-(
-    'Appointment', 'Consent', 'Encounter', 'Location', 'Patient', 'Practitioner', 'Schedule',
-    'ServiceRequest', 'Slot', 'Task'
-)
-{%- endmacro %}
-
 {#- The rows of a flat FHIR table that belong to the winning version of their resource; `version` is
     `stg_fhir__version`. -#}
 {% macro current_version(flat, version, resource_type) -%}

@@ -44,6 +44,7 @@ class Relation(BaseModel):
     """One derived relation.
 
     Attributes:
+        description: What it holds, with its grain.
         path: Its SQL. `{schema}` stands for the schema, `{<table>}` for a table that it uses.
         needs: Tables and relations without which it is not shown.
         uses: Tables that it reads if they exist, with the columns that it reads of each; one that
@@ -52,6 +53,7 @@ class Relation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    description: str
     path: Path
     needs: tuple[str, ...]
     uses: Mapping[str, Mapping[str, str]]
@@ -66,6 +68,7 @@ class Relation(BaseModel):
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    description: str
     needs: tuple[str, ...]
     uses: tuple[str, ...] = ()
 
@@ -85,6 +88,7 @@ def relations() -> Mapping[str, Relation]:
     """Return all relations by name, each after those that it needs."""
     found = {
         name: Relation(
+            description=entry.description,
             path=path.with_name(f"{name}.sql"),
             needs=entry.needs,
             uses={table: catalogue.columns[table] for table in entry.uses},

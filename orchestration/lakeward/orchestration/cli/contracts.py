@@ -12,14 +12,16 @@ contracts_app = typer.Typer(no_args_is_help=True, help="Data contracts: drift an
 
 @contracts_app.command("build")
 def contracts_build() -> None:
-    """Write the dbt YAML that contracts give.
+    """Write what is generated in the dbt project: YAML from contracts, sources, code map uses.
 
     Example: lakeward contracts build
     """
     from lakeward.contracts.dbt_yaml import write_dbt_yaml
     from lakeward.core.paths import project_path
+    from lakeward.orchestration.dbt_files import write_dbt_files
 
-    for path in write_dbt_yaml(project_path("dbt_project")):
+    project = project_path("dbt_project")
+    for path in [*write_dbt_yaml(project), *write_dbt_files(project)]:
         say(f"wrote {path}")
 
 
@@ -32,9 +34,12 @@ def contracts_check() -> None:
     from lakeward.contracts import load_contracts
     from lakeward.contracts.dbt_yaml import check_dbt_yaml
     from lakeward.core.paths import project_path
+    from lakeward.orchestration.dbt_files import check_dbt_files
     from lakeward.worklists.output_formats import check_formats
 
-    drift = check_dbt_yaml(project_path("dbt_project")) or check_formats(load_contracts().values())
+    project = project_path("dbt_project")
+    drift = check_dbt_yaml(project) or check_formats(load_contracts().values())
+    drift = drift or check_dbt_files(project)
     for line in drift:
         say(line)
     raise typer.Exit(1 if drift else 0)

@@ -1,0 +1,137 @@
+"""What dbt must list and the rest of the project knows: written by `lakeward contracts build`.
+
+Three places would otherwise be kept by hand and forgotten: which tables of the lake staging models
+read, of which resource types, and where code maps are used. YAML of models under contract is
+generated in `contracts.dbt_yaml`; everything else in `dbt_project/` is written by hand.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lakeward.assets.formats import FORMATS
+from lakeward.core.errors import SpecError
+from lakeward.fhir.view_tables import packaged_views, table_name
+from lakeward.lake.relations import relations
+
+SOURCES = "models/staging/_lake__sources.yml"
+STAGED_TYPES = "macros/staged_types.sql"
+UNMAPPED_CODES = "models/canonical/canonical__unmapped_code.sql"
+
+_SOURCE_CALL = re.compile(r"""\bsource\(\s*'lake'\s*,\s*'(\w+)'\s*\)""")
+_USES = re.compile(r"(?<=\{% set coded_columns = \[\n).*?(?=\] %\})", re.DOTALL)
+_WIDEST = 110
+"""Columns that sqlfluff allows in a line of SQL."""
+_HEADER = "AUTO-GENERATED: do not edit; run `lakeward contracts build`."
+
+
+def write_dbt_files(project: Path) -> list[Path]:
+    """Write the generated files of a dbt project; return the paths of those that changed."""
+    changed = []
+    for path, text in _files(project).items():
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            changed.append(path)
+    return changed
+
+
+def check_dbt_files(project: Path) -> list[str]:
+    """List the generated files that differ from what they are made of, one line each."""
+    return [
+        f"{path.relative_to(project).as_posix()}: is not what it is generated from;"
+        " run `lakeward contracts build`"
+        for path, text in _files(project).items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def _files(project: Path) -> dict[Path, str]:
+    tables = _tables_read(project)
+    unmapped = project / UNMAPPED_CODES
+    return {
+        project / SOURCES: _sources(tables),
+        project / STAGED_TYPES: _staged_types(tables),
+        unmapped: _with_code_map_uses(unmapped.read_text(encoding="utf-8"), project),
+    }
+
+
+def _tables_read(project: Path) -> list[str]:
+    """Return the tables and relations of the lake that models read, in order of their names."""
+    texts = (path.read_text(encoding="utf-8") for path in project.glob("models/**/*.sql"))
+    return sorted({name for text in texts for name in _SOURCE_CALL.findall(text)})
+
+
+def _sources(tables: list[str]) -> str:
+    """Return the YAML that declares the tables to dbt, with the words that describe them."""
+    described = _descriptions()
+    unknown = [name for name in tables if name not in described]
+    if unknown:
+        raise SpecError(
+            "dbt sources",
+            f"{', '.join(unknown)} is read by a model and no table of the lake",
+            "a flat table, a raw table or a relation",
+            "add the view or segment first",
+        )
+    source = {
+        "name": "lake",
+        "schema": "lake",
+        "description": "Delta tables of the lake, one view each, pinned to the versions of a run.",
+        "tables": [{"name": name, "description": described[name]} for name in tables],
+    }
+    document = {"version": 2, "sources": [source]}
+    text = yaml.safe_dump(document, sort_keys=False, width=100, allow_unicode=True)
+    return f"# {_HEADER}\n{text}"
+
+
+@lru_cache(maxsize=1)
+def _descriptions() -> Mapping[str, str]:
+    """Return what describes each packaged table and each relation of the lake."""
+    specs = [
+        spec
+        for each in FORMATS
+        for spec in (each.raw, *each.beside, *each.flat_tables(None).tables)
+    ]
+    described = {s.name: f"{s.description.rstrip('.')}. {s.grain.rstrip('.')}." for s in specs}
+    return described | {name: relation.description for name, relation in relations().items()}
+
+
+def _staged_types(tables: list[str]) -> str:
+    """Return the macro with the resource types that staging models read."""
+    types = {table_name(view.name): view.resource for view in packaged_views()}
+    names = sorted({types[table] for table in tables if table in types})
+    listed = "".join(f"    '{name}'{',' if name != names[-1] else ''}\n" for name in names)
+    return (
+        f"{{#- {_HEADER} -#}}\n"
+        "{#- Resource types that staging models read; `stg_fhir__version` and `stg_fhir__reference`"
+        " hold these. -#}\n"
+        f"{{% macro staged_types() -%}}\n(\n{listed})\n{{%- endmacro %}}\n"
+    )
+
+
+def _with_code_map_uses(model: str, project: Path) -> str:
+    """Return the model that counts unmapped codes, with every use of a code map listed."""
+    uses = "".join(
+        _tuple(f"'{name}'", f"ref('{use['model']}')", f"'{use['code']}'", f"'{use['mapped']}'")
+        for name, use in _code_map_uses(project)
+    )
+    return _USES.sub(uses, model)
+
+
+def _tuple(*items: str) -> str:
+    line = f"    ({', '.join(items)}),\n"
+    if len(line) <= _WIDEST + 1:
+        return line
+    return "    (\n" + "".join(f"        {item},\n" for item in items) + "    ),\n"
+
+
+def _code_map_uses(project: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield the name of a code map and where it is used, as the YAML of the seeds says."""
+    seeds = yaml.safe_load((project / "seeds" / "_seeds.yml").read_text(encoding="utf-8"))
+    for seed in seeds["seeds"]:
+        meta: dict[str, Any] = seed.get("config", {}).get("meta", {})
+        for use in meta.get("uses", ()):
+            yield seed["name"].removeprefix("code_map_"), use
