@@ -48,8 +48,8 @@ def page() -> str:
     others = {row["message_type"] for row in rows} - named
     parts = [HEAD]
     for title, kinds in (*FAMILIES, ("Orders, results and others", others)):
-        told = [row for row in rows if row["message_type"] in kinds]
-        parts.append("\n".join([f"## {title}", "", *_table(told, states)]) + "\n")
+        stated = [row for row in rows if row["message_type"] in kinds]
+        parts.append("\n".join([f"## {title}", "", *_table(stated, states)]) + "\n")
     return "\n".join(parts)
 
 
