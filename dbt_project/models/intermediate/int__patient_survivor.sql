@@ -5,7 +5,7 @@
 -- Chains are followed by doubling: two walks of n hops make one of 2n, without recursion, which not every
 -- engine has. Four doublings are 16 hops, a record merged 16 times over; engines that write a CTE out at
 -- each use plan twice as much for every further one. Whoever still walks after 16 goes round in a cycle.
-with latest_merges as (
+with applied_merges as (
     select
         prior_own_key,
         {{ latest_by('surviving_own_key', 'statement_order') }} as surviving_own_key,
@@ -20,7 +20,7 @@ hop_1 as (
         prior_own_key as start_key,
         surviving_own_key as at_key,
         statement_order || surviving_own_key as latest_merge
-    from latest_merges
+    from applied_merges
 ),
 
 {% for hops in [1, 2, 4, 8] %}

@@ -1,6 +1,6 @@
 """Models that follow a chain without recursion, against plain Python.
 
-A model runs as dbt renders it, over hand-written tables; ref, var and dispatch are stood in for.
+Each model runs by itself, over hand-written tables.
 """
 
 import random
@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import duckdb
-import jinja2
 import pytest
 
-from lakeward.core.paths import project_path
+from dbt_rendering import Renderer
 
 STEPS = 16
 """How far the doublings reach, as the models say."""
@@ -19,43 +18,18 @@ STEPS = 16
 SEEDS = range(20)
 
 
-class _Adapter:
-    def __init__(self, macros: Mapping[str, Any]) -> None:
-        self.macros = macros
-
-    def dispatch(self, name: str, _package: str) -> Any:
-        return self.macros[f"duckdb__{name}"]
-
-
 def rows_of(
     model: str, tables: Mapping[str, tuple[str, Iterable[Sequence[object]]]]
 ) -> list[tuple[Any, ...]]:
     """Run a model over tables, each given by its columns and its rows."""
-    macros: dict[str, Any] = {}
-    environment = jinja2.Environment()
-    environment.globals.update(
-        ref=lambda name: name,
-        var={"master_shrink_limit": 0.2}.__getitem__,
-        adapter=_Adapter(macros),
-        **{"return": lambda value: value},
-    )
-    project = project_path("dbt_project")
-    library = "".join(
-        path.read_text(encoding="utf-8")
-        for folder in ("macros", "macros/engine")
-        for path in sorted((project / folder).glob("*.sql"))
-    )
-    module = environment.from_string(library).module
-    macros.update({k: v for k, v in vars(module).items() if not k.startswith("_")})
-    environment.globals.update(macros)
-    sql = (project / "models" / "intermediate" / f"{model}.sql").read_text(encoding="utf-8")
     with duckdb.connect() as connection:
         for table, (columns, rows) in tables.items():
             connection.execute(f"create table {table} ({columns})")
             for row in rows:
                 marks = ", ".join("?" for _ in row)
                 connection.execute(f"insert into {table} values ({marks})", list(row))
-        return connection.execute(environment.from_string(sql).render()).fetchall()
+        sql = Renderer("duckdb", {"master_shrink_limit": 0.2}).render(model)
+        return connection.execute(sql).fetchall()
 
 
 def pairs(choice: random.Random, count: int, below: int) -> list[tuple[int, int]]:
