@@ -3,8 +3,8 @@
 -- the latest one stays.
 --
 -- Chains are followed by doubling: two walks of n hops make one of 2n, without recursion, which not every
--- engine has. Four doublings are 16 hops, a record merged 16 times over; engines that write a CTE out at
--- each use plan twice as much for every further one. Whoever still walks after 16 goes round in a cycle.
+-- engine has. Five doublings are 32 hops, a record merged 32 times over; engines that write a CTE out at
+-- each use plan twice as much for every further one. Whoever still walks after 32 goes round in a cycle.
 with latest_merges as (
     select
         prior_own_key,
@@ -23,7 +23,7 @@ hop_1 as (
     from latest_merges
 ),
 
-{% for hops in [1, 2, 4, 8] %}
+{% for hops in [1, 2, 4, 8, 16] %}
 hop_{{ hops * 2 }} as (
     select
         first_half.start_key,
@@ -34,14 +34,14 @@ hop_{{ hops * 2 }} as (
 ),
 
 {% endfor %}
--- 36: the length of a key (UUID). The 16 hops after the first 16 pass the whole of a cycle, whatever led
+-- 36: the length of a key (UUID). The 32 hops after the first 32 pass the whole of a cycle, whatever led
 -- into it, so all of its keys find the same latest merge.
 survivors as (
     select
         first_hops.start_key as own_patient_key,
         coalesce(right(further_hops.latest_merge, 36), first_hops.at_key) as patient_key
-    from hop_16 as first_hops
-    left join hop_16 as further_hops on further_hops.start_key = first_hops.at_key
+    from hop_32 as first_hops
+    left join hop_32 as further_hops on further_hops.start_key = first_hops.at_key
 )
 
 select

@@ -2,7 +2,7 @@
 -- the number of that visit that was stated first. Merged and renumbered visits become one; no row that
 -- came before is rewritten.
 --
--- All numbers that lead to each other are found by doubling, as in int__patient_survivor: 16 steps.
+-- All numbers that lead to each other are found by doubling, as in int__patient_survivor: 32 steps.
 with renumberings as (
     select
         visit_number_authority || '|' || visit_number as one,
@@ -34,7 +34,7 @@ reached_1 as (
     select other as one, other from renumberings
 ),
 
-{% for steps in [1, 2, 4, 8] %}
+{% for steps in [1, 2, 4, 8, 16] %}
 reached_{{ steps * 2 }} as (
     select distinct
         first_half.one,
@@ -77,6 +77,6 @@ select
         as first_authority,
     {{ earliest_by('same.visit_number', 'same.statement_order || same.number_text') }} as first_number
 from numbers as n
-inner join reached_16 as r on r.one = n.number_text
+inner join reached_32 as r on r.one = n.number_text
 inner join numbers as same on same.number_text = r.other
 group by n.visit_number_authority, n.visit_number

@@ -12,7 +12,7 @@ import pytest
 
 from dbt_rendering import Renderer
 
-STEPS = 16
+STEPS = 32
 """How far the doublings reach, as the models say."""
 
 SEEDS = range(20)

@@ -1,11 +1,11 @@
 -- Grain: one row per practitioner named in a message.
-{% set places = [
+{% set named_by = [
     (source('lake', 'hl7v2__pv1'), 'attending'),
     (source('lake', 'hl7v2__aip'), 'personnel'),
     (source('lake', 'hl7v2__orc'), 'ordering_provider'),
     (source('lake', 'hl7v2__obr'), 'ordering_provider'),
 ] %}
-{% for relation, name in places %}
+{% for relation, name in named_by %}
 select
     m.source_system,
     m.source_ref,
