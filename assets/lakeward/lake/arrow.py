@@ -1,17 +1,12 @@
-"""Small things that Arrow, numpy and DuckDB need from everybody who hands them data.
+"""Small things that Arrow and DuckDB need from everybody who hands them data.
 
 What a table holds is not known here, nor how it is written.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
-
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.integer[Any]]
 
 
 def sql_literal(text: str) -> str:

@@ -14,7 +14,7 @@ How files become rows is not known here.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from typing import Literal
 
 import pyarrow as pa
@@ -167,16 +167,14 @@ def _commit(lake: Lake, output: Output, last: LedgerFile) -> None:
     rows = output.rows(done)
     failures: list[LakewardError] = []
     batches = _noting(rows.batches, failures)
-    first = next(batches, None)
-    if first is None and not (output.marks_progress and done < last.received):
+    filled, is_empty = _peek(batches)
+    if is_empty and not (output.marks_progress and done < last.received):
         return
     try:
         write(
             lake,
             output.spec,
-            pa.RecordBatchReader.from_batches(
-                arrow_schema(output.spec), chain([first] if first else [], batches)
-            ),
+            pa.RecordBatchReader.from_batches(arrow_schema(output.spec), filled),
             mode=rows.mode,
             transaction=Transaction(last.source, last.received),
         )
@@ -184,6 +182,16 @@ def _commit(lake: Lake, output: Output, last: LedgerFile) -> None:
         if failures:  # delta-rs wraps what is raised by the rows that it pulls
             raise failures[0] from None
         raise
+
+
+def _peek(batches: Iterator[pa.RecordBatch]) -> tuple[Iterator[pa.RecordBatch], bool]:
+    """Return the same batches, and whether there is none.
+
+    The first is held by the iterator alone: a reference that lasts as long as the write would keep
+    its whole block of records in memory.
+    """
+    first = list(islice(batches, 1))
+    return chain(first, batches), not first
 
 
 def _noting(

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from lakeward.core.errors import RetryableError, SpecError
 from lakeward.core.phi import Phi
@@ -25,7 +26,6 @@ from lakeward.fhir.raw.lines import blocks
 from lakeward.fhir.raw.repeats import REPEAT, find_duplicates, new_repeats
 from lakeward.fhir.raw.shapes import Walks, walks_of
 from lakeward.fhir.view_tables import all_views, packaged_views
-from lakeward.lake.arrow import Bools
 from lakeward.lake.origin import ORIGIN
 from lakeward.lake.query import Connection, connect, register_table
 from lakeward.lake.tables import Column, Lake, TableSpec, arrow_schema
@@ -62,6 +62,9 @@ RAW = TableSpec(
         Column("resource", "VARCHAR", Phi.SP, "The record, verbatim"),
     ),
 )
+
+Mask = NDArray[np.bool_]
+"""One truth value per record of a load."""
 
 BATCH_ROWS = 512
 """Rows handed over at once. delta-rs pulls many batches ahead of what it writes: with 4096 rows a
@@ -101,21 +104,21 @@ class _Found:
 
     files: Sequence[LedgerFile]
     examined: Examined
-    is_duplicate: Bools
-    is_quarantined: Bools
+    is_duplicate: Mask
+    is_quarantined: Mask
 
     @property
-    def is_rejected(self) -> Bools:
+    def is_rejected(self) -> Mask:
         return np.asarray(pc.is_valid(self.examined.records.column("reason")))
 
     @property
-    def is_of_repeated_file(self) -> Bools:
+    def is_of_repeated_file(self) -> Mask:
         """Which records stand in a file whose content came before: quarantine has its rejected."""
         repeats = pa.array([f.received for f in self.files if f.repeats is not None], pa.int64())
         received = self.examined.records.column("received")
         return np.asarray(pc.is_in(received, repeats), np.bool_)
 
-    def is_after(self, done: int) -> Bools:
+    def is_after(self, done: int) -> Mask:
         """Which records stand in files after one."""
         return np.asarray(pc.greater(self.examined.records.column("received"), done), np.bool_)
 
@@ -184,7 +187,7 @@ def _repeats(connection: Connection, source: str, done: int) -> Rows:
     return Rows(iter(rows.to_batches()), mode)
 
 
-def _with_content(found: _Found, chosen: Bools) -> Iterator[pa.Table]:
+def _with_content(found: _Found, chosen: Mask) -> Iterator[pa.Table]:
     """Yield the chosen records with file and content, by block; what was not kept is read again.
 
     Columns are those of `Examined.records`, `content` (binary view), `source`, `day`, `file` and

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from lakeward.fhir.raw.shapes import ElementShape, Opening, Walks, checked_elements
+from lakeward.lake.arrow import sql_literal
 from lakeward.sqlonfhir.schema import elements, is_primitive
 
 Openings = Mapping[str, frozenset[Opening]]
@@ -139,7 +140,7 @@ def other_openings(allowed: Collection[Opening]) -> str | None:
 
 
 def _matches(pattern: str) -> str:
-    return f"regexp_matches(content, {_literal(pattern)})"
+    return f"regexp_matches(content, {sql_literal(pattern)})"
 
 
 def _patterns_by_name(names: Iterable[str], openings: Openings) -> Iterator[str]:
@@ -229,7 +230,7 @@ def _parsed_is_wrong(
     """
     item = f"r{depth}"
     structure = {each.name: _structure(each, openings) for each in needed}
-    parsed = f"[from_json({text}, {_literal(json.dumps(structure))})]"
+    parsed = f"[from_json({text}, {sql_literal(json.dumps(structure))})]"
     wrong = _any_is_wrong(item, needed, openings, depth)
     return f"list_transform({parsed}, lambda {item}: {wrong})[1]"
 
@@ -285,7 +286,3 @@ def _text_is_wrong(value: str, element: ElementShape, openings: Openings, depth:
 
 def _any_item(values: str, wrong: str, depth: int) -> str:
     return f"len(list_filter({values}, lambda i{depth}: {wrong})) > 0"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
