@@ -1,6 +1,6 @@
 """Golden resources through load and flatten: the rows of every packaged view.
 
-`LAKEWARD_REGENERATE=1` writes the expectations anew; read the difference before it is committed.
+`LAKEWARD_REGENERATE=1` rewrites the expectations; read the difference before it is committed.
 """
 
 import hashlib
