@@ -31,8 +31,8 @@ def test_added_changed_and_removed_rows_are_told_by_key(lake: Lake) -> None:
         lake, SPEC, rows((B, "m2", "y", 2), same, ("no uuid", "m4", "z", 4)), mode="overwrite"
     )
     found = changes(lake, SPEC, ["person_key", "mrn"], before.version, after.version)
-    told = [(change.change, change.key, change.columns) for change in found]
-    assert told == [
+    found_rows = [(change.change, change.key, change.columns) for change in found]
+    assert found_rows == [
         ("changed", {"person_key": B, "mrn": None}, ("name",)),
         ("removed", {"person_key": C, "mrn": None}, ()),
         ("added", {"person_key": None, "mrn": None}, ()),
