@@ -51,7 +51,7 @@ def deliver(settings: Settings, resource: dict[str, Any]) -> None:
 
 
 def flatten_in_dagster(settings: Settings) -> tuple[dg.ExecuteInProcessResult, set[str]]:
-    """Run the step of all flat FHIR tables as the definitions have it; give its asset keys."""
+    """Run the step of all flat FHIR tables as the definitions have it; return its asset keys."""
     defs = build_defs(settings)
     graph = defs.resolve_asset_graph()
     keys = {
@@ -99,7 +99,7 @@ def test_a_view_in_the_home_gives_a_table_and_an_asset(settings: Settings, views
     assert ask(settings, "select id, status from fhir__own") == [("a1", "booked")]
 
 
-def test_wrong_views_are_told_and_the_rest_is_loaded(settings: Settings, views: Path) -> None:
+def test_wrong_views_are_reported_and_the_rest_is_loaded(settings: Settings, views: Path) -> None:
     (views / "broken.json").write_text("{", "utf-8")
     add_view(views, "patient", ("status", "status"), file="clash")
     add_view(views, "appointment", ("status", "status"))
@@ -112,7 +112,7 @@ def test_wrong_views_are_told_and_the_rest_is_loaded(settings: Settings, views: 
     assert result.success
     assert ask(settings, "select count(*) from fhir__appointment") == [(1,)]
     assert ask(settings, "select count(*) from fhir__own") == [(1,)]
-    told = checks(result)
+    reported = checks(result)
     wrong = {
         "fhir__broken": "view broken.json: cannot be read as JSON",
         "fhir__clash": "view clash.json: bears the name patient, which another view has",
@@ -121,9 +121,9 @@ def test_wrong_views_are_told_and_the_rest_is_loaded(settings: Settings, views: 
         "fhir__several": "view several select[0].column[0]: more than one value",
         "fhir__own_view": "view Own-View: has a name that a table cannot have",
     }
-    assert set(told) == {*wrong, "fhir__own"} <= keys
-    assert told.pop("fhir__own") == (True, None)
-    for table, (passed, description) in told.items():
+    assert set(reported) == {*wrong, "fhir__own"} <= keys
+    assert reported.pop("fhir__own") == (True, None)
+    for table, (passed, description) in reported.items():
         assert not passed
         assert wrong[table] in (description or "")
     assert set(materialized(result)) == keys - set(wrong) | {"fhir__appointment"}
@@ -163,7 +163,7 @@ def flatten_segments(settings: Settings) -> dg.ExecuteInProcessResult:
     )
 
 
-def test_wrong_segment_specs_are_told_like_wrong_views(settings: Settings) -> None:
+def test_wrong_segment_specs_are_reported_like_wrong_views(settings: Settings) -> None:
     folder = settings.home.root / "segments"
     folder.mkdir(parents=True)
     for name, line in (("ZPI", "pet, ZPI-2, text, DI, x"), ("ZZZ", "pet, ZZZ-2, text, N, x")):
@@ -173,15 +173,15 @@ def test_wrong_segment_specs_are_told_like_wrong_views(settings: Settings) -> No
     (folder / "PV1.yaml").write_text(clash, "utf-8")
     result = flatten_segments(settings)
     assert result.success
-    told = checks(result)
-    assert told.pop("hl7v2__zpi") == (True, None)
+    reported = checks(result)
+    assert reported.pop("hl7v2__zpi") == (True, None)
     for table, where in (
         ("hl7v2__zzz", "segment spec ZZZ.yaml line 4: columns.0: text of a message cannot"),
         ("hl7v2__pv1", "segment spec PV1.yaml line 4: column named twice: patient_class"),
     ):
-        passed, description = told.pop(table)
+        passed, description = reported.pop(table)
         assert not passed
         assert (description or "").startswith(where)
-    assert not told
+    assert not reported
     assert {"hl7v2__zpi", "hl7v2__pv1"} <= materialized(result).keys()
     assert "hl7v2__zzz" not in materialized(result)

@@ -28,6 +28,6 @@ def test_the_graph_read_from_files_is_that_of_dbts_manifest(settings: Settings) 
                 found |= {models[parent]} if models[parent] in stored else tables(parent)
         return found
 
-    told_by_dbt = {name: tables(unique_id) for unique_id, name in models.items() if name in stored}
-    assert set(told_by_dbt) == set(stored)
-    assert {name: set(tables_read_by(name)) for name in stored} == told_by_dbt
+    in_manifest = {name: tables(unique_id) for unique_id, name in models.items() if name in stored}
+    assert set(in_manifest) == set(stored)
+    assert {name: set(tables_read_by(name)) for name in stored} == in_manifest

@@ -1,4 +1,4 @@
-"""The asset `quarantine` tells what is open, replayed and discarded, by interface and reason."""
+"""The asset `quarantine` reports what is open, replayed and discarded, by source and reason."""
 
 from datetime import date
 
@@ -34,10 +34,10 @@ def test_counts_by_state_reason_and_source(settings: Settings, lake: Lake) -> No
         [quarantine_asset()], resources={"home": LakewardHome(root=str(settings.home.root))}
     )
     (event,) = result.get_asset_materialization_events()
-    told = {name: entry.value for name, entry in event.materialization.metadata.items()}
-    assert (told["open"], told["replayed"], told["discarded"]) == (3, 0, 0)
-    assert (told["reason/no_msh"], told["reason/missing_id"]) == (2, 1)
-    assert told["waiting_for_a_run"] == 0
+    reported = {name: entry.value for name, entry in event.materialization.metadata.items()}
+    assert (reported["open"], reported["replayed"], reported["discarded"]) == (3, 0, 0)
+    assert (reported["reason/no_msh"], reported["reason/missing_id"]) == (2, 1)
+    assert reported["waiting_for_a_run"] == 0
     records = event.materialization.metadata["by_source_and_reason"].records
     assert [record.data for record in records] == [
         {"source": "adt", "reason": "no_msh", "state": "open", "records": 2},

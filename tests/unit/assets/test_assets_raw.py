@@ -1,4 +1,4 @@
-"""What the raw assets tell of files whose counts are not as promised."""
+"""What the raw assets report when a file does not hold the count that was promised."""
 
 from datetime import date
 

@@ -76,10 +76,10 @@ SECOND: list[dict[str, object]] = [
 def store(tmp_path_factory: pytest.TempPathFactory) -> Connection:
     settings = load_settings(tmp_path_factory.mktemp("truth") / "home")
     lake, landing = Lake(settings.home.lake), settings.home.landing
-    for day, told in (("2026-01-05", FIRST), ("2026-01-06", SECOND)):
+    for day, resources in (("2026-01-05", FIRST), ("2026-01-06", SECOND)):
         folder = landing / "ehr_fhir" / day
         folder.mkdir(parents=True)
-        (folder / "all.ndjson").write_text("\n".join(map(json.dumps, told)))
+        (folder / "all.ndjson").write_text("\n".join(map(json.dumps, resources)))
         (folder / MARKER).touch()
     ensure_table(lake, QUARANTINE)
     ensure_table(lake, HL7V2.raw)

@@ -161,26 +161,26 @@ def build_cases(home: Path) -> Connection:
 
 def build_backwards(home: Path) -> Connection:
     """Deliver each message in a file of its own, the last of a case on the first night."""
-    told = {
+    by_case = {
         path.stem: path.read_text(encoding="utf-8").split("\n\n")[::-1]
         for path in FILES
         if path.stem in CASES
     }
-    nights = max(len(messages) for messages in told.values())
+    nights = max(len(messages) for messages in by_case.values())
     for night in range(nights):
         day = f"2026-01-{10 - nights + night:02}"
-        for case, messages in told.items():
+        for case, messages in by_case.items():
             put(home, f"{case}.hl7", messages[night : night + 1], day)
         load_landed(home, date.fromisoformat(day))
     return build_canonical(home, VARIABLES)
 
 
 def put(home: Path, name: str, messages: list[str], day: str) -> None:
-    """Lay messages into the landing folders of the sources they come from."""
-    for source, told in _by_source(messages).items():
+    """Write messages into the landing folders of the sources they come from."""
+    for source, delivered in _by_source(messages).items():
         folder = load_settings(home).home.landing / source / day
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("\n".join(told), encoding="utf-8")
+        (folder / name).write_text("\n".join(delivered), encoding="utf-8")
         (folder / "_COMPLETE").touch()
 
 
@@ -193,7 +193,7 @@ def _by_source(messages: list[str]) -> dict[str, list[str]]:
 
 
 def effects(connection: Connection, case: str) -> list[list[str]]:
-    """Give the canonical rows of a case: what, about which thing, and what is said of it."""
+    """Return the canonical rows of a case: what it is, which thing it is about, its effect."""
     rows = connection.execute(
         f"{ROWS} select what, subject, detail from rows"
         " where regexp_matches(owner, '^' || ? || '(-[PVAR]?\\d+D?)?$')"
@@ -239,13 +239,13 @@ def test_order_of_arrival_changes_no_effect(cases: Connection, backwards: Connec
 def test_every_trigger_that_does_something_has_a_case() -> None:
     with (project_path("dbt_project") / "seeds" / "trigger_event.csv").open() as file:
         table = list(csv.DictReader(file))
-    told = {
+    triggers = {
         line.split("|")[8]
         for path in FILES
         for line in path.read_text().splitlines()
         if line.startswith("MSH")
     }
-    shown = {"^".join(code.split("^")[:2]) for code in told}
+    shown = {"^".join(code.split("^")[:2]) for code in triggers}
     acting = {
         f"{row['message_type']}^{row['trigger_event']}"
         for row in table

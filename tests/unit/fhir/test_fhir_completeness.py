@@ -72,12 +72,12 @@ def completeness(lake: Lake, condition: str = "true") -> list[tuple[Any, ...]]:
     return query(lake, f"select {COLUMNS} from load_completeness where {condition} order by 1, 2")
 
 
-def test_each_type_of_an_export_is_told(settings: Settings, lake: Lake) -> None:
-    told = manifest(
+def test_each_type_of_an_export_is_reported(settings: Settings, lake: Lake) -> None:
+    promised = manifest(
         FIRST, ("p.ndjson", "Patient", 2), ("t1.ndjson", "Task", None), ("t2.ndjson", "Task", None)
     )
     patients = [resource("Patient", "a"), resource("Patient", "b")]
-    files = {"manifest.json": told, "p.ndjson": patients, "t1.ndjson": [resource("Task", "a")]}
+    files = {"manifest.json": promised, "p.ndjson": patients, "t1.ndjson": [resource("Task", "a")]}
     put(settings, "2026-01-05", files)
     load_all(settings, lake)
     assert completeness(lake) == [
@@ -88,10 +88,12 @@ def test_each_type_of_an_export_is_told(settings: Settings, lake: Lake) -> None:
     assert query(lake, "select distinct export_group from load_completeness") == [("Group/ops",)]
 
 
-def test_what_is_set_aside_or_short_is_not_complete(settings: Settings, lake: Lake) -> None:
-    told = manifest(FIRST, ("p.ndjson", "Patient", 2), ("t.ndjson", "Task", 3), types="Patient")
+def test_an_export_with_rejected_or_missing_records_is_not_complete(
+    settings: Settings, lake: Lake
+) -> None:
+    promised = manifest(FIRST, ("p.ndjson", "Patient", 2), ("t.ndjson", "Task", 3), types="Patient")
     files = {
-        "manifest.json": told,
+        "manifest.json": promised,
         "p.ndjson": [resource("Patient", "a"), '{"resourceType":"Patient"}'],
         "t.ndjson": [resource("Task", "a")],
     }
@@ -109,10 +111,14 @@ def test_what_is_set_aside_or_short_is_not_complete(settings: Settings, lake: La
 def test_errors_of_an_export_make_it_incomplete(
     settings: Settings, lake: Lake, severity: str, complete: bool
 ) -> None:
-    told = manifest(FIRST, ("p.ndjson", "Patient", 1), types="Patient")
-    told["error"] = [{"url": "https://ehr.example/e.ndjson", "type": "OperationOutcome"}]
+    promised = manifest(FIRST, ("p.ndjson", "Patient", 1), types="Patient")
+    promised["error"] = [{"url": "https://ehr.example/e.ndjson", "type": "OperationOutcome"}]
     outcome = resource("OperationOutcome", "o", issue=[{"severity": severity, "code": "x"}])
-    files = {"manifest.json": told, "p.ndjson": [resource("Patient", "a")], "e.ndjson": [outcome]}
+    files = {
+        "manifest.json": promised,
+        "p.ndjson": [resource("Patient", "a")],
+        "e.ndjson": [outcome],
+    }
     put(settings, "2026-01-05", files)
     load_all(settings, lake)
     assert [row[-1] for row in completeness(lake)] == [complete]
@@ -151,7 +157,9 @@ def test_without_a_manifest_the_promise_is_unknown(settings: Settings, lake: Lak
     assert completeness(lake, "day = '2026-01-06'") == [("Task", None, 1, None, 1, 0, 0, None)]
 
 
-def test_exports_of_one_day_are_told_apart_by_their_folders(settings: Settings, lake: Lake) -> None:
+def test_exports_of_one_day_are_distinguished_by_their_folders(
+    settings: Settings, lake: Lake
+) -> None:
     for folder, time, id_ in (("one", FIRST, "a"), ("two/deep", SECOND, "b")):
         put(settings, "2026-01-05", {
             f"{folder}/manifest.json": manifest(time, ("p.ndjson", "Patient", 1), types="Patient"),
@@ -172,8 +180,8 @@ def test_landing_a_second_export_keeps_each_manifest_with_its_files(
     for number, time in enumerate((FIRST, SECOND, FIRST)):
         export = tmp_path / f"export-{number}"
         export.mkdir()
-        told = manifest(time, ("p.ndjson", "Patient", 1), types="Patient")
-        (export / "manifest.json").write_text(json.dumps(told))
+        promised = manifest(time, ("p.ndjson", "Patient", 1), types="Patient")
+        (export / "manifest.json").write_text(json.dumps(promised))
         line = resource("Patient", "a", active=time == FIRST)
         (export / "p.ndjson").write_text(json.dumps(line))
         land(settings.home.landing, SOURCE, [export], date(2026, 1, 5))
@@ -182,7 +190,7 @@ def test_landing_a_second_export_keeps_each_manifest_with_its_files(
     assert query(lake, "select resource like '%false%' from fhir_current") == [(True,)]
 
 
-def test_the_same_file_told_again_later_is_true(settings: Settings, lake: Lake) -> None:
+def test_a_content_delivered_again_later_is_current(settings: Settings, lake: Lake) -> None:
     bad = '{"resourceType":"Patient"}'
     for day, active in ((5, True), (6, False), (7, True)):
         line = resource("Patient", "a", active=active)
@@ -216,8 +224,13 @@ def slots(lake: Lake) -> list[tuple[Any, ...]]:
 def test_an_id_repeated_for_different_things_hides_none_of_them(
     settings: Settings, lake: Lake
 ) -> None:
-    told = [slot("x", "09:00"), slot("x", "10:00"), slot("x", "10:00", "busy"), slot("y", "09:00")]
-    put(settings, "2026-01-05", {"Slot.ndjson": told})
+    delivered = [
+        slot("x", "09:00"),
+        slot("x", "10:00"),
+        slot("x", "10:00", "busy"),
+        slot("y", "09:00"),
+    ]
+    put(settings, "2026-01-05", {"Slot.ndjson": delivered})
     put(settings, "2026-01-06", {"Slot.ndjson": [slot("x", "11:00"), slot("y", "12:00")]})
     load_all(settings, lake)
     assert slots(lake) == [
@@ -243,11 +256,11 @@ def test_things_under_one_id_are_found_when_one_came_before(settings: Settings, 
 
 
 def test_a_versioned_id_is_one_thing(settings: Settings, lake: Lake) -> None:
-    told = [
+    delivered = [
         slot("x", "09:00", meta={"versionId": "1"}),
         slot("x", "10:00", meta={"versionId": "2"}),
     ]
-    put(settings, "2026-01-05", {"Slot.ndjson": told})
+    put(settings, "2026-01-05", {"Slot.ndjson": delivered})
     load_all(settings, lake)
     assert slots(lake) == [("x", None, "free")]
 

@@ -98,14 +98,14 @@ def deliver(settings: Settings, lake: Lake, *encounters: dict[str, object]) -> N
 
 
 def test_every_kind_resolves_to_one_key_space(settings: Settings, lake: Lake) -> None:
-    told = {f"e{n}": name for n, name in enumerate(TARGETS)}
-    deliver(settings, lake, *(encounter(id_, TARGETS[name][0]) for id_, name in told.items()))
+    cases = {f"e{n}": name for n, name in enumerate(TARGETS)}
+    deliver(settings, lake, *(encounter(id_, TARGETS[name][0]) for id_, name in cases.items()))
     rows = query(
         lake,
         "select id, element, ordinal, kind, target_id, is_resolved from resolved_reference"
         " where resource_type = 'Encounter'",
     )
-    found = {told[id_]: row for id_, *row in rows}
+    found = {cases[id_]: row for id_, *row in rows}
     assert found == {
         name: ["participant.individual", 1, kind, target, True]
         for name, (_, kind, target) in TARGETS.items()
@@ -114,8 +114,10 @@ def test_every_kind_resolves_to_one_key_space(settings: Settings, lake: Lake) ->
 
 
 def test_what_names_nothing_is_counted_by_kind(settings: Settings, lake: Lake) -> None:
-    told = [encounter(f"e{n}", reference) for n, (reference, _) in enumerate(NOWHERE.values())]
-    deliver(settings, lake, *told)
+    encounters = [
+        encounter(f"e{n}", reference) for n, (reference, _) in enumerate(NOWHERE.values())
+    ]
+    deliver(settings, lake, *encounters)
     rows = query(
         lake,
         "select kind, sum(count) from unresolved_reference where source = 'ehr_fhir'"
@@ -143,7 +145,9 @@ def test_only_current_resources_count(settings: Settings, lake: Lake) -> None:
     ]
 
 
-def test_references_are_listed_once_and_anew_when_more_come(settings: Settings, lake: Lake) -> None:
+def test_references_are_listed_once_and_again_when_more_come(
+    settings: Settings, lake: Lake
+) -> None:
     deliver(settings, lake, encounter("e1", {"reference": "Practitioner/d1"}))
     assert flatten(lake) == []
     put(settings, "2026-01-06", {"e.ndjson": [encounter("e2", {"reference": "Practitioner/d1"})]})

@@ -80,7 +80,7 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Event:
-    """A statement where and when it was told."""
+    """A statement with the time and the place of its delivery."""
 
     statement: Statement
     time: int | None
@@ -121,9 +121,9 @@ def contradicted(deletion: Event, events: Sequence[Event]) -> bool:
 
 
 def truth(events: Sequence[Event]) -> Statement | None:
-    """Give the statement that is true, None when the resource is deleted or unknown."""
-    standing = [e for e in events if not (e.statement.is_deletion and contradicted(e, events))]
-    order = sorted(standing, key=lambda e: e.place)
+    """Return the statement that is true, None when the resource is deleted or unknown."""
+    effective = [e for e in events if not (e.statement.is_deletion and contradicted(e, events))]
+    order = sorted(effective, key=lambda e: e.place)
     order = laid_out(order, lambda e: e.time)
     order = laid_out(order, lambda e: e.statement.number)
     order = laid_out(order, lambda e: e.stamp)
@@ -134,19 +134,19 @@ def truth(events: Sequence[Event]) -> Statement | None:
 
 
 def oracle(deliveries: Sequence[Delivered]) -> dict[str, Statement | None]:
-    """Give what is true of each id after deliveries in this order.
+    """Return what is true of each id after deliveries in this order.
 
-    A content that is told several times counts as told at the latest time and the latest place.
+    A content that is delivered several times counts at its latest time and its latest place.
     """
     events: dict[str, dict[str, Event]] = {}
     for received, delivered in enumerate(deliveries, start=1):
         for line, (id_, statement) in enumerate(delivered.statements, start=1):
-            told = events.setdefault(id_, {})
-            before = told.get(statement.line(id_))
+            by_content = events.setdefault(id_, {})
+            before = by_content.get(statement.line(id_))
             times = [t for t in (delivered.time, before and before.time) if t is not None]
             time = max(times, default=None)
-            told[statement.line(id_)] = Event(statement, time, (received, line))
-    return {id_: truth(list(told.values())) for id_, told in events.items()}
+            by_content[statement.line(id_)] = Event(statement, time, (received, line))
+    return {id_: truth(list(found.values())) for id_, found in events.items()}
 
 
 @dataclass
@@ -223,14 +223,14 @@ def statements(draw: st.DrawFn) -> Statement:
 
 @st.composite
 def scenarios(draw: st.DrawFn) -> list[Delivered]:
-    """Some deliveries that tell of many ids, each id with a story of its own."""
+    """Some deliveries with statements about many ids, each id with a story of its own."""
     times = draw(st.lists(st.none() | st.integers(0, 5), min_size=2, max_size=4))
-    told: list[list[tuple[str, Statement]]] = [[] for _ in times]
+    delivered: list[list[tuple[str, Statement]]] = [[] for _ in times]
     for number in range(IDS):
         story = st.tuples(st.integers(0, len(times) - 1), statements())
         for index, statement in draw(st.lists(story, min_size=1, max_size=4)):
-            told[index].append((f"p{number}", statement))
-    return [Delivered(time, tuple(lines)) for time, lines in zip(times, told, strict=True)]
+            delivered[index].append((f"p{number}", statement))
+    return [Delivered(time, tuple(lines)) for time, lines in zip(times, delivered, strict=True)]
 
 
 def land_all(landed: Landed, deliveries: Sequence[Delivered]) -> None:
@@ -272,9 +272,9 @@ def test_any_order_gives_the_same_truth_or_is_counted(
 
 def patient(content: int, *, updated: str | None = None, version: str | None = None) -> str:
     meta = {"lastUpdated": updated, "versionId": version}
-    told = {key: value for key, value in meta.items() if value is not None}
+    stated = {key: value for key, value in meta.items() if value is not None}
     return json.dumps(
-        {"resourceType": "Patient", "id": "p", "meta": told, "multipleBirthInteger": content}
+        {"resourceType": "Patient", "id": "p", "meta": stated, "multipleBirthInteger": content}
     )
 
 
@@ -333,14 +333,14 @@ def test_the_newer_version_wins(tmp_path: Path, name: str, older_first: bool) ->
 
 
 @pytest.mark.parametrize(
-    "told",
+    "exports",
     [((0, 1), (1, 2), (0, 3)), ((0, 3), (1, 2), (0, 1)), ((0, 1), (0, 3), (1, 2))],
 )
-def test_a_content_told_again_later_by_an_export_is_true(
-    tmp_path: Path, told: Sequence[tuple[int, int]]
+def test_a_content_delivered_again_by_a_later_export_is_current(
+    tmp_path: Path, exports: Sequence[tuple[int, int]]
 ) -> None:
     landed = Landed(tmp_path)
-    for content, time in told:
+    for content, time in exports:
         landed.take([patient(content)], time)
     assert landed.current() == {"p": 0}
     assert landed.collisions() == {}

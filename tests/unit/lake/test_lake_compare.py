@@ -23,7 +23,7 @@ def rows(*values: tuple[str, str, str | None, int]) -> pa.Table:
     return pa.Table.from_pylist([dict(zip(names, v, strict=True)) for v in values])
 
 
-def test_added_changed_and_removed_rows_are_told_by_key(lake: Lake) -> None:
+def test_added_changed_and_removed_rows_are_reported_by_key(lake: Lake) -> None:
     same = (A, "m1", "Zzyzxova", 1)
     write(lake, SPEC, rows(same, (B, "m2", None, 2), (C, "m3", "x", 3)), mode="overwrite")
     before = write(lake, SPEC, rows(same, (B, "m2", None, 2), (C, "m3", "x", 3)), mode="overwrite")
@@ -31,8 +31,8 @@ def test_added_changed_and_removed_rows_are_told_by_key(lake: Lake) -> None:
         lake, SPEC, rows((B, "m2", "y", 2), same, ("no uuid", "m4", "z", 4)), mode="overwrite"
     )
     found = changes(lake, SPEC, ["person_key", "mrn"], before.version, after.version)
-    found_rows = [(change.change, change.key, change.columns) for change in found]
-    assert found_rows == [
+    reported = [(change.change, change.key, change.columns) for change in found]
+    assert reported == [
         ("changed", {"person_key": B, "mrn": None}, ("name",)),
         ("removed", {"person_key": C, "mrn": None}, ()),
         ("added", {"person_key": None, "mrn": None}, ()),

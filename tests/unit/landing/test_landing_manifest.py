@@ -68,7 +68,7 @@ def test_what_a_manifest_says() -> None:
         (None, None, None, ()),
     ],
 )
-def test_what_the_request_tells(
+def test_the_request_states_group_server_and_types(
     request_url: str | None, group: str | None, base: str | None, types: tuple[str, ...]
 ) -> None:
     manifest = parse_manifest({"output": [], "request": request_url}, "manifest")

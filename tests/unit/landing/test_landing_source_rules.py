@@ -56,7 +56,7 @@ def rows(home: Settings, query: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("moment", ["raw_hl7v2__message", QUARANTINE.name, COUNTS])
-def test_messages_are_judged_by_the_rules_by_which_their_load_was_begun(
+def test_messages_are_checked_by_the_rules_by_which_their_load_was_begun(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     lake = Lake(settings.home.lake)
@@ -87,33 +87,33 @@ def test_rules_of_another_release_are_not_known(settings: Settings) -> None:
     assert noted_rules(lake, "adt_hl7") is None
 
 
-JUDGED = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=8)
+CHECKED = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=8)
 
 
 @configured(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    st.lists(JUDGED, min_size=2, max_size=2),
+    st.lists(CHECKED, min_size=2, max_size=2),
     st.sampled_from(["raw_fhir__resource", "raw_fhir__repeat", COUNTS]),
 )
-def test_resources_judged_anew_after_a_kill_are_in_one_table(
+def test_resources_checked_again_after_a_kill_are_in_one_table(
     tmp_path_factory: pytest.TempPathFactory, files: list[list[tuple[bool, bool]]], moment: str
 ) -> None:
     """Each record is good or bad before the kill, and good or bad after it."""
     home = load_settings(tmp_path_factory.mktemp("home") / "home")
     source, lake = load_inventory(home.home).source("ehr_fhir"), Lake(home.home.lake)
-    # the same content stands in both files: one must not be a duplicate of what was set aside
-    lines = [[patient(n, *judged) for n, judged in enumerate(file)] for file in files]
+    # both files hold the same content: a record must not be a duplicate of a rejected one
+    lines = [[patient(n, *checked) for n, checked in enumerate(file)] for file in files]
     for name, content in zip("ab", lines, strict=True):
         arrive(home, source.name, f"{name}.ndjson", "\n".join(content))
     with pytest.MonkeyPatch.context() as patch:
-        _judge_by(patch, "bad-before")
+        _reject_by(patch, "bad-before")
         kill_before(patch, moment)
         with pytest.raises(Killed):
             load_pending(lake, home.home, source, FHIR)
     with pytest.MonkeyPatch.context() as patch:
-        _judge_by(patch, "bad-after")
+        _reject_by(patch, "bad-after")
         counts = load_pending(lake, home.home, source, FHIR)
     assert [c.found for c in counts] == [len(file) for file in lines]
     for count in counts:
@@ -124,8 +124,9 @@ def test_resources_judged_anew_after_a_kill_are_in_one_table(
     doubled = f"select received, position from ({places}) group by all having count(*) > 1"
     assert rows(home, doubled) == []
     kept = {text for (text,) in rows(home, "select resource from raw_fhir__resource")}
-    aside = {bytes(content).decode() for (content,) in rows(home, "select content from quarantine")}
-    assert kept | aside == {line for file in lines for line in file}, "no record is lost"
+    quarantined = rows(home, "select content from quarantine")
+    rejected = {bytes(content).decode() for (content,) in quarantined}
+    assert kept | rejected == {line for file in lines for line in file}, "no record is lost"
 
 
 def patient(number: int, before: bool, after: bool) -> str:
@@ -133,11 +134,11 @@ def patient(number: int, before: bool, after: bool) -> str:
     return json.dumps({"resourceType": "Patient", "id": f"p{number}", "language": language})
 
 
-def _judge_by(patch: pytest.MonkeyPatch, word: str) -> None:
+def _reject_by(patch: pytest.MonkeyPatch, word: str) -> None:
     """Let a rule reject what holds a word, as a view that walks an element does."""
     examine = fhir.examine_files
 
-    def judged(connection, landing: Path, files, walks):  # type: ignore[no-untyped-def]
+    def checked(connection, landing: Path, files, walks):  # type: ignore[no-untyped-def]
         found = examine(connection, landing, files, walks)
         texts = [line for f in files for line in (landing / f.file).read_text().split("\n")]
         bad = np.array([word in text for text in texts])
@@ -149,4 +150,4 @@ def _judge_by(patch: pytest.MonkeyPatch, word: str) -> None:
         table = table.set_column(index, "reason", reasons)
         return type(found)(table, found.parts, found.ignored)
 
-    patch.setattr(fhir, "examine_files", judged)
+    patch.setattr(fhir, "examine_files", checked)

@@ -24,7 +24,7 @@ def test_the_cut_off_is_midnight_of_the_facility_in_winter_and_summer(settings: 
     assert facility.today(datetime(2026, 1, 6, 4, 59, tzinfo=UTC)) == date(2026, 1, 5)
 
 
-def test_an_unknown_source_is_told_with_the_nearest_name(settings: Settings) -> None:
+def test_an_unknown_source_is_reported_with_the_nearest_name(settings: Settings) -> None:
     with pytest.raises(UsageError, match="did you mean adt_hl7"):
         load_inventory(settings.home).source("adt_hl")
 

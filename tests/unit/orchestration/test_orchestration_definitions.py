@@ -14,7 +14,7 @@ SPECS = {
 }
 
 
-def test_a_wrong_segment_spec_of_the_home_is_told_and_costs_nothing_else(
+def test_a_wrong_segment_spec_of_the_home_is_reported_and_costs_nothing_else(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "segments").mkdir()

@@ -86,7 +86,7 @@ def test_a_failed_export_fails_the_run_in_one_line(hospital: Make) -> None:
     assert "SECRETNAME" not in str(data.description)
 
 
-def test_wrong_rights_are_told_by_the_sensor(hospital: Make) -> None:
+def test_the_sensor_reports_wrong_rights(hospital: Make) -> None:
     one = hospital(auth=True, grant="system/Patient.rs")
     one.write_inventory()
     skipped = tick(one)

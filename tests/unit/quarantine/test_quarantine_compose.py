@@ -70,7 +70,7 @@ def rejected(root: Path, source: str, contents: list[bytes]) -> Lake:
 def composed(
     format_: Format, contents: list[bytes], root: Path
 ) -> dict[str, list[tuple[int, str]]]:
-    """Give position and hash of the records by file, as the trail would have them."""
+    """Return position and hash of the records by file, as the trail would have them."""
     lake = rejected(root, "s", contents)
     plan = ReplayPlan(lake, root / "landing", {"s": format_.shape})
     files = compose(plan, root / "out", find(lake, Selection()), {("s", 1): 7})

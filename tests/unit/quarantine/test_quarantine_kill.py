@@ -70,8 +70,8 @@ def _check(ward: Ward, where: str) -> None:
     assert ward.states() == {"replayed": 2, "open": 1}, where
     stored = ward.rows("select control_id from raw_hl7v2__message order by 1")
     assert stored == [("1",), ("2",), ("3",)], where
-    deeds = "select count(*), count(distinct quarantine_id) from quarantine_action"
-    assert ward.rows(deeds) == [(2, 2)], where
+    actions = "select count(*), count(distinct quarantine_id) from quarantine_action"
+    assert ward.rows(actions) == [(2, 2)], where
     assert ward.rows("select count(*) from ledger where file like '%/replay/%'") == [(2,)], where
     assert not list(ward.home.landing.rglob("*.partial")), where
     assert not list((ward.home.work / "scratch").glob("*")), where

@@ -46,11 +46,11 @@ def test_a_replay_after_a_fix_loads_once_and_keeps_its_place(ward: Ward) -> None
         ("2", "adt/2026-01-05/replay/000000000001-0001.hl7"),
     ]
     assert ward.replay(source="adt").prepared.files == ()
-    (deed,) = trail_of(ward.lake, ward.ids()[0])
-    assert (deed.action, deed.principal, deed.note) == ("replayed", "tester", "a note")
-    assert (deed.outcome, deed.position) == ("loaded", 1)
+    (action,) = trail_of(ward.lake, ward.ids()[0])
+    assert (action.action, action.principal, action.note) == ("replayed", "tester", "a note")
+    assert (action.outcome, action.position) == ("loaded", 1)
     digest = sha256(message("2", "NEW").encode()).hexdigest()
-    assert (deed.original_sha256, deed.sha256) == (digest, digest)
+    assert (action.original_sha256, action.sha256) == (digest, digest)
     counted = ward.rows(
         "select sum(found), sum(stored), sum(duplicate), sum(quarantined) from ledger"
     )
@@ -95,9 +95,9 @@ def test_one_record_is_open_once_when_its_replay_is_rejected(ward: Ward) -> None
     assert ward.states() == {"open": 1, "discarded": 1}
     (attempt,) = [r for r in find(ward.lake, Selection()) if r.replay_of]
     assert (attempt.replay_of, attempt.state) == (original, "discarded")
-    (deed,) = trail_of(ward.lake, original)
-    assert (deed.outcome, deed.rejected_as) == ("rejected", attempt.quarantine_id)
-    assert deed.rejected_for == "sender_not_accepted"
+    (action,) = trail_of(ward.lake, original)
+    assert (action.outcome, action.rejected_as) == ("rejected", attempt.quarantine_id)
+    assert action.rejected_for == "sender_not_accepted"
     with pytest.raises(UsageError, match=original):
         ward.replay(attempt.quarantine_id)
     ward.accept("NEW")
@@ -127,7 +127,7 @@ def test_a_file_that_is_read_as_other_records_is_not_taken_for_loaded(ward: Ward
 
 
 @pytest.mark.parametrize(
-    ("verdict", "told"),
+    ("check", "reasons"),
     [
         (ReplayCheck(1), []),
         (ReplayCheck(1, {0: "x"}), ["x"]),
@@ -137,8 +137,8 @@ def test_a_file_that_is_read_as_other_records_is_not_taken_for_loaded(ward: Ward
         (ReplayCheck(1, is_data=False), [NOT_ONE]),
     ],
 )
-def test_a_verdict_on_one_record_holds_by_whatever_place(
-    ward: Ward, verdict: ReplayCheck, told: list[str]
+def test_the_check_of_one_record_holds_by_whatever_place(
+    ward: Ward, check: ReplayCheck, reasons: list[str]
 ) -> None:
     ward.land("adt", "a.hl7", message("1", "NEW"))
     ward.night()
@@ -147,9 +147,9 @@ def test_a_verdict_on_one_record_holds_by_whatever_place(
         plan,
         ward.home.work / "out",
         find(ward.lake, Selection()),
-        lambda _, files: {file.file: verdict for file in files},
+        lambda _, files: {file.file: check for file in files},
     )
-    assert list(prepared.still_rejected.values()) == told
+    assert list(prepared.still_rejected.values()) == reasons
 
 
 def test_a_batch_comes_back_as_one_file_in_one_commit_in_order(ward: Ward) -> None:
@@ -216,10 +216,10 @@ def test_resources_keep_their_line_and_what_the_manifest_said(ward: Ward) -> Non
     ward.replay(broken, correction=patient("b").encode())
     ward.night()
     assert ward.states() == {"replayed": 2}
-    told = ward.rows(
+    stored = ward.rows(
         "select id, line, transaction_time is null from raw_fhir__resource order by line"
     )
-    assert told == [("a", 1, False), ("m", 2, False), ("b", 4, False), ("c", 5, False)]
+    assert stored == [("a", 1, False), ("m", 2, False), ("b", 4, False), ("c", 5, False)]
     kinds = ward.rows(
         "select distinct kind, promised_type from ledger where file like '%/replay/%'"
     )
@@ -251,14 +251,14 @@ def test_a_correction_keeps_the_original_and_links_both(ward: Ward) -> None:
     ward.night()
     assert ward.states() == {"replayed": 1}
     assert ward.rows("select content from quarantine") == [(patient(None).encode(),)]
-    (deed,) = trail_of(ward.lake, rejected)
-    assert deed.action == "edited"
-    assert deed.original_sha256 == sha256(patient(None).encode()).hexdigest()
-    assert deed.sha256 == sha256(fixed).hexdigest()
+    (action,) = trail_of(ward.lake, rejected)
+    assert action.action == "edited"
+    assert action.original_sha256 == sha256(patient(None).encode()).hexdigest()
+    assert action.sha256 == sha256(fixed).hexdigest()
 
 
 @pytest.mark.parametrize(
-    ("correction", "told"),
+    ("correction", "error"),
     [
         (patient(None), "is the same"),
         (patient("a") + "\n" + patient("b"), "holds 2 record"),
@@ -268,11 +268,11 @@ def test_a_correction_keeps_the_original_and_links_both(ward: Ward) -> None:
     ],
 )
 def test_a_correction_is_one_changed_record_that_loads(
-    ward: Ward, correction: str, told: str
+    ward: Ward, correction: str, error: str
 ) -> None:
     ward.land("ehr", "p.ndjson", patient(None) + "\n")
     ward.night()
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=error):
         ward.replay(*ward.ids(), correction=correction.encode())
     assert not list(ward.home.landing.rglob("replay"))
 

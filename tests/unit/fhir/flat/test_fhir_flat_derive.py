@@ -256,13 +256,13 @@ def test_hostile_lines_do_not_stop_the_rest(lake: Lake, deliver: Any) -> None:
     flatten(lake)
     with connect(lake) as connection:
         stored = connection.execute("select id from raw_fhir__resource order by 1").fetchall()
-        rejected = connection.execute("select position from quarantine").fetchall()
+        quarantined = connection.execute("select position from quarantine").fetchall()
         found = connection.execute("select id from fhir__patient order by 1").fetchall()
         named = connection.execute(
             "select id, count(*) from fhir__patient_name where id in ('d9', 'p1')"
             " group by 1 order by 1"
         ).fetchall()
     assert found == stored
-    assert len(stored) + len(rejected) == len(HOSTILE) + 1
+    assert len(stored) + len(quarantined) == len(HOSTILE) + 1
     assert {("d5",), ("d9",), ("p1",)} <= set(stored)
     assert named == [("d9", 5000), ("p1", 2)]

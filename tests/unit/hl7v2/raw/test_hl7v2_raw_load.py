@@ -251,7 +251,7 @@ def test_slices_and_crashes_give_the_same_flat_tables(lake, landing, monkeypatch
     assert len(set(rows["hl7v2__msh"])) == 21
 
 
-def test_a_changed_spec_derives_its_table_anew(lake, landing, monkeypatch):
+def test_a_changed_spec_rebuilds_its_table(lake, landing, monkeypatch):
     load(lake, landing, source(), [put(landing, 1, message(1))])
     load(lake, landing, source(name="b_hl7"), [put(landing, 1, message(2), of="b_hl7")])
     flatten(lake)

@@ -105,7 +105,7 @@ def test_a_partial_export_exits_with_one(hospital: Make, lakeward: Call) -> None
     assert "the next export asks for the same time again" in done.stdout
 
 
-def test_what_an_export_waits_for_is_told(hospital: Make, lakeward: Call) -> None:
+def test_what_an_export_waits_for_is_reported(hospital: Make, lakeward: Call) -> None:
     throttled = Scripted(429, {"Retry-After": "1"})
     one = hospital(scripts={"kickoff": [throttled, throttled, throttled]})
     one.write_inventory()
@@ -128,7 +128,7 @@ def test_what_an_export_waits_for_is_told(hospital: Make, lakeward: Call) -> Non
         (["jwks", "ehr_fhir"], "make one: `lakeward bulk keygen`"),
     ],
 )
-def test_a_wrong_call_is_told_how_to_be_right(
+def test_the_error_of_a_wrong_call_says_how_to_correct_it(
     hospital: Make, lakeward: Call, words: list[str], what: str
 ) -> None:
     one = hospital()

@@ -57,7 +57,7 @@ def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def call(
     home: Settings, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> Call:
-    """Run the command line as a person does; give exit code, output and errors."""
+    """Run the command line as a person does; return exit code, output and errors."""
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["lakeward", *arguments])
@@ -75,7 +75,7 @@ def ids(call: Call) -> dict[str, str]:
     return {record["reason"]: record["quarantine_id"] for record in listed["records"]}
 
 
-def test_list_tells_places_reasons_and_counts_and_nothing_of_the_record(call: Call) -> None:
+def test_list_shows_places_reasons_and_counts_and_nothing_of_the_record(call: Call) -> None:
     code, out, _ = call("quarantine", "list", "--json")
     listed = json.loads(out)
     assert code == 0
@@ -126,7 +126,7 @@ def test_content_is_shown_on_request_and_audited_each_time(call: Call, home: Set
     assert CANARY not in str(rows)
 
 
-def test_a_correction_is_replayed_and_the_next_step_is_told(
+def test_a_correction_is_replayed_and_the_next_step_is_named(
     call: Call, home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fixed = home.home.root.parent / "fixed.json"
