@@ -1,11 +1,11 @@
 -- Grain: one row per candidate that a worklist looked at and left out, with the reason.
 -- Every worklist has a step `int__<worklist>_candidate` with columns subject_key, patient_key,
--- suppressed_by and source_ref; a test fails when a list or its step is missing here. The steps are named
--- one by one, because lineage is read from the `ref()` of this file.
+-- suppressed_by and source_ref. `lakeward contracts build` lists the steps here, one by one, because lineage
+-- is read from the `ref()` of this file; a test fails when a list has no step.
 {% set candidates = [
     ('appointment_reminders', ref('int__appointment_reminders_candidate')),
-    ('referral_followup', ref('int__referral_followup_candidate')),
     ('discharge_and_bed_turnover', ref('int__discharge_and_bed_turnover_candidate')),
+    ('referral_followup', ref('int__referral_followup_candidate')),
 ] %}
 with suppressed as (
     {% for worklist, candidate in candidates %}

@@ -1,12 +1,13 @@
 """What dbt must list and the rest of the project knows: written by `lakeward contracts build`.
 
-Three places would otherwise be kept by hand and forgotten: which tables of the lake staging models
-read, of which resource types, and where code maps are used. YAML of models under contract is
-generated in `contracts.dbt_yaml`; everything else in `dbt_project/` is written by hand.
+Places that would otherwise be kept by hand, and forgotten: which tables of the lake staging models
+read and of which resource types, where code maps are used, which candidate steps worklists have.
+YAML of models under contract is generated in `contracts.dbt_yaml`; the rest of `dbt_project/` is
+written by hand.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,12 @@ from lakeward.lake.relations import relations
 SOURCES = "models/staging/_lake__sources.yml"
 STAGED_TYPES = "macros/staged_types.sql"
 UNMAPPED_CODES = "models/canonical/canonical__unmapped_code.sql"
+SUPPRESSIONS = "models/worklists/worklist__suppression.sql"
+STEPS = "models/worklists/steps/_steps__models.yml"
 
 _SOURCE_CALL = re.compile(r"""\bsource\(\s*'lake'\s*,\s*'(\w+)'\s*\)""")
-_USES = re.compile(r"(?<=\{% set coded_columns = \[\n).*?(?=\] %\})", re.DOTALL)
+_LIST = r"(?<=\{{% set {name} = \[\n).*?(?=\] %\}})"
+_GRAIN = re.compile(r"^-- Grain: (.*(?:\n-- .+)*)", re.MULTILINE)
 _WIDEST = 110
 """Columns that sqlfluff allows in a line of SQL."""
 _HEADER = "AUTO-GENERATED: do not edit; run `lakeward contracts build`."
@@ -51,11 +55,13 @@ def check_dbt_files(project: Path) -> list[str]:
 
 def _files(project: Path) -> dict[Path, str]:
     tables = _tables_read(project)
-    unmapped = project / UNMAPPED_CODES
+    unmapped, suppressions = project / UNMAPPED_CODES, project / SUPPRESSIONS
     return {
         project / SOURCES: _sources(tables),
         project / STAGED_TYPES: _staged_types(tables),
-        unmapped: _with_code_map_uses(unmapped.read_text(encoding="utf-8"), project),
+        unmapped: _with_list(unmapped, "coded_columns", _code_map_uses(project)),
+        suppressions: _with_list(suppressions, "candidates", _candidate_steps(project)),
+        project / STEPS: _steps(project),
     }
 
 
@@ -112,13 +118,11 @@ def _staged_types(tables: list[str]) -> str:
     )
 
 
-def _with_code_map_uses(model: str, project: Path) -> str:
-    """Return the model that counts unmapped codes, with every use of a code map listed."""
-    uses = "".join(
-        _tuple(f"'{name}'", f"ref('{use['model']}')", f"'{use['code']}'", f"'{use['mapped']}'")
-        for name, use in _code_map_uses(project)
-    )
-    return _USES.sub(uses, model)
+def _with_list(model: Path, name: str, entries: Iterable[Sequence[str]]) -> str:
+    """Return the SQL of a model with the Jinja list of that name made of these entries."""
+    listed = "".join(_tuple(*entry) for entry in entries)
+    sql = model.read_text(encoding="utf-8")
+    return re.sub(_LIST.format(name=name), lambda _: listed, sql, flags=re.DOTALL)
 
 
 def _tuple(*items: str) -> str:
@@ -128,10 +132,35 @@ def _tuple(*items: str) -> str:
     return "    (\n" + "".join(f"        {item},\n" for item in items) + "    ),\n"
 
 
-def _code_map_uses(project: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Yield the name of a code map and where it is used, as the YAML of the seeds says."""
+def _code_map_uses(project: Path) -> Iterator[Sequence[str]]:
+    """Yield each use of a code map, as the YAML of the seeds says: map, model, its two columns."""
     seeds = yaml.safe_load((project / "seeds" / "_seeds.yml").read_text(encoding="utf-8"))
     for seed in seeds["seeds"]:
         meta: dict[str, Any] = seed.get("config", {}).get("meta", {})
+        name = seed["name"].removeprefix("code_map_")
         for use in meta.get("uses", ()):
-            yield seed["name"].removeprefix("code_map_"), use
+            yield f"'{name}'", f"ref('{use['model']}')", f"'{use['code']}'", f"'{use['mapped']}'"
+
+
+def _candidate_steps(project: Path) -> Iterator[Sequence[str]]:
+    """Yield each worklist that has a candidate step, with the step: `int__<worklist>_candidate`."""
+    for path in sorted((project / STEPS).parent.glob("int__*_candidate.sql")):
+        worklist = path.stem.removeprefix("int__").removesuffix("_candidate")
+        yield f"'{worklist}'", f"ref('{path.stem}')"
+
+
+def _steps(project: Path) -> str:
+    """Return the YAML of the steps of worklists, described by the grain that their SQL states."""
+    models = []
+    for path in sorted((project / STEPS).parent.glob("*.sql")):
+        grain = _GRAIN.search(path.read_text(encoding="utf-8"))
+        if grain is None:
+            raise SpecError(
+                path.name, "states no grain", "a first comment `-- Grain: one row per …`"
+            )
+        words = " ".join(grain[1].replace("\n-- ", " ").split())
+        models.append({"name": path.stem, "description": words[0].upper() + words[1:]})
+    text = yaml.safe_dump(
+        {"version": 2, "models": models}, sort_keys=False, width=100, allow_unicode=True
+    )
+    return f"# {_HEADER}\n{text}"
