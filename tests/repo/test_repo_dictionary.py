@@ -3,6 +3,7 @@
 To write it again: `make golden`.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from lakeward.core.settings import load_settings
@@ -19,8 +20,10 @@ def page(home: Path) -> str:
     return data_dictionary(load_settings(home))
 
 
-def test_the_data_dictionary_is_what_the_code_says(tmp_path: Path) -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(tmp_path)
+def test_the_data_dictionary_is_what_the_code_says(
+    tmp_path: Path, golden: Callable[[Path, str], None]
+) -> None:
+    golden(PAGE, page(tmp_path))
 
 
 def test_every_column_has_a_phi_class_and_a_meaning(tmp_path: Path) -> None:

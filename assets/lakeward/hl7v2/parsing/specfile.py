@@ -79,11 +79,23 @@ def _content(text: str) -> Any:
 def spec_error(text: str, where: str, path: Path, what: str) -> SpecError:
     """Build the error for something that stands at a path of a file."""
     return SpecError(
-        f"segment spec {where} line {_line(yaml.compose(text), path)}",
+        f"segment spec {where} line {_line(_composed(text), path)}",
         what,
         "[column, element, kind, PHI class, about] for a column",
         "see docs/how-to/add-an-hl7-field.md",
     )
+
+
+def _composed(text: str) -> Any:
+    """Return the tree of a file with its lines; None where only the fast loader can read it.
+
+    The two loaders disagree on some texts, such as a tab before a key: the fast one takes it, and
+    looking for the line of another mistake ended in the error of the slow one.
+    """
+    try:
+        return yaml.compose(text)
+    except yaml.YAMLError:
+        return None
 
 
 def _line(node: Any, path: Path) -> int:

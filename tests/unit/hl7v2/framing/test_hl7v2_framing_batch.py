@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lakeward.hl7v2.framing import batch, lines
+from lakeward.hl7v2.framing import batch, line_marks
 from lakeward.hl7v2.framing.batch import read_blocks, scan
 from lakeward.hl7v2.framing.envelope import Envelope
 
@@ -127,8 +127,8 @@ def test_framing_does_not_matter(
         parts += [message(number, *body, end=end), gap]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch, "PIECE", piece)
-        patch.setattr(lines, "PIECE", piece)
-        patch.setattr(lines, "LOOKAHEAD", 64)
+        patch.setattr(line_marks, "PIECE", piece)
+        patch.setattr(line_marks, "LOOKAHEAD", 64)
         found = records(write_file(tmp_path, b"".join(parts)))
     expected = [message(n, *body, end=ends[n]).strip() for n, body in enumerate(bodies)]
     assert [f.rstrip(b" \r\n") for f in found if f.strip()] == expected

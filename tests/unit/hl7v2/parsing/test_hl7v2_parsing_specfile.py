@@ -126,3 +126,8 @@ def test_a_table_whose_spec_was_broken_for_a_night_gets_that_night_later(tmp_pat
     spec.write_text(SPEC.format("pet, ZPI-2, text, DI, x"))
     flatten(lake, home)
     assert pets(lake) == ["cat 1", "cat 2"]
+
+
+def test_a_text_that_only_one_yaml_loader_reads_is_an_error_of_the_spec() -> None:
+    with pytest.raises(SpecError, match="segment spec ZXX.yaml line 1"):
+        read_spec_file("\tsegment: ZXX\n", "ZXX.yaml")
