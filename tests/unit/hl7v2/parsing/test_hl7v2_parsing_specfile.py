@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lakeward.core.errors import SpecError
 from lakeward.hl7v2.flat.flatten import flatten
 from lakeward.hl7v2.parsing.segments import packaged_specs, parse_spec, segment_specs, spec_problems
+from lakeward.hl7v2.parsing.specfile import read_spec_file
 from lakeward.hl7v2.raw.load import load
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
@@ -129,5 +130,5 @@ def test_a_table_whose_spec_was_broken_for_a_night_gets_that_night_later(tmp_pat
 
 
 def test_a_text_that_only_one_yaml_loader_reads_is_an_error_of_the_spec() -> None:
-    with pytest.raises(SpecError, match="segment spec ZXX.yaml line 1"):
+    with pytest.raises(SpecError, match=r"segment spec ZXX\.yaml line 1"):
         read_spec_file("\tsegment: ZXX\n", "ZXX.yaml")
