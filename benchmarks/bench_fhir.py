@@ -62,7 +62,7 @@ _NOTE = """Medians over {megabytes:,.0f} MB of NDJSON of mixed types from the si
 process of its own, start of Python included. *raw* is what a night does: ledger, hashes, envelopes,
 duplicates, shape against FHIR R4, `raw_fhir__resource` and quarantine. *(b)* parses each line with
 orjson, makes the same raw columns and the same rows of the same views with closures compiled from
-the ViewDefinitions, and writes them with `write_deltalake`; it judges no shape, keeps no ledger and
+the ViewDefinitions, and writes them with `write_deltalake`; it checks no shape, keeps no ledger and
 survives no kill; it is run {slow} time. *(c)* parses each line with `json`, builds and validates
 the R4B model of its type, and does nothing else; it is timed on a sample, scaled by {scale:.1f}."""
 
@@ -116,7 +116,7 @@ def _ratios(medians: dict[str, Usage]) -> str:
     loop, validated, flat = (medians[name].cpu for name in (LOOP, VALIDATE, FLAT))
     return (
         f"Raw and flat take {loop / flat:.1f} times fewer CPU-seconds than (b), and"
-        f" {validated / flat:.1f} times fewer than (c); raw alone, which judges shapes as well,"
+        f" {validated / flat:.1f} times fewer than (c); raw alone, which checks shapes as well,"
         f" {validated / medians[RAW].cpu:.1f} times fewer than (c)."
     )
 

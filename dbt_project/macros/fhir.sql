@@ -56,8 +56,8 @@
     )
 {%- endmacro %}
 
-{#- The envelope that every row carries on; `alias` is a flat FHIR row. -#}
-{% macro fhir_envelope(alias) -%}
+{#- The origin that every row carries on; `alias` is a flat FHIR row. -#}
+{% macro fhir_origin(alias) -%}
 {{ alias }}.source as source_system,
     {{ alias }}.file || '#' || cast({{ alias }}.line as string) as source_ref,
     {{ alias }}.last_updated as recorded_at,

@@ -1,5 +1,5 @@
-{#- The envelope that every row carries on; `alias` is a row of stg_hl7v2__message. -#}
-{% macro hl7_envelope(alias) -%}
+{#- The origin that every row carries on; `alias` is a row of stg_hl7v2__message. -#}
+{% macro hl7_origin(alias) -%}
 {{ alias }}.source_system,
     {{ alias }}.source_ref,
     {{ alias }}.received,

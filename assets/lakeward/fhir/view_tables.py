@@ -24,7 +24,7 @@ RAW_NAME = "raw_fhir__resource"
 COMPILER_VERSION = 3
 """To be raised when the same view compiles to other rows, so that tables are rebuilt."""
 
-ENVELOPE = (
+LEADING_COLUMNS = (
     SOURCE,
     RECEIVED,
     FILE,
@@ -35,7 +35,7 @@ ENVELOPE = (
     Column("last_updated", "TIMESTAMP WITH TIME ZONE", Phi.QI, "meta.lastUpdated"),
     Column("content_sha256", "VARCHAR", Phi.LK, "SHA-256 of the line as delivered"),
 )
-ENVELOPE_NAMES = tuple(column.name for column in ENVELOPE)
+LEADING_NAMES = tuple(column.name for column in LEADING_COLUMNS)
 
 
 def all_views(
@@ -48,7 +48,7 @@ def all_views(
         on_failure: Called with each of those that is wrong, which is then left out; default: raise.
 
     Raises:
-        SpecError: A view is wrong, or bears the name of another or of an envelope column.
+        SpecError: A view is wrong, or bears the name of another or of a leading column.
     """
     views = {view.name: view for view in packaged_views()}
     for path in sorted(folder.glob("*.json")) if folder else ():
@@ -89,28 +89,28 @@ def table_name(view: str) -> str:
 
 @lru_cache(maxsize=512)
 def table_of(view: ViewDefinition) -> TableSpec:
-    """Return the table of a view: the columns of `ENVELOPE`, then its own.
+    """Return the table of a view: the columns of `LEADING_COLUMNS`, then its own.
 
     Raises:
-        SpecError: A column has the name of an envelope column, or the view's cannot be a table's.
+        SpecError: A column has the name of a leading column, or the view's cannot be a table's.
     """
     if table_name(view.name) != PREFIX + view.name:
         what = "has a name that a table cannot have"
         raise SpecError(f"view {view.name}", what, "lower-case letters, digits and _")
     columns = []
     for column in view.columns():
-        if column.name.lower() in ENVELOPE_NAMES:
+        if column.name.lower() in LEADING_NAMES:
             raise SpecError(
                 f"view {view.name} column {column.name}",
-                "has the name of an envelope column",
-                f"none of {', '.join(ENVELOPE_NAMES)}",
+                "has the name of a column that every flat table has",
+                f"none of {', '.join(LEADING_NAMES)}",
             )
         kind = TYPED.get(column.type or "string", "VARCHAR")
         type_ = f"{kind}[]" if column.collection else kind
         columns.append(Column(column.name, type_, column.phi, column.description or column.path))
     return TableSpec(
         name=PREFIX + view.name,
-        columns=(*ENVELOPE, *columns),
+        columns=(*LEADING_COLUMNS, *columns),
         description=view.title or view.description,
         grain=view.description or f"Rows of {view.resource}",
     )

@@ -201,7 +201,7 @@ class Landed:
 def derive_deletions(lake: Lake) -> None:
     """Fill the one flat table that versions need; all tables are filled in a test of their own."""
     view = next(v for v in packaged_views() if v.name == "bundle_deletion")
-    names = [column.name for column in view_tables.ENVELOPE]
+    names = [column.name for column in view_tables.LEADING_COLUMNS]
     relation = "(select * from raw_fhir__resource where resource_type = 'Bundle')"
     with connect(lake) as connection:
         rows = connection.sql(compile_view(view).over(relation, names)).to_arrow_table()

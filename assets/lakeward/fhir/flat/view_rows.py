@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from lakeward.core.errors import SpecError
 from lakeward.fhir.view_tables import (
-    ENVELOPE_NAMES,
+    LEADING_NAMES,
     RAW_NAME,
     all_views,
     packaged_views,
@@ -92,16 +92,16 @@ def _rows_of(
 
 
 def _parse(connection: Connection, part: Slice, used: Node) -> str:
-    """Return the SQL that parses the resources of a slice: envelope, and the resource as `r`."""
-    names = ", ".join(f'"{name}"' for name in ENVELOPE_NAMES)
+    """Return the SQL that parses the resources of a slice: leading columns, then `r`."""
+    names = ", ".join(f'"{name}"' for name in LEADING_NAMES)
     resources = part.relation(f"{names}, resource")
     register = partial(register_text_function, connection)
-    return parsing(exact(register, resources, used, f"{names}, "), used, ENVELOPE_NAMES)
+    return parsing(exact(register, resources, used, f"{names}, "), used, LEADING_NAMES)
 
 
 def _view_rows(connection: Connection, view: CompiledView) -> pa.Table | SpecError:
-    """Return the rows of a view: the envelope of the resource, then the view's columns."""
+    """Return the rows of a view: the leading columns of the resource, then the view's columns."""
     try:
-        return connection.sql(view.over_parsed("parsed", ENVELOPE_NAMES)).to_arrow_table()
+        return connection.sql(view.over_parsed("parsed", LEADING_NAMES)).to_arrow_table()
     except DatabaseError as error:
         return failure_of(view.view, error)

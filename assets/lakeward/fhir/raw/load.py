@@ -1,9 +1,9 @@
 """Landed FHIR files to `raw_fhir__resource` and quarantine, each resource once.
 
-Which records are new is decided on their envelopes alone. Records of up to 256 MB are kept in
-memory meanwhile; larger files are read again for what is stored, so memory is bounded by that and
-the envelopes. How rows are committed exactly once is in `landing.loading`; flat tables are in
-`fhir.flat`.
+Which records are new is decided on their origin, identity and hash alone. Records of up to 256 MB
+are kept in memory meanwhile; larger files are read again for what is stored, so memory is bounded
+by that and these few columns. How rows are committed exactly once is in `landing.loading`; flat
+tables are in `fhir.flat`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ from lakeward.quarantine.table import QUARANTINE, quarantine_rows
 
 RAW = TableSpec(
     name="raw_fhir__resource",
-    description="FHIR resources as delivered, with the envelope that says where and which",
+    description="FHIR resources as delivered, with their origin and identity",
     grain="One row per source, resource type, id and content",
     partition_by=("resource_type",),
     columns=(

@@ -48,7 +48,7 @@ PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 """By kind: the columns that one line becomes, and the component of each."""
 
-ENVELOPE = (
+LEADING_COLUMNS = (
     SOURCE,
     RECEIVED,
     FILE,
@@ -157,17 +157,6 @@ def segment_specs(
     return tuple(specs[name] for name in sorted(specs))
 
 
-def spec_problems(folder: Path | None = None) -> Mapping[str, str]:
-    """Return what is wrong with the spec files of a folder, by table as `segment_specs` reports."""
-    problems: dict[str, str] = {}
-
-    def note(table: str, error: SpecError) -> None:
-        problems[table] = "\n".join(filter(None, (problems.get(table), str(error))))
-
-    segment_specs(folder, note)
-    return problems
-
-
 def _table_of_file(path: Path) -> str:
     return "hl7v2__" + "".join(c if c.isalnum() and c.isascii() else "_" for c in path.stem.lower())
 
@@ -212,7 +201,7 @@ def main_table(spec: SegmentSpec) -> TableSpec:
     """Build the flat table of a segment."""
     return TableSpec(
         name=spec.table,
-        columns=ENVELOPE + tuple(c for leaf in spec.leaves for c in leaf.columns()),
+        columns=LEADING_COLUMNS + tuple(c for leaf in spec.leaves for c in leaf.columns()),
         description=spec.about,
         grain="One row per segment of a message",
     )
@@ -223,7 +212,7 @@ def child_table(child: ChildSpec) -> TableSpec:
     extra = (REPEAT, KIND) if child.has_kind else (REPEAT,)
     return TableSpec(
         name=f"hl7v2__{child.table}",
-        columns=ENVELOPE + extra + tuple(c for leaf in child.leaves for c in leaf.columns()),
+        columns=LEADING_COLUMNS + extra + tuple(c for leaf in child.leaves for c in leaf.columns()),
         description=child.about,
         grain="One row per repeat that holds a value",
     )
@@ -266,9 +255,9 @@ def _child(child: ChildFile, segment: str, path: LinePath, taken: Container[str]
 def _leaves(
     rows: Sequence[ColumnLine], segment: str, path: LinePath, before: tuple[Leaf, ...]
 ) -> tuple[Leaf, ...]:
-    """Expand the lines of a file; the columns of `before` and of the envelope are taken."""
+    """Expand the lines of a file; the columns of `before` and the leading columns are taken."""
     leaves = list(before)
-    taken = {c.name for c in (*ENVELOPE, REPEAT, KIND)}
+    taken = {c.name for c in (*LEADING_COLUMNS, REPEAT, KIND)}
     taken |= {column.name for leaf in before for column in leaf.columns()}
     for number, row in enumerate(rows):
         try:

@@ -43,7 +43,7 @@ patients as (
 )
 
 select
-    {{ fhir_envelope('a') }},
+    {{ fhir_origin('a') }},
     {{ fhir_order('a') }} as statement_order,
     {{ fhir_version_order('winner') }} as version_order,
     winner.is_current,

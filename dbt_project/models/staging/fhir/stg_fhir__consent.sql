@@ -17,7 +17,7 @@ purposes as (
 )
 
 select
-    {{ fhir_envelope('c') }},
+    {{ fhir_origin('c') }},
     {{ fhir_order('c') }} as statement_order,
     coalesce(
         c.patient_id, {{ named_id(references, 'c', 'Consent', 'patient', 'Patient') }}

@@ -43,7 +43,7 @@ ranked_participants as (
 )
 
 select
-    {{ fhir_envelope('e') }},
+    {{ fhir_origin('e') }},
     {{ fhir_order('e') }} as statement_order,
     {{ fhir_version_order('winner') }} as version_order,
     winner.is_current,

@@ -1,6 +1,6 @@
 -- Grain: one row per past class of the winning version of an Encounter.
 select
-    {{ fhir_envelope('h') }},
+    {{ fhir_origin('h') }},
     h.ordinal,
     case when h.class_code in ('IMP', 'ACUTE', 'NONAC') then 'inpatient' else 'other' end as class_group,
     h.period_start_at,

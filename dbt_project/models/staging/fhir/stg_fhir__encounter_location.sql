@@ -1,6 +1,6 @@
 -- Grain: one row per location of the winning version of an Encounter.
 select
-    {{ fhir_envelope('l') }},
+    {{ fhir_origin('l') }},
     l.ordinal,
     l.status,
     coalesce(l.location_id, named.target_id) as location_resource_id,

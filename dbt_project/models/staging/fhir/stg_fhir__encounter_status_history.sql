@@ -1,7 +1,7 @@
 {{ config(materialized='table', database='scratch') }}
 -- Grain: one row per past status of the winning version of an Encounter.
 select
-    {{ fhir_envelope('h') }},
+    {{ fhir_origin('h') }},
     h.ordinal,
     h.status,
     h.period_start_at,

@@ -14,7 +14,7 @@ with ranked_identifiers as (
 )
 
 select
-    {{ fhir_envelope('l') }},
+    {{ fhir_origin('l') }},
     {{ fhir_order('l') }} as statement_order,
     {{ fhir_version_order('winner') }} as version_order,
     winner.is_current,

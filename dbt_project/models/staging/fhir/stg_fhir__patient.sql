@@ -27,7 +27,7 @@ patients as (
 )
 
 select
-    {{ fhir_envelope('p') }},
+    {{ fhir_origin('p') }},
     {{ fhir_order('p') }} as statement_order,
     'fhir' as feed,
     {{ key('patient', ['p.own_authority', 'p.own_type', 'p.own_value']) }} as own_patient_key,

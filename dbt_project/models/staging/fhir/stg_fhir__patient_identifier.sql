@@ -1,6 +1,6 @@
 -- Grain: one row per identifier of the winning version of a Patient; social security numbers stay behind.
 select
-    {{ fhir_envelope('i') }},
+    {{ fhir_origin('i') }},
     i.ordinal,
     i.use as identifier_use,
     coalesce(s.authority, i.system, i.source) as identifier_authority,

@@ -1,7 +1,7 @@
 {{ config(materialized='table', database='scratch') }}
 -- Grain: one row per Practitioner resource (winning version), under the key of its NPI or its own id.
 select
-    {{ fhir_envelope('p') }},
+    {{ fhir_origin('p') }},
     {{ fhir_order('p') }} as statement_order,
     {{ key('practitioner', [
         "case when p.npi is null then p.source else 'NPI' end", 'coalesce(p.npi, p.id)'

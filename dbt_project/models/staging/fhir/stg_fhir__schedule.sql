@@ -1,7 +1,7 @@
 -- Grain: one row per Schedule resource (winning version).
 {% set references = ref('stg_fhir__reference') %}
 select
-    {{ fhir_envelope('s') }},
+    {{ fhir_origin('s') }},
     coalesce(
         s.practitioner_id, {{ named_id(references, 's', 'Schedule', 'actor', 'Practitioner') }}
     ) as practitioner_resource_id,

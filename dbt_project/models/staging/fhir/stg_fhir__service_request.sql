@@ -32,7 +32,7 @@ numbers as (
 )
 
 select
-    {{ fhir_envelope('r') }},
+    {{ fhir_origin('r') }},
     {{ fhir_order('r') }} as statement_order,
     {{ fhir_version_order('winner') }} as version_order,
     winner.is_current,

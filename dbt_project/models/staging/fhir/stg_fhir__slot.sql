@@ -1,7 +1,7 @@
 -- Grain: one row per Slot resource (winning version).
 {% set references = ref('stg_fhir__reference') %}
 select
-    {{ fhir_envelope('s') }},
+    {{ fhir_origin('s') }},
     coalesce(
         s.schedule_id, {{ named_id(references, 's', 'Slot', 'schedule', 'Schedule') }}
     ) as schedule_resource_id,

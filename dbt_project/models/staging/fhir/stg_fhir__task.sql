@@ -2,7 +2,7 @@
 -- Grain: one row per stored version of a Task; `is_current` marks the winning one.
 {% set references = ref('stg_fhir__reference') %}
 select
-    {{ fhir_envelope('t') }},
+    {{ fhir_origin('t') }},
     {{ fhir_order('t') }} as statement_order,
     {{ fhir_version_order('winner') }} as version_order,
     winner.is_current,

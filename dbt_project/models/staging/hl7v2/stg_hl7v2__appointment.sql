@@ -24,7 +24,7 @@ with
 {% endfor %}
 
 select
-    {{ hl7_envelope('e') }},
+    {{ hl7_origin('e') }},
     e.statement_order,
     e.sender,
     e.message_at,

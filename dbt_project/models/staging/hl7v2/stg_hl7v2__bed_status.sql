@@ -1,6 +1,6 @@
 -- Grain: one row per bed whose status a message states (NPU).
 select
-    {{ hl7_envelope('e') }},
+    {{ hl7_origin('e') }},
     e.statement_order,
     e.recorded_at,
     e.occurred_at,

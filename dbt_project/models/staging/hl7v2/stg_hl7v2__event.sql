@@ -15,7 +15,7 @@ with timed_messages as (
 )
 
 select
-    {{ hl7_envelope('m') }},
+    {{ hl7_origin('m') }},
     m.sender,
     m.message_at,
     coalesce(m.event_recorded_at, m.message_at) as recorded_at,

@@ -16,7 +16,7 @@ files as (
 )
 
 select
-    {{ hl7_envelope('e') }},
+    {{ hl7_origin('e') }},
     e.sender,
     e.recorded_at,
     e.statement_order || lpad(cast(m.segment as string), 6, '0') as statement_order,

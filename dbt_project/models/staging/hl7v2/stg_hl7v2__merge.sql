@@ -1,6 +1,6 @@
 -- Grain: one row per prior patient identifier of a merge message.
 select
-    {{ hl7_envelope('p') }},
+    {{ hl7_origin('p') }},
     p.statement_order,
     p.recorded_at,
     p.patient_group,

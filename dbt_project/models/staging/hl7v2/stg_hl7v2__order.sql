@@ -52,7 +52,7 @@ pairs as (
 )
 
 select
-    {{ hl7_envelope('e') }},
+    {{ hl7_origin('e') }},
     e.statement_order
     || lpad(cast(coalesce(p.common_segment, p.request_segment) as string), 6, '0') as statement_order,
     e.sender,

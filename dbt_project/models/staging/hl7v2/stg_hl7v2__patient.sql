@@ -41,7 +41,7 @@ telecoms as (
 )
 
 select
-    {{ hl7_envelope('e') }},
+    {{ hl7_origin('e') }},
     e.statement_order,
     e.recorded_at,
     e.patient_group,

@@ -1,7 +1,7 @@
 {{ config(materialized='table', database='scratch') }}
 -- Grain: one row per patient identifier of a message; social security numbers stay behind.
 select
-    {{ hl7_envelope('m') }},
+    {{ hl7_origin('m') }},
     i.patient_group,
     i.repeat,
     coalesce({{ held('i.assigning_authority') }}, m.sender) as identifier_authority,

@@ -12,7 +12,7 @@ with ranked_identifiers as (
 )
 
 select
-    {{ hl7_envelope('e') }},
+    {{ hl7_origin('e') }},
     e.statement_order,
     e.recorded_at,
     e.event_type,

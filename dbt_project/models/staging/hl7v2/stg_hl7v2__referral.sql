@@ -30,7 +30,7 @@ patients as (
 )
 
 select
-    {{ hl7_envelope('e') }},
+    {{ hl7_origin('e') }},
     e.statement_order,
     e.sender,
     e.message_at,

@@ -13,7 +13,7 @@ prior_visits as (
 )
 
 select
-    {{ hl7_envelope('e') }},
+    {{ hl7_origin('e') }},
     e.statement_order,
     e.sender,
     e.message_at,

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from lakeward.assets.formats import FORMATS
 from lakeward.core.errors import LakewardError
 from lakeward.core.paths import project_path
 from lakeward.core.settings import DEMO_SECRET, Settings
-from lakeward.hl7v2.parsing.segments import spec_problems
+from lakeward.landing.formats import Format
 from lakeward.landing.sources import load_inventory
 from lakeward.orchestration.cli.output import PrintFormat, print_records, say
 
@@ -40,7 +41,7 @@ def examine(settings: Settings) -> list[Finding]:
         _writable(settings.home.root),
         _disk(settings.home.root),
         _inventory(settings),
-        _segments(settings),
+        *(_own_specs(settings, each) for each in FORMATS),
         _secret(settings),
         _port(),
     ]
@@ -99,10 +100,11 @@ def _inventory(settings: Settings) -> Finding:
     return Finding("interfaces", True, f"{names}; zone {inventory.facility.time_zone}")
 
 
-def _segments(settings: Settings) -> Finding:
-    problems = spec_problems(settings.home.root / "segments")
+def _own_specs(settings: Settings, format_: Format) -> Finding:
+    problems = format_.flat_tables(format_.own_specs(settings.home)).problems
     state = "; ".join(problems.values()) or "specs of the home can be read"
-    return Finding("HL7 segments", not problems, state, "mend the file; its table waits for it")
+    remedy = "correct the file; its table waits for it"
+    return Finding(f"own {format_.specs}", not problems, state, remedy)
 
 
 def _secret(settings: Settings) -> Finding:

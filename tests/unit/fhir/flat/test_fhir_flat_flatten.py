@@ -58,7 +58,7 @@ def test_all_tables_exist_even_without_data(lake: Lake) -> None:
     assert {table.name for table in flat_tables()} <= set(table_names(lake))
 
 
-def test_typed_columns_and_envelope(lake: Lake, tmp_path: Path, source: Source) -> None:
+def test_typed_columns_follow_leading_columns(lake: Lake, tmp_path: Path, source: Source) -> None:
     deliver(lake, tmp_path, source, 1, {"resourceType": "Patient", "id": "p"}, appointment(1))
     writes = flatten(lake)
     assert {w.table for w in writes} == {
@@ -106,7 +106,7 @@ HOSTILE: list[Any] = [
 def test_wrongly_shaped_elements_do_not_stop_the_rest(
     lake: Lake, tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # as if stored before a view walked there: what a view walks is judged on the way in
+    # as if stored before a view walked there: what a view walks is checked on the way in
     monkeypatch.setattr(checked_records, "find_mismatch", lambda *_args: None)
     elements = ("start", "minutesDuration", "status", "participant", "identifier", "reasonCode")
     shaped = [{**appointment(n), **dict.fromkeys(elements, v)} for n, v in enumerate(HOSTILE)]

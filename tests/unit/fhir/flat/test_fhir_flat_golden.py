@@ -13,7 +13,7 @@ import pytest
 from lakeward.core.paths import Home
 from lakeward.fhir.flat.view_rows import flatten_views as flatten
 from lakeward.fhir.raw.load import load
-from lakeward.fhir.view_tables import ENVELOPE, flat_tables
+from lakeward.fhir.view_tables import LEADING_COLUMNS, flat_tables
 from lakeward.lake.query import Connection, connect
 from lakeward.lake.tables import Lake, arrow_schema
 from lakeward.landing.ledger import LedgerFile
@@ -42,7 +42,7 @@ def flat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
 
 @pytest.mark.parametrize("table", flat_tables(), ids=lambda table: table.name)
 def test_rows(flat: Connection, tmp_path: Path, table, golden) -> None:  # type: ignore[no-untyped-def]
-    own = [column.name for column in table.columns[len(ENVELOPE) :]]
+    own = [column.name for column in table.columns[len(LEADING_COLUMNS) :]]
     names = ", ".join(f'"{name}"' for name in (*PLACE, *own))
     repeats = [name for name in own if name.endswith("ordinal")]
     order = ", ".join(("received", "line", *repeats))

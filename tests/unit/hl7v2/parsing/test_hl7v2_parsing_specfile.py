@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from lakeward.core.errors import SpecError
 from lakeward.hl7v2.flat.flatten import flatten
-from lakeward.hl7v2.parsing.segments import packaged_specs, parse_spec, segment_specs, spec_problems
+from lakeward.hl7v2.parsing.segments import packaged_specs, parse_spec, segment_specs
 from lakeward.hl7v2.parsing.specfile import read_spec_file
 from lakeward.hl7v2.raw.load import load
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
+from lakeward.landing.formats import collected_in
 from lakeward.landing.ledger import LedgerFile
 from lakeward.landing.sources import Source, Volume
 
@@ -68,13 +69,15 @@ def test_a_home_adds_segments_and_columns_and_a_broken_file_takes_nothing_away(t
     (tmp_path / "PV1.yaml").write_text(
         "segment: PV1\nabout: x\ncolumns:\n  - [visit, PV1-50, cx, DI, x]\n"
     )
-    specs = {spec.segment: spec for spec in segment_specs(tmp_path, lambda *_: None)}
+    problems: dict[str, str] = {}
+    found = segment_specs(tmp_path, collected_in(problems))
+    specs = {spec.segment: spec for spec in found}
     packaged = {spec.segment: spec for spec in packaged_specs()}
     assert specs.keys() - packaged.keys() == {"ZPI"}
     assert [leaf.name for leaf in specs["PID"].leaves if leaf.field == 41] == ["pet_name"]
     assert specs["PID"].leaves[: len(packaged["PID"].leaves)] == packaged["PID"].leaves
     assert specs["PV1"] == packaged["PV1"]
-    ((table, problem),) = spec_problems(tmp_path).items()
+    ((table, problem),) = problems.items()
     assert table == "hl7v2__pv1"
     assert problem.startswith("segment spec PV1.yaml line 4: column named twice: visit_id")
 
