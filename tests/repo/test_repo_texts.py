@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 import typer
-from checkout import ROOT
+from checkout import ROOT, Module
 
 from lakeward.orchestration.cli.app import app
 
@@ -87,6 +87,36 @@ def test_commands_of_a_page_exist(page: Path, root: Path) -> None:
         else:
             problems += [f"{command}: {p}" for p in _unknown(words[1:])]
     assert not problems, "\n".join(problems)
+
+
+MODEL = re.compile(r"\b((?:stg_\w+?|int|canonical|worklist|metric)__[a-z][a-z0-9_]*)(?![\w*])")
+MODULE = re.compile(r"`((?:lakeward\.)?(?:\w+\.)+\w+)(?:\(\))?`")
+
+
+@pytest.mark.parametrize("page", _pages(), ids=lambda page: page.name)
+def test_models_and_modules_that_a_page_names_exist(
+    page: Path, root: Path, modules: list[Module]
+) -> None:
+    # architecture.md named a model and a module that a rename had taken away
+    text = page.read_text()
+    models = {path.stem for path in root.glob("dbt_project/models/**/*.sql")}
+    missing = [name for name in MODEL.findall(text) if name not in models]
+    rooms = {m.name.split(".")[1] for m in modules if m.name.count(".") > 1}
+    names = {m.name.removeprefix("lakeward.") for m in modules}
+    for name in (n.removeprefix("lakeward.") for n in MODULE.findall(text)):
+        parts = name.split(".")
+        # `contracts.model.Check`: a module, then what it defines
+        if parts[0] in rooms and len(parts) > 1 and not _defined(parts, names, modules):
+            missing.append(name)
+    assert not missing, f"named and not there: {sorted(set(missing))}"
+
+
+def _defined(parts: list[str], names: set[str], modules: list[Module]) -> bool:
+    """Return whether a dotted name is a module, or something that a module names."""
+    if ".".join(parts) in names or any(n.startswith(".".join(parts) + ".") for n in names):
+        return True
+    owners = [m for m in modules if m.name == "lakeward." + ".".join(parts[:-1])]
+    return any(re.search(rf"\b{re.escape(parts[-1])}\b", m.text) for m in owners)
 
 
 def _commands(text: str) -> Iterator[str]:

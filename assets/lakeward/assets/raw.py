@@ -25,24 +25,24 @@ _SHOWN = 100
 
 
 def raw_assets(inventory: Inventory) -> list[dg.AssetsDefinition]:
-    """Build one asset for the raw table of each format, and one for each table beside it."""
-    return [_raw_asset(inventory, each) for each in FORMATS]
+    """Build one step per format, with an asset for its raw table and each table beside it."""
+    return [_raw_asset(inventory, format_) for format_ in FORMATS]
 
 
-def _raw_asset(inventory: Inventory, each: Format) -> dg.AssetsDefinition:
-    sources = [s for s in inventory.sources if s.format == each.name]
-    key = dg.AssetKey(each.raw.name)
+def _raw_asset(inventory: Inventory, format_: Format) -> dg.AssetsDefinition:
+    sources = [s for s in inventory.sources if s.format == format_.name]
+    key = dg.AssetKey(format_.raw.name)
 
     @dg.multi_asset(
-        name=each.raw.name,
+        name=format_.raw.name,
         specs=[
             table_asset(
                 table,
                 group="raw",
-                kinds={"deltalake", each.name},
+                kinds={"deltalake", format_.name},
                 deps=[delivery_key(source) for source in sources],
             )
-            for table in (each.raw, *each.beside)
+            for table in (format_.raw, *format_.beside)
         ],
         check_specs=_check_specs(key),
         pool=WRITER_POOL,
@@ -50,18 +50,18 @@ def _raw_asset(inventory: Inventory, each: Format) -> dg.AssetsDefinition:
     @without_record_values
     def _raw(home: LakewardHome) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         lake, folders = home.lake(), home.settings().home
-        ensure_table(lake, each.raw)
+        ensure_table(lake, format_.raw)
         ensure_table(lake, QUARANTINE)
         counts = [
-            count for source in sources for count in load_pending(lake, folders, source, each)
+            count for source in sources for count in load_pending(lake, folders, source, format_)
         ]
-        facts = each.facts(lake)
-        yield table_result(lake, each.raw.name, extra={**_totals(counts), **facts})
-        for table in each.beside:
+        facts = format_.facts(lake)
+        yield table_result(lake, format_.raw.name, extra={**_totals(counts), **facts})
+        for table in format_.beside:
             ensure_table(lake, table)
             yield table_result(lake, table.name, extra=facts)
         yield _adds_up(counts, key)
-        yield _keeps_promises(lake, each, [s.name for s in sources], key)
+        yield _keeps_promises(lake, format_, [s.name for s in sources], key)
 
     return _raw
 
@@ -76,7 +76,7 @@ def _check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
 
 
 def _keeps_promises(
-    lake: Lake, each: Format, sources: list[str], key: dg.AssetKey
+    lake: Lake, format_: Format, sources: list[str], key: dg.AssetKey
 ) -> dg.AssetCheckResult:
     with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
         files = connection.execute(
@@ -86,7 +86,7 @@ def _keeps_promises(
             [sources],
         ).fetchall()
     places = [f"{s} #{n}: promised {promised}, found {found}" for s, n, promised, found in files]
-    places += each.broken_promises(lake)
+    places += format_.broken_promises(lake)
     return dg.AssetCheckResult(
         check_name=PROMISED,
         asset_key=key,

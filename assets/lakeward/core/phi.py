@@ -1,9 +1,8 @@
 """The PHI class of a column: how near its values are to a person.
 
-The classes are those of the dossier (domain reference, security): `N` none, `LK` a linkable key,
-`QI` a quasi-identifier, `DI` a direct identifier, `CS` clinical and sensitive, `SP` free text
-that may hold anything. What follows from a class (statistics, exports, reports) is decided where
-it is used, not here.
+The classes: `N` nothing personal, `LK` a linkage key, `QI` a quasi-identifier, such as dates of a
+person, `DI` a direct identifier, `CS` clinical and sensitive, `SP` specially protected, and any
+free text. What follows from a class (statistics, exports, reports) is decided where it is used.
 """
 
 from enum import StrEnum

@@ -77,8 +77,9 @@ class Reading:
     """What a format found in consecutive files of one source.
 
     Attributes:
-        outputs: Quarantine, raw and the tables beside raw, in the order of their commits. That
-            order is the format's: it must be able to go on after a kill between any two of them.
+        outputs: Raw, quarantine and the tables beside raw, in the order in which they are to be
+            committed. Each format has an order of its own (FHIR quarantine first, HL7 v2 raw
+            first) and must be able to go on after a kill between any two commits.
         found: Number of records of each file, by `received`; a file without records may be absent.
         ignored: Files that hold nothing of the format.
         promised: Records that the files themselves promise (batch trailers), by `received`.

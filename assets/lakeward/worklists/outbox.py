@@ -46,7 +46,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class ExportedRevision:
-    """The list that the consumer got last: the parsed file of the format that is kept."""
+    """The list that the consumer got last for a day: the parsed file of the format that is kept."""
 
     meta: Mapping[str, Any]
     rows: list[Row]

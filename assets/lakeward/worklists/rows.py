@@ -1,4 +1,4 @@
-"""Rows of a released worklist as plain values, and what became of each since the last export.
+"""Rows of a released worklist as plain values, and their action since the day's last export.
 
 Only columns of the contract's allow-list are ever selected. File formats belong to
 `output_formats`.
@@ -93,9 +93,12 @@ def plain(value: object, zone: ZoneInfo) -> Plain:
 def with_actions(rows: Iterable[Row], before: Sequence[Row], columns: Sequence[str]) -> list[Row]:
     """Add to each row whether it is new, changed or unchanged, and list removed rows once.
 
+    Only exports of one day are compared: a `row_id` is made of the day, so that rows of two days
+    never match.
+
     Args:
         rows: The list as it is now.
-        before: The list as exported last, tombstones included.
+        before: The same day's list as exported last, tombstones included; empty before the first.
         columns: Columns of the result, in order.
 
     Returns:

@@ -1,5 +1,6 @@
--- Grain: one row per visit_key. State comes from canonical__visit_event alone; what else is known
--- comes from the statements of the feeds, the best-ranked feed first (seed authority).
+-- Grain: one row per visit_key. State comes from canonical__visit_event alone; what else is known, the
+-- scheduled time with it, comes from the statements of the feeds: the latest statement of each feed, then
+-- the best-ranked feed that states a value (seed authority; 1 is the best, hence `earliest_by` a rank).
 {% set schedule_columns = [
     'appointment_id',
     'service_type',

@@ -22,6 +22,7 @@ with events as (
     left join {{ ref('int__departed_state') }} as d on d.visit_key = e.visit_key
 ),
 
+-- A base is an event that states a state and may be gone back to when what came after it is cancelled.
 based as (
     select
         *,

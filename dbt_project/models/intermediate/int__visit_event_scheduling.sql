@@ -1,4 +1,6 @@
--- Grain: one row per event that a scheduling message (SIU) states.
+-- Grain: one row per event that a scheduling message (SIU) states. An S14 can mean another event than
+-- "modified": the rows of trigger_event with a condition say which, by the status of the appointment. A
+-- confirmation may stand in SCH-6 (reason of the event) instead of SCH-25 (status).
 with messages as (
     select
         *,

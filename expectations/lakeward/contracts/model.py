@@ -23,7 +23,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class ContractColumn:
-    """One column as promised; `phi` is the class of domain §3.1 (N LK QI DI CS SP)."""
+    """One column as promised; `phi` is its class, see `core.phi` (N LK QI DI CS SP)."""
 
     name: str
     physical_type: str

@@ -2,8 +2,10 @@
 
 The night, in the order in which its steps depend on each other:
 
-    land -> raw -> flat -> canonical store -> worklists and metrics
-         -> rules checked -> release or hold -> outbox -> site
+    land -> raw -> flat
+         -> canonical store built -> its rules checked -> release or hold
+         -> each worklist and metric built -> its rules checked -> release or hold
+         -> outbox -> site
 
 Each step is an asset (`lakeward.assets`); which of them make up the jobs is in `jobs`. Here a run
 is started and its outcome is read from Dagster's events. How the process is made to start fast is

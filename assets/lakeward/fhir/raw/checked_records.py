@@ -10,7 +10,7 @@ A block of records is checked in four steps, each for fewer records than the one
 
 Of each block the columns of `CheckedRecords.table` are kept, and the records themselves only while
 they are few: else they are read again when they are written. Whether a whole file is FHIR at all,
-one document, or of a type that it should not hold is decided in `files`.
+one document, or of a type that it should not hold is decided in `file_kinds`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -112,7 +112,7 @@ select
         when not regexp_matches(id, '^[A-Za-z0-9\-.]{{1,64}}$') then 'illegal_id'
     end as reason,
     cast(null as varchar) as detail,
-    -- what each sign means: `files._Look`
+    -- what each sign means: `file_kinds._Look`
     case
         when resource_type is not null then 'typed'
         when flaw = '{UNREADABLE}' then 'strong'
@@ -166,7 +166,7 @@ class _Checker:
 
     Attributes:
         connection: A scratch connection.
-        walks: What views walk, by resource type.
+        walks: The names in the views' expressions, by resource type, see `shapes.Walks`.
         roots: The roots seen so far, by the hash of type and names (column `root`).
         names: The names seen so far at the roots of each type.
     """
@@ -289,7 +289,7 @@ class CheckedRecords:
             resource_type, id, version_id, last_updated_text, last_updated (UTC), is_subsetted:
             what it states of itself;
             reason, detail: why it is rejected, NULL for a good one;
-            sign: what it looks like, see `files`;
+            sign: what it looks like, see `file_kinds._Look`;
             key: hash of type and id;
             unknown_elements: names at its root that R4 does not have.
         blocks: The records themselves; None when they were too much to keep.
@@ -307,7 +307,8 @@ def check_records(
     Args:
         connection: A scratch connection.
         parts: The files.
-        walks: What views walk, by resource type: there the shape of a record is checked.
+        walks: The names in the views' expressions, by resource type, see `shapes.Walks`: the shape
+            of the elements that they name is checked.
     """
     checker = _Checker(connection, walks)
     done: list[pa.Table] = []

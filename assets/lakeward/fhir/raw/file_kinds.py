@@ -92,7 +92,7 @@ def examine_files(
         connection: A scratch connection.
         landing: Folder that `LedgerFile.file` is relative to.
         files: The files, in order of arrival.
-        walks: What views walk, by resource type.
+        walks: The names in the views' expressions, by resource type, see `shapes.Walks`.
     """
     parts = [FilePart(file.received, landing / file.file) for file in files]
     lines = check_records(connection, parts, walks)

@@ -158,7 +158,7 @@ def _read(
 
 
 def _walks(views: Path | None) -> Mapping[str, Walks]:
-    """Return what views walk; a faulty view stops the flat tables, not the way into raw."""
+    """Return what views walk (`shapes.Walks`); a faulty view stops flat tables, not raw."""
     try:
         return walks_of(all_views(views))
     except SpecError:

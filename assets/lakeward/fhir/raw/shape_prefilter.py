@@ -74,7 +74,7 @@ def build_prefilter(kind: str, walks: Walks) -> Prefilter:
 
     Args:
         kind: Resource type of the records.
-        walks: What its views walk.
+        walks: The names in the expressions of its views, see `shapes.Walks`.
     """
     checked = checked_elements(kind, walks)
     odd = " or ".join(_matches(pattern) for pattern in _ODD)
@@ -95,7 +95,7 @@ def path_condition(kind: str, walks: Walks, roots: frozenset[str]) -> str | None
 
     Args:
         kind: Resource type of the records.
-        walks: What its views walk.
+        walks: The names in the expressions of its views, see `shapes.Walks`.
         roots: All names at the roots of the records: only what begins with them is read.
     """
     checked = checked_elements(kind, walks)

@@ -8,7 +8,8 @@
 --                                                +-> removal -> effective_removal
 --   statement -> by transactionTime -> by versionId -> by lastUpdated -> ordered -> ranked
 --
--- `place` says when something was delivered: (file, replay of that file or 0, line).
+-- `position` says where a statement stands among all deliveries: (file, replay of that file or 0, line).
+-- `deletion` is what a Bundle asks for; `removal` is a deletion with the instant at which it counts.
 with deletion as (
     select
         source, received, line, id as bundle_id, content_sha256,
@@ -35,7 +36,7 @@ repeat as (
     select
         source, received, line,
         max(transaction_time) as transaction_time,
-        max(row(repeat_received, 0::bigint, repeat_line)) as place,
+        max(row(repeat_received, 0::bigint, repeat_line)) as position,
         bool_or(is_beside_another) as is_beside_another
     from {raw_fhir__repeat}
     semi join (
@@ -58,13 +59,14 @@ delivered as (
         -- a versionId that is no number orders nothing
         try_cast(regexp_extract(r.version_id, '^[vV]?(\d{1,37})$', 1) as hugeint) as version,
         greatest(r.transaction_time, t.transaction_time) as transaction_time,
-        case when t.place > r.first_place then t.place else r.first_place end as place,
+        case when t.position > r.stored_position then t.position else r.stored_position end as position,
         coalesce(t.is_beside_another, false) as is_beside_another,
         (r.day, regexp_extract(r.file, '^(.*)/', 1), r.transaction_time) as delivery
     from (
         select
             * exclude (resource),
-            -- a replay counts where its record was rejected: after the lines of that file
+            -- a replay counts where its record was rejected: after the lines of that file; the expression
+            -- is that of fhir/raw/sql/replay_of.sql, whose macro a view cannot see
             regexp_extract(
                 file, '^[^/]+/[^/]+/replay/(\d{12})-(\d{4,})\.\w+$', ['received', 'number']
             ) as rejected_in,
@@ -72,7 +74,7 @@ delivered as (
                 coalesce(try_cast((rejected_in).received as bigint), received),
                 coalesce(try_cast((rejected_in).number as bigint), 0),
                 line
-            ) as first_place,
+            ) as stored_position,
             coalesce(last_updated, try_cast(case length(last_updated_text)
                 when 4 then last_updated_text || '-01-01'
                 when 7 then last_updated_text || '-01'
@@ -113,7 +115,7 @@ removal as (
     select
         d.source, d.resource_type, d.id, b.received, b.line, b.nanos as own_nanos,
         coalesce(b.nanos, epoch_us(b.transaction_time)::hugeint * 1000) as nanos,
-        b.transaction_time, b.place
+        b.transaction_time, b.position
     from deletion as d
     join delivered as b
         on b.source = d.source and b.resource_type = 'Bundle' and b.id = d.bundle_id
@@ -137,27 +139,27 @@ effective_removal as (
 statement as (
     select
         source, resource_type, id, received, line, content_sha256, discriminator, is_subsetted,
-        nanos * 2 as stamp, version, transaction_time, place, false as is_removal
+        nanos * 2 as stamp, version, transaction_time, position, false as is_removal
     from version
     union all
     select
         source, resource_type, id, received, line, null, null, false,
-        nanos * 2 + 1, null, transaction_time, place, true
+        nanos * 2 + 1, null, transaction_time, position, true
     from effective_removal
 ),
--- One total order by stamp, version, transactionTime, place. A statement that lacks one of the first
+-- One total order by stamp, version, transactionTime, position. A statement that lacks one of the first
 -- three takes that of the newest statement known before it, where what is known before is decided
 -- by what comes next in that list:
 --
---   place  transactionTime  version  stamp      by_time  by_version  by_stamp
---   1      09:00            1        08:00      09:00    1           08:00
---   2      -                -        -          09:00    1           08:00     (after the first)
---   3      11:00            2        10:00      11:00    2           10:00
+--   position  transactionTime  version  stamp      by_time  by_version  by_stamp
+--   1         09:00            1        08:00      09:00    1           08:00
+--   2         -                -        -          09:00    1           08:00     (after the first)
+--   3         11:00            2        10:00      11:00    2           10:00
 timed as (
     select
         *,
         coalesce(transaction_time, max(transaction_time) over (
-            partition by source, resource_type, id order by place
+            partition by source, resource_type, id order by position
         )) as by_time
     from statement
 ),
@@ -165,7 +167,7 @@ numbered as (
     select
         *,
         coalesce(version, max(version) over (
-            partition by source, resource_type, id order by by_time nulls first, place
+            partition by source, resource_type, id order by by_time nulls first, position
         )) as by_version
     from timed
 ),
@@ -174,7 +176,7 @@ stamped as (
         *,
         coalesce(stamp, max(stamp) over (
             partition by source, resource_type, id
-            order by by_version nulls first, by_time nulls first, place
+            order by by_version nulls first, by_time nulls first, position
         )) as by_stamp
     from numbered
 ),
@@ -184,9 +186,9 @@ ordered as (
         row_number() over (
             partition by source, resource_type, id
             order by
-                by_stamp nulls first, by_version nulls first, by_time nulls first, place,
+                by_stamp nulls first, by_version nulls first, by_time nulls first, position,
                 is_removal, content_sha256
-        ) as position
+        ) as rank_in_order
     from stamped
 ),
 -- All that comes before the last deletion is deleted.
@@ -194,7 +196,7 @@ with_deletions as (
     select
         *,
         coalesce(
-            position < max(case when is_removal then position end) over (
+            rank_in_order < max(case when is_removal then rank_in_order end) over (
                 partition by source, resource_type, id
             ),
             false
@@ -207,7 +209,7 @@ ranked as (
         *,
         row_number() over (
             partition by source, resource_type, id, discriminator, is_removal
-            order by is_deleted, is_subsetted, position desc
+            order by is_deleted, is_subsetted, rank_in_order desc
         ) as version_rank
     from with_deletions
 ),

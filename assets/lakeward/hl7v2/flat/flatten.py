@@ -118,7 +118,7 @@ def _parsed(batch: pa.RecordBatch, specs: Sequence[SegmentSpec]) -> dict[str, pa
     )
     tables = parse(messages, specs)
     origin = _Origin.of(batch, max((rows.num_rows for rows in tables.values()), default=0))
-    return {table: origin.before(rows) for table, rows in tables.items()}
+    return {table: origin.in_front_of(rows) for table, rows in tables.items()}
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class _Origin:
         other = pa.table({name: batch[name] for name in _ORIGIN if name not in same})
         return cls({name: pa.repeat(batch[name][0], longest) for name in same}, other)
 
-    def before(self, rows: pa.Table) -> pa.Table:
+    def in_front_of(self, rows: pa.Table) -> pa.Table:
         """Return rows with the origin of each row's message in place of `row`, its index."""
         columns = {name: values[: rows.num_rows] for name, values in self.same.items()}
         taken = self.other.take(rows["row"])

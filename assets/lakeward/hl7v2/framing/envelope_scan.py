@@ -111,13 +111,15 @@ class EnvelopeScan:
         """Close an open batch that has no trailer."""
         if self._batch is not None:
             self._batch.warnings += ("no_trailer", *warnings)
-            self._close_batch(record, None, odd=False)
+            self._close_batch(record, None, is_no_number=False)
 
-    def _close_batch(self, record: int, promised: int | None, odd: bool) -> None:  # noqa: FBT001
+    def _close_batch(self, record: int, promised: int | None, is_no_number: bool) -> None:  # noqa: FBT001
         batch = self._batch or _OpenEnvelope(record)
         found = self._count(batch.first, record)
         number = len(self.batches) + 1
-        self.batches.append(_closed("batch", number, batch, promised, found, record, odd=odd))
+        self.batches.append(
+            _closed("batch", number, batch, promised, found, record, is_no_number=is_no_number)
+        )
         self._file.batches += 1
         self._batch = None
 
@@ -125,16 +127,18 @@ class EnvelopeScan:
         """Close an open file that has no trailer."""
         if self._file.header is not None:
             self._file.warnings += ("no_trailer", *warnings)
-            self._close_file(record, None, odd=False)
+            self._close_file(record, None, is_no_number=False)
 
-    def _close_file(self, record: int, promised: int | None, odd: bool) -> None:  # noqa: FBT001
+    def _close_file(self, record: int, promised: int | None, is_no_number: bool) -> None:  # noqa: FBT001
         if self._file.header is None:
             self._file.warnings += ("no_header",)
         # Senders that write no BHS still promise 1 in FTS-1: FHS MSH… FTS counts as one batch.
         unwrapped = int(self._count(self._file.first, record) > 0)
         found = self._file.batches or unwrapped
         number = len(self.files) + 1
-        file = _closed("file", number, self._file, promised, found, record, odd=odd)
+        file = _closed(
+            "file", number, self._file, promised, found, record, is_no_number=is_no_number
+        )
         self.files.append(file)
         for index in range(len(self.batches) - self._file.batches, len(self.batches)):
             self.batches[index] = replace(self.batches[index], file=file.number)
@@ -153,11 +157,11 @@ def _closed(
     found: int,
     last: int,
     *,
-    odd: bool,
+    is_no_number: bool,
 ) -> Envelope:
-    """Build an envelope; `odd`: the trailer has a count that is no number."""
+    """Build an envelope; `is_no_number`: the trailer has a count that is no number."""
     warnings = opened.warnings
-    if odd:
+    if is_no_number:
         warnings += ("count_not_a_number",)
     if promised is not None and promised != found:
         warnings += ("count_mismatch",)

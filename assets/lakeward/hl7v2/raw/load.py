@@ -88,16 +88,16 @@ class _File:
 class SeenMessages:
     """What a source has sent before; both grow while files are read, in their order."""
 
-    known: SeenHashes
+    hashes: SeenHashes
     snapshots: Snapshots
 
     @classmethod
     def before(cls, lake: Lake, file: LedgerFile) -> "SeenMessages":
         """Read what is stored of the files of a source before one, all of which are loaded."""
         with connect(lake, tables=[RAW.name, REPEAT.name, QUARANTINE.name]) as connection:
-            place = (file.source, file.received - 1)
-            known = SeenHashes.stored(connection, *place)
-            return cls(known, Snapshots.stored(connection, *place))
+            hashes = SeenHashes.stored(connection, file.source, through=file.received - 1)
+            snapshots = Snapshots.stored(connection, file.source, through=file.received - 1)
+            return cls(hashes, snapshots)
 
 
 @dataclass
@@ -157,7 +157,7 @@ class _Pass:
 def _read(
     lake: Lake, landing: Path, source: Source, files: Sequence[LedgerFile]
 ) -> Iterator[Reading]:
-    """Scan files for their messages and settle their envelopes.
+    """Scan files for their messages and reconcile their envelopes.
 
     Raw is committed first, because its rows are streamed while the files are read; what else the
     pass finds is committed after it. After a kill in between, the same rules find the same again:
@@ -227,12 +227,12 @@ def _compare(
         message of their patient; None when there are none. A duplicate is in neither.
     """
     keys = message_keys(*(checked.headers[name] for name in _KEY))
-    fresh, reused = seen.known.admit(checked.hashes, keys)
+    fresh, reused = seen.hashes.admit(checked.hashes, keys)
     new = _Messages.of(file, checked, fresh)
-    places = [(file.entry.received, number) for number in new.values["message"].to_pylist()]
+    positions = [(file.entry.received, number) for number in new.values["message"].to_pylist()]
     rejected = np.flatnonzero([reason is not None for reason in checked.reasons])
     between = np.searchsorted(checked.kept[fresh], rejected)
-    outcome = seen.snapshots.admit(new.bodies, new.headers, places, between)
+    outcome = seen.snapshots.admit(new.bodies, new.headers, positions, between)
     values = new.values | {
         "patient_key": _texts(outcome.patients if outcome else None, len(fresh)),
         "snapshot_sha256": _texts(outcome.snapshots if outcome else None, len(fresh)),
@@ -241,8 +241,8 @@ def _compare(
     }
     if outcome is None or not any(outcome.repeats):
         return _batch(RAW, values), None
-    is_repeat = np.array([place is not None for place in outcome.repeats], bool)
-    pairs = [place or (None, None) for place in outcome.repeats]
+    is_repeat = np.array([stored is not None for stored in outcome.repeats], bool)
+    pairs = [stored or (None, None) for stored in outcome.repeats]
     of_repeats = values | {
         "message_key": pa.array([keys[index] or None for index in fresh.tolist()], pa.binary()),
         "repeats_received": pa.array([received for received, _ in pairs], pa.int64()),

@@ -1,4 +1,6 @@
 -- Grain: one row per stored message; `feed` is the family whose authority its statements have.
+-- `sender` stands in for the authority of identifiers that name none: facility, else application, else
+-- source.
 select
     source as source_system,
     file || '#' || cast(message as string) as source_ref,

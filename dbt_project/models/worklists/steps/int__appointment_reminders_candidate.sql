@@ -19,6 +19,8 @@ appointments_in_window as (
     inner join {{ ref('int__reminder_window') }} as w on w.local_date = a.local_date
 ),
 
+-- The latest change gives the word for the reason. 'modified' says least and counts only where no other
+-- change is known.
 changes as (
     select
         visit_key,
