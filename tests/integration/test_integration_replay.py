@@ -13,7 +13,7 @@ from tables import fingerprints
 
 from lakeward.assets.formats import format_of
 from lakeward.core.settings import Settings
-from lakeward.lake.published import open_published, select
+from lakeward.lake.released import open_released, select
 from lakeward.lake.tables import Lake
 from lakeward.landing.deliveries import deliveries, land
 from lakeward.landing.ledger import register
@@ -74,7 +74,7 @@ def plant(settings: Settings, folder: Path) -> None:
 
 
 def rejected(settings: Settings) -> dict[str, str]:
-    with open_published(settings) as connection:
+    with open_released(settings) as connection:
         rows = select(connection, "select quarantine_id, reason from quarantine order by reason")
     return {row["reason"]: row["quarantine_id"] for row in rows}
 
@@ -121,7 +121,7 @@ def test_records_of_both_formats_come_back(
     quarantine_list()
     printed = capfd.readouterr()
     assert not [c for c in (NAME, MRN) if c in printed.out + printed.err]
-    with open_published(settings) as connection:
+    with open_released(settings) as connection:
         states = select(connection, "select state, count(*) as n from quarantine group by 1")
         stored = select(
             connection,

@@ -15,7 +15,7 @@ from lakeward.worklists.output_formats import formats_of
 
 
 def exported_contracts() -> list[tuple[ReleaseUnit, Contract]]:
-    """List the worklists that have a consumer, with the unit that publishes them."""
+    """List the worklists that have a consumer, with the unit that releases them."""
     return [(unit, c) for unit in release_units() for c in unit.contracts if c.consumer]
 
 

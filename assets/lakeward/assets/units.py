@@ -1,6 +1,6 @@
 """Assets under contract: built by dbt as candidates, checked in the same step, then released.
 
-A release unit is what is published together: the canonical store, or one worklist or metric. The
+A release unit is what is released together: the canonical store, or one worklist or metric. The
 step that builds a unit also checks it, so a broken rule of severity error stops everything after.
 
     canonical  build, check ──> release__canonical ─┬─> worklist__x  build, check ──> release__x
@@ -56,7 +56,7 @@ class ReleaseUnit:
 
     @property
     def release_key(self) -> dg.AssetKey:
-        """Name the asset that publishes this unit."""
+        """Name the asset that releases this unit."""
         return dg.AssetKey(f"release__{self.short}")
 
 
@@ -163,7 +163,7 @@ def _release_asset(
                 kinds={"deltalake"},
                 owners=[unit.contracts[0].owner],
                 description=(
-                    f"Publishes {unit.short}: one commit pins the table versions that passed their"
+                    f"Releases {unit.short}: one commit pins the table versions that passed their"
                     " contracts; readers see nothing else."
                 ),
                 deps=[dg.AssetKey(contract.name) for contract in unit.contracts],

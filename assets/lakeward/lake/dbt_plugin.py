@@ -16,7 +16,7 @@ from lakeward.contracts import load_contracts
 from lakeward.core.settings import Settings, load_settings
 from lakeward.lake.candidate import store_candidate
 from lakeward.lake.query import Connection, register, register_table, secure_spill
-from lakeward.lake.release import published_pins
+from lakeward.lake.release import released_pins
 from lakeward.lake.tables import Lake
 
 SOURCE_SCHEMA = "lake"
@@ -50,7 +50,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb ships no types
         conn.execute(f"create schema if not exists {SOURCE_SCHEMA}")
         contracted = frozenset(load_contracts())
         register(conn, self._lake, hidden=contracted, schema=SOURCE_SCHEMA)
-        for table, version in published_pins(self._lake).items():
+        for table, version in released_pins(self._lake).items():
             register_table(conn, self._lake, table, version)
         conn.execute("commit")
 

@@ -1,6 +1,6 @@
 """Releases: which versions of which tables readers see.
 
-One commit to the table `release` publishes a unit (the canonical store, or one worklist or metric);
+One commit to the table `release` releases a unit (the canonical store, or one worklist or metric);
 a unit that broke its contract is entered as `held` and keeps its last good versions. Rollback is a
 new release that pins old versions. Checking a unit belongs to `lakeward.expectations`.
 """
@@ -218,7 +218,7 @@ def find_release(lake: Lake, release_id: str) -> Release:
     )
 
 
-def published_pins(lake: Lake, known_at: datetime | None = None) -> dict[str, int]:
+def released_pins(lake: Lake, known_at: datetime | None = None) -> dict[str, int]:
     """Return the version of each table that readers see now, or saw at an instant."""
     # newest first, so the first release of a unit is the one in force
     pins: dict[str, int] = {}
@@ -231,7 +231,7 @@ def published_pins(lake: Lake, known_at: datetime | None = None) -> dict[str, in
     return pins
 
 
-def unpublished(lake: Lake, pins: Mapping[str, int]) -> frozenset[str]:
+def unreleased_tables(lake: Lake, pins: Mapping[str, int]) -> frozenset[str]:
     """Return the tables under contract that no release shows."""
     # a candidate that nobody released must not be seen by its name
     return frozenset(load_contracts()) - frozenset(pins)

@@ -47,7 +47,7 @@ SERVICE = "service:lakeward"
 
 @dataclass(frozen=True)
 class ExportedList:
-    """What the consumer finds: `published` now, `unchanged` since an earlier run, or `blocked`.
+    """What the consumer finds: `exported` now, `unchanged` since an earlier run, or `blocked`.
 
     `revision` is the one shown, 0 when blocked; `actions` and `suppressed` are counts.
     """
@@ -55,7 +55,7 @@ class ExportedList:
     worklist: str
     consumer: str
     folder: Path
-    state: Literal["published", "unchanged", "blocked"]
+    state: Literal["exported", "unchanged", "blocked"]
     revision: int = 0
     rows: int = 0
     actions: Mapping[str, int] = field(default_factory=dict)
@@ -126,7 +126,7 @@ def _export_revision(lake: Lake, export: WorklistExport, principal: str) -> Expo
         worklist=export.worklist,
         consumer=export.contract.consumer,
         folder=export.folder.path,
-        state="unchanged" if done else "published",
+        state="unchanged" if done else "exported",
         revision=revision,
         rows=len(current),
         actions=count_actions(rows),

@@ -13,7 +13,7 @@ from lakeward.contracts import Contract, load_contracts
 from lakeward.core.errors import UsageError
 from lakeward.core.paths import Home
 from lakeward.lake.query import Connection, DatabaseError, connect, register_table, snapshot
-from lakeward.lake.release import Release, history, published_pins
+from lakeward.lake.release import Release, history, released_pins
 from lakeward.lake.tables import Lake
 from lakeward.landing.formats import Format
 from lakeward.quarantine.table import QUARANTINE
@@ -162,7 +162,7 @@ class _Records:
 
 def _follow(lake: Lake, landing: Path, formats: Sequence[Format], found: _Found) -> Trace:
     with connect() as connection:
-        pins, row, release = published_pins(lake), found.row, found.release
+        pins, row, release = released_pins(lake), found.row, found.release
         raw = [each.raw.name for each in formats]
         for table in (EVENTS, *raw, QUARANTINE.name, ACTION.name):
             register_table(connection, lake, table, pins.get(table))

@@ -1,4 +1,4 @@
-"""Data contracts: one `<table>.odcs.yaml` per published table, and what they say.
+"""Data contracts: one `<table>.odcs.yaml` per released table, and what they say.
 
 Lake, worklists and Dagster read columns, PHI classes, owners and release units from here. What a
 rule needs of DuckDB and of Great Expectations stands here as text; what runs it is

@@ -13,7 +13,7 @@ from lakeward.expectations.history import newest_result, record_results
 from lakeward.expectations.rule_results import UnitResult
 from lakeward.expectations.run import check_table
 from lakeward.lake.query import connect, snapshot
-from lakeward.lake.release import published_pins
+from lakeward.lake.release import released_pins
 from lakeward.lake.tables import Lake
 
 
@@ -34,7 +34,7 @@ def check_unit(settings: Settings, unit: str, *, day: date, run_id: str) -> Unit
     lake = Lake(settings.home.lake)
     contracts = [c for c in load_contracts().values() if c.unit == unit]
     pins = {contract.name: _version(lake, contract.name) for contract in contracts}
-    others = {t: v for t, v in published_pins(lake).items() if t not in pins}
+    others = {t: v for t, v in released_pins(lake).items() if t not in pins}
     # pinned, not newest: what is checked is what a release will pin
     docs = docs_context(settings)
     with connect(lake, pins={**others, **pins}, spill=settings.home.work / "spill") as connection:

@@ -7,9 +7,9 @@ from lakeward.contracts import load_contracts
 from lakeward.core.errors import SpecError, UsageError
 from lakeward.core.settings import Settings
 from lakeward.lake.candidate import contract_table, store_candidate
-from lakeward.lake.published import open_published, select
 from lakeward.lake.query import connect, snapshot
 from lakeward.lake.release import Decision, Release, current, decide, history, latest, rollback
+from lakeward.lake.released import open_released, select
 from lakeward.lake.tables import Lake, write
 
 DAY, AS_OF = date(2026, 1, 5), datetime(2026, 1, 6, 5, tzinfo=UTC)
@@ -64,14 +64,14 @@ def test_a_held_release_cannot_be_rolled_back_to(lake: Lake) -> None:
 
 def test_readers_see_released_versions_only(settings: Settings, lake: Lake) -> None:
     first = candidate(lake, rows=1)
-    with open_published(settings) as connection, pytest.raises(UsageError, match=TABLE):
+    with open_released(settings) as connection, pytest.raises(UsageError, match=TABLE):
         select(connection, f"select * from {TABLE}")
     decided(lake, {TABLE: first})
     candidate(lake, rows=5)
     count = f"select count(*) as n from {TABLE}"
-    with open_published(settings) as connection:
+    with open_released(settings) as connection:
         assert select(connection, count) == [{"n": 1}]
-    with open_published(settings, unreleased=True) as connection:
+    with open_released(settings, unreleased=True) as connection:
         assert select(connection, count) == [{"n": 5}]
 
 
@@ -89,7 +89,7 @@ def test_a_model_without_contract_is_rejected(lake: Lake) -> None:
 def test_known_at_shows_what_was_released_then(settings: Settings, lake: Lake) -> None:
     first = decided(lake, {TABLE: candidate(lake, rows=1)})
     decided(lake, {TABLE: candidate(lake, rows=2)})
-    with open_published(settings, known_at=first.created_at) as connection:
+    with open_released(settings, known_at=first.created_at) as connection:
         assert select(connection, f"select count(*) as n from {TABLE}") == [{"n": 1}]
 
 
@@ -97,7 +97,7 @@ def test_known_at_shows_what_was_released_then(settings: Settings, lake: Lake) -
     "query", ["drop table x", "select 1; select 2", "create table x (i int)", "copy x to 'f'", ""]
 )
 def test_only_one_reading_statement_passes(settings: Settings, query: str) -> None:
-    with open_published(settings) as connection, pytest.raises(UsageError):
+    with open_released(settings) as connection, pytest.raises(UsageError):
         select(connection, query)
 
 
@@ -107,6 +107,6 @@ def test_a_failed_cast_does_not_quote_the_value(settings: Settings, lake: Lake) 
     rows = pa.table({**names, "patient_key": ["Zzyzxova"]})
     write(lake, spec, rows, mode="append")
     query = f"select cast(patient_key as integer) from {TABLE}"
-    with open_published(settings, unreleased=True) as shown, pytest.raises(UsageError) as caught:
+    with open_released(settings, unreleased=True) as shown, pytest.raises(UsageError) as caught:
         select(shown, query)
     assert "Zzyzxova" not in str(caught.value)

@@ -65,7 +65,7 @@ def test_only_columns_on_the_allow_list_leave(hospital: Any) -> None:
 
 def test_same_list_is_exported_once(hospital: Any) -> None:
     hospital.release(REMINDERS, ROWS)
-    assert hospital.export(REMINDERS).state == "published"
+    assert hospital.export(REMINDERS).state == "exported"
     before = hospital.outbox(REMINDERS)
     hospital.release(REMINDERS, ROWS, held_by=[])
     assert hospital.export(REMINDERS).state == "unchanged"
@@ -136,7 +136,7 @@ def test_held_reminders_are_blocked_and_heal(hospital: Any) -> None:
     assert notice["withdrawn_revision"] == 1
     hospital.release(REMINDERS, ROWS)
     healed = hospital.export(REMINDERS)
-    assert (healed.state, healed.revision) == ("published", 2)
+    assert (healed.state, healed.revision) == ("exported", 2)
     assert healed.actions["unchanged"] == 2
     assert "_BLOCKED.json" not in hospital.outbox(REMINDERS)
 
@@ -150,7 +150,7 @@ def test_held_canonical_store_holds_every_list(hospital: Any) -> None:
         held_by=["canonical__visit.visit_key_unique"],
     )
     done = hospital.export(REFERRALS)
-    assert (done.state, done.revision, done.stale, done.rows) == ("published", 1, True, 1)
+    assert (done.state, done.revision, done.stale, done.rows) == ("exported", 1, True, 1)
     found = hospital.outbox(REFERRALS)
     manifest = json.loads(found["manifest.json"])
     assert manifest["stale"]

@@ -155,10 +155,10 @@ def sql(
 
     Example: lakeward sql "select state, count(*) as files from ledger group by state"
     """
-    from lakeward.lake.published import open_published, select
+    from lakeward.lake.released import open_released, select
 
     settings = load_settings()
-    with open_published(
+    with open_released(
         settings, unreleased=unreleased, known_at=read_instant(known_at)
     ) as connection:
         print_records(select(connection, query), form)

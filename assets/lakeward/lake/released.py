@@ -11,13 +11,13 @@ import duckdb
 from lakeward.core.errors import UsageError
 from lakeward.core.settings import Settings
 from lakeward.lake.query import Connection, connect
-from lakeward.lake.release import pins_known_at, published_pins, unpublished
+from lakeward.lake.release import pins_known_at, released_pins, unreleased_tables
 from lakeward.lake.tables import Lake
 
 _ABOUT_SQL = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
 
 
-def open_published(
+def open_released(
     settings: Settings, *, unreleased: bool = False, known_at: datetime | None = None
 ) -> Connection:
     """Open the lake as it is released; the caller closes the connection.
@@ -30,9 +30,11 @@ def open_published(
     lake, spill = Lake(settings.home.lake), settings.home.work / "spill"
     if unreleased:
         return connect(lake, spill=spill)
-    released = published_pins(lake, known_at)
+    released = released_pins(lake, known_at)
     past = pins_known_at(lake, known_at) if known_at else {}
-    return connect(lake, pins={**past, **released}, hidden=unpublished(lake, released), spill=spill)
+    return connect(
+        lake, pins={**past, **released}, hidden=unreleased_tables(lake, released), spill=spill
+    )
 
 
 def select(connection: Connection, query: str) -> list[dict[str, Any]]:
