@@ -67,6 +67,8 @@ def _files(project: Path) -> dict[Path, str]:
 
 def _tables_read(project: Path) -> list[str]:
     """Return the tables and relations of the lake that models read, in order of their names."""
+    # read from the text, as lineage is: dbt would have to parse the project
+    # first, which needs this list
     texts = (path.read_text(encoding="utf-8") for path in project.glob("models/**/*.sql"))
     return sorted({name for text in texts for name in _SOURCE_CALL.findall(text)})
 
@@ -122,6 +124,7 @@ def _with_list(model: Path, name: str, entries: Iterable[Sequence[str]]) -> str:
     """Return the SQL of a model with the Jinja list of that name made of these entries."""
     listed = "".join(_tuple(*entry) for entry in entries)
     sql = model.read_text(encoding="utf-8")
+    # a function, since a replacement text would have its backslashes read as escapes
     return re.sub(_LIST.format(name=name), lambda _: listed, sql, flags=re.DOTALL)
 
 
