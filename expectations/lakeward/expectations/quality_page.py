@@ -193,6 +193,7 @@ def _tables(history: Sequence[NightlyResult]) -> list[str]:
 
 def _promise(contracts: Mapping[str, Contract], table: str, rule_id: str) -> str:
     rules = contracts[table].rules if table in contracts else ()
+    # history outlives contracts: a rule that was removed since is shown by its id
     return next((rule.description for rule in rules if rule.id == rule_id), rule_id)
 
 
