@@ -72,8 +72,7 @@ def select(value: Value, call: Call, scope: Scope, evaluate: Evaluate) -> Value:
     (projection,) = _args(call, scope, 1)
     if not value.many:
         return evaluate(projection, scope.inside(value, sql.number(0)))
-    # The projection is compiled inside the lambda, but whether it is a list decides what is around
-    # it.
+    # compiled inside the lambda, though whether it is a list decides what is around the lambda
     results: list[Value] = []
 
     def project(item: sql.Sql, index: sql.Sql) -> sql.Sql:
