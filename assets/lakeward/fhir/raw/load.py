@@ -217,6 +217,7 @@ def _with_content(found: _Found, chosen: Mask) -> Iterator[pa.Table]:
             content = block.contents(pa.binary_view(), chosen=mask)
             rows = rows.filter(pa.array(mask)) if not mask.all() else rows
             rows = rows.append_column("content", content)
+            # added here and not kept with each record: four values a file, for millions of records
             numbers = pc.index_in(rows.column("received"), known.column("received"))
             for name in ("source", "day", "file", "transaction_time"):
                 rows = rows.append_column(name, known.column(name).take(numbers))
