@@ -188,6 +188,7 @@ def _explanation(settings: Settings, record: "Rejected", held: bytes) -> list[st
     from lakeward.landing.sources import load_inventory
 
     sources = {source.name: source for source in load_inventory(settings.home).sources}
+    # an interface may be removed while its rejected records still wait
     if record.source not in sources:
         return ["source: is no longer in the interface inventory"]
     source = sources[record.source]
