@@ -36,6 +36,7 @@ def _merged(world: World, event: Event) -> None:
     # an appointment keeps naming the retired record, in both formats: only its truth changes
     for appointment in retired.bookings:
         world.mark(world.appointments[appointment])
+    # bookings move to the survivor, or the day's steps would look for them on a record nobody uses
     survivor.bookings |= retired.bookings
     retired.bookings = {}
     world.touch(retired, event.at)

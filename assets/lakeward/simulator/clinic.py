@@ -55,11 +55,14 @@ def plan_bookings(story: Story, day: date) -> None:
     """Plan the bookings of one working day, and who is offered an earlier date."""
     for _ in range(story.count(story.size * BOOKINGS_PER_PERSON)):
         story.plan(story.moment(day, _FIRST_HOUR, _LAST_HOUR), _book_somebody)
+    # at least one, whatever the size: every demo shows an appointment that was moved to tomorrow
     for _ in range(max(1, story.count(story.size * _EARLIER))):
         story.plan(story.moment(day, 10, 16), _offer_earlier)
 
 
 def _book_somebody(story: Story, at: datetime) -> None:
+    # at most two at once: in a small hospital, chance would else book the
+    # same few people again and again
     person = story.pick(lambda p: len(p.bookings) < 2 and not p.merged_into)
     if person is not None:
         book_for(story, at, person.id)
@@ -125,6 +128,8 @@ def _free_slot(
 ) -> Slot | None:
     for _ in range(6):
         doctor = story.rng.choice(story.world.hospital.staff[clinic])
+        # nobody has two appointments on one day: which of the two an
+        # arrival is for would be a guess
         slot = None if day in taken else _slot_of(story, at, doctor.id, day)
         if slot is not None:
             return slot
@@ -143,6 +148,7 @@ def _plan_fate(story: Story, at: datetime, appointment: Appointment) -> None:
             (None, _KEPT),
         )
     )
+    # confirmations come in the days before the start, everything else at any time since the booking
     if fate is _confirm:
         moment = appointment.start - timedelta(hours=story.rng.uniform(5, 70))
     else:
@@ -185,6 +191,7 @@ def _move(story: Story, at: datetime, appointment: str, start: datetime) -> None
 
 def _slot_of(story: Story, at: datetime, practitioner: str, day: date) -> Slot | None:
     first = story.clock.at(day, _FIRST_HOUR * 60)
+    # in random order, so that a day does not fill up from eight o'clock on
     for step in story.rng.sample(range(_HALF_HOURS), _HALF_HOURS):
         start = first + timedelta(minutes=SLOT_MINUTES * step)
         slot = story.world.slots.get(slot_id(practitioner, start))

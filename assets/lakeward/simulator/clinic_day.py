@@ -33,6 +33,7 @@ def day_of(story: Story, at: datetime, appointment: str, start: datetime) -> Non
     if found is None:
         return
     person = story.world.person(found.patient)
+    # cancelled by the hospital, which knows why: as a no-show it would distort the rate
     if person.deceased_at or person.visit:
         reason = "pat-dec" if person.deceased_at else "other"
         story.emit(EventKind.APPOINTMENT_CANCELLED, at, **appointment_keys(found), code=reason)

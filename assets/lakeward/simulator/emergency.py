@@ -64,6 +64,7 @@ def _triage(story: Story, at: datetime, visit: str) -> None:
 
 def _room(story: Story, at: datetime, visit: str) -> None:
     bay = ward.free_bed(story, story.world.hospital.ed_bays)
+    # looks again later and does not queue: who waits longest need not be the next
     if not bay:
         story.plan(at + _RETRY_BAY, _room, visit)
         return

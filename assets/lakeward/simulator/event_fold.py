@@ -58,6 +58,7 @@ def _leave(world: World, visit: Visit, event: Event) -> None:
         return
     visit.stays[-1].end = event.at
     location = world.location(visit.location)
+    # only if it is still this visit's: the next patient may be in the bed already
     if location.visit == visit.id:
         location.visit, location.vacated_at = "", event.at
 
@@ -163,6 +164,7 @@ def _departed(world: World, event: Event) -> None:
     _leave(world, visit, event)
     _status(visit, event, "finished")
     _state(visit, event, _END_STATES.get(event.code, "discharged"))
+    # a test that is resulted after the visit is no wait of anybody
     visit.waits.clear()
     person = world.person(visit.patient)
     person.visit = ""

@@ -38,6 +38,7 @@ def patient(person: Person, clock: FacilityClock) -> Resource:
     }
     if person.deceased_at:
         found["deceasedDateTime"] = clock.fhir(person.deceased_at)
+    # FHIR has no empty lists: an element without items is left out
     return {key: value for key, value in found.items() if value != []}
 
 
@@ -123,6 +124,7 @@ def location(found: Location) -> Resource:
     """Return the Location resource; beds have an operational status (table 0116)."""
     body = fhir.resource("Location", found, fhir.location_id(found.id)) | {
         "identifier": [fhir.identifier("urn:lakeward:location", found.id)],
+        # a closed bed is out of service for now; `inactive` would mean that it is no longer there
         "status": "suspended" if found.status == "C" else "active",
         "name": found.name,
         "mode": "instance",

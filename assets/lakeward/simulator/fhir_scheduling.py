@@ -59,6 +59,7 @@ def appointment(found: Appointment, clock: FacilityClock, slots_from: datetime) 
     if found.cancel_reason:
         system = fhir.TERMS + "appointment-cancellation-reason"
         body["cancelationReason"] = fhir.concept(system, found.cancel_reason)
+    # an appointment that fell through has given its slot back
     if found.start >= slots_from and found.status in _OPEN:
         body["slot"] = [fhir.reference("Slot", slot_id(found.practitioner, found.start))]
     if found.referral:
@@ -67,6 +68,7 @@ def appointment(found: Appointment, clock: FacilityClock, slots_from: datetime) 
 
 
 def _participants(found: Appointment) -> list[Resource]:
+    # only a booked appointment still waits for its patient's answer
     waiting = found.status == "booked" and found.confirmed_at is None
     actors = (
         (fhir.reference("Patient", found.patient), "needs-action" if waiting else "accepted"),

@@ -88,6 +88,7 @@ def _appointments(found: Appointment, writer: FhirWriter) -> Iterator[Resource]:
 
 def _referrals(found: Referral, writer: FhirWriter) -> Iterator[Resource]:
     yield fhir_care.referral(found, writer.clock)
+    # the request says that it is active; how far it is, only the task says
     yield fhir_care.referral_task(found, writer.clock)
 
 
@@ -116,6 +117,7 @@ def _write_manifest(
     # STU2: the request's URL is part of the manifest, and shows whether it is a full one
     since = "" if day == start else f"?_since={fhir_instant(clock.at(day))}"
     manifest = {
+        # midnight at the end of the day: what the export holds is the state at that instant
         "transactionTime": fhir_instant(clock.at(day + timedelta(days=1))),
         "request": f"{_SERVER}/fhir/$export{since}",
         "requiresAccessToken": False,

@@ -73,6 +73,7 @@ class Hl7Writer:
         """Begin the batch files of `day`, one in the folder of each source."""
         for source, name in FILES.items():
             feed = Feed(source, (folders[source] / name).open("wb"))
+            # 23:59: a batch is closed after the day's last message, and still bears that day's date
             created = self.clock.hl7(self.clock.at(day, 24 * 60 - 1))
             batch = f"{_SENDERS[source]}-{day:%Y%m%d}"
             feed.put(
@@ -94,6 +95,8 @@ class Hl7Writer:
             segments = [self._msh(message, event.at), *message.segments]
             feed.send(segments)
             self.sent[_trigger(message)] += 1
+            # counted in the trailer as well: the batch is whole, and the
+            # repeat is found by its content
             if feed.count == _RESENT.get(message.source):
                 feed.send(segments)
                 self.sent[_trigger(message)] += 1
@@ -112,6 +115,7 @@ class Hl7Writer:
             9: f"{sender}{self._controls[sender]:09d}",
             10: "P",
             11: "2.5.1",
+            # names have letters beyond ASCII: without MSH-18 a reader would have to guess
             17: "UNICODE UTF-8",
         }
         return seg.segment("MSH", fields)

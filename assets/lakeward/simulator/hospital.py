@@ -85,6 +85,7 @@ def _staff(rng: Random, patients: int) -> dict[str, tuple[Practitioner, ...]]:
     # one by one over the clinics, so that even the smallest hospital has somebody in each
     for index in range(clinicians):
         sizes[list(CLINICS)[index % len(CLINICS)]] += 1
+    # wards and practices do not grow with the hospital: their staff only signs orders and referrals
     sizes |= {ED: 3, **{code: 2 for code, *_ in WARDS}, "REF": 2 * len(_PRACTICES)}
     number = 0
     staff: dict[str, tuple[Practitioner, ...]] = {}
@@ -148,6 +149,7 @@ def _room(unit: str, room: str, name: str, beds: int) -> Iterator[Location]:
 def _child(unit: str, room: str, bed: str, name: str) -> Location:
     door = f"{unit}-{room}"
     return Location(
+        # unit, room and bed joined by dashes: the code that readers make of PV1-3, too
         id=f"{door}-{bed}" if bed else door,
         unit=unit,
         room=room,

@@ -42,6 +42,7 @@ def draw_order(
 
 def order_test(story: Story, at: datetime, visit: str, low: float, high: float) -> None:
     """Order a test and plan its result `low` to `high` minutes later."""
+    # planned when the visit began: the patient may have left meanwhile
     if story.world.visits[visit].status == "finished":
         return
     category, code = story.weighted(_TESTS)
@@ -57,6 +58,8 @@ def _finish(story: Story, at: datetime, order: str) -> None:
     if story.chance(_CANCELLED):
         story.emit(EventKind.ORDER_CANCELLED, at, **facts)
     else:
+        # the filler numbers an order only when it takes it on: until then only
+        # the placer's number is known
         changes = (("filler", f"FL{story.serial('filler', 900001)}"),)
         lab = found.category == "lab"
         value = f"{story.rng.uniform(3.2, 5.6):.1f}" if lab else "No acute finding"

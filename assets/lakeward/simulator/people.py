@@ -44,6 +44,8 @@ def populate(story: Story) -> None:
     story.reserve = people[len(people) - 1 - newcomers : -1]
     for person in people[: len(people) - 1 - newcomers]:
         ago = rng.randint(HISTORY_DAYS + 2, HISTORY_DAYS + 400)
+        # before the history begins: who is registered later is a
+        # newcomer, and comes from the reserve
         story.plan(story.moment(story.start - timedelta(days=ago), 7, 19), register_person, person)
     _plan_duplicate(story, people[0], people[-1])
     story.plan(story.clock.at(working_day(story.start), 790), _deactivate_booked)

@@ -40,8 +40,10 @@ def _receive(story: Story, at: datetime) -> None:
     referral = Referral(
         id=f"ref-{number}",
         number=f"RF{number}",
+        # one series with orders: a referral is an order, and no two may share a placer number
         placer=f"OR{story.serial('order', 500001)}",
         patient=person.id,
+        # to specialists: primary care is who refers
         clinic=story.rng.choice([c for c in CLINICS if c != "PRIM"]),
         practitioner=story.rng.choice(hospital.staff["REF"]).id,
         organization=story.rng.choice(hospital.practices),
@@ -77,6 +79,7 @@ def _decline(story: Story, at: datetime, referral: str) -> None:
 def _schedule(story: Story, at: datetime, referral: str) -> None:
     found = story.world.referrals[referral]
     person = story.world.person(found.patient)
+    # days have passed since the referral was accepted
     if person.deceased_at or not person.active:
         return
     day = working_day(story.clock.day(at) + timedelta(days=story.rng.randint(1, 10)))

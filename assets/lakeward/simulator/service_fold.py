@@ -23,10 +23,12 @@ def set_bed(world: World, location: Location, event: Event, status: str) -> None
 def _wait(world: World, visit: str, key: str, kind: str) -> None:
     """Open a wait of a visit, or close it when `kind` is empty."""
     found = world.visits[visit]
+    # a task may start after its patient has left; a visit that is over waits for nothing
     if kind and found.status != "finished":
         found.waits[key] = kind
     else:
         found.waits.pop(key, None)
+    # marked and not touched: its truth changes, but no resource of the visit itself is newer
     world.mark(found)
 
 

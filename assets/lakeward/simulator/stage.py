@@ -17,6 +17,7 @@ from lakeward.simulator.world import World
 
 def open_story(patients: int, start: date, seed: int, zone: str) -> Story:
     """Return a story whose people are registered and whose hospital opens before `start`."""
+    # a text seeds by its bytes; `hash()` of one would differ from process to process
     rng = Random(f"lakeward|{seed}|{patients}|{start}")
     clock = FacilityClock(ZoneInfo(zone))
     world = World(build_hospital(rng, patients))
@@ -27,6 +28,7 @@ def open_story(patients: int, start: date, seed: int, zone: str) -> Story:
     people.populate(story)
     dawn = clock.at(opening, 5)
     story.plan(dawn, ward.open_beds)
+    # later days open one by one, each HORIZON_DAYS ahead, see `_plan_day`
     for ahead in range(clinic.HORIZON_DAYS):
         story.plan(dawn, clinic.open_slots, opening + timedelta(days=ahead))
     for day in range(people.HISTORY_DAYS):

@@ -59,6 +59,7 @@ class Story:
     def plan(self, at: datetime, step: Step, *args: Any) -> None:
         """Call `step(story, at, *args)` when the story reaches `at`; the past means now."""
         self._planned += 1
+        # the number stands before the step: steps of one time have an order, and are never compared
         heappush(
             self._queue, (max(self.clock.unambiguous(at), self._now), self._planned, step, args)
         )
@@ -73,6 +74,7 @@ class Story:
         """Add one event to the stream: the world changes, then the listeners are called."""
         self._emitted += 1
         event = Event(number=self._emitted, at=at, kind=kind, **facts)
+        # first the world, then the listeners: a message states what is true after its event
         apply(self.world, event)
         for listener in self.listeners:
             listener(event)

@@ -47,6 +47,7 @@ def _started_visit(world: World, visit: Visit) -> Row:
         "discharge_at",
     )
     return {
+        # as the store keys it: an appointment is the scheduled phase of its visit
         "key": booking.filler if booking else visit.number,
         "visit_number": visit.number,
         "appointment_id": booking.filler if booking else None,

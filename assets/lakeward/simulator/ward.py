@@ -45,6 +45,7 @@ def open_beds(story: Story, at: datetime) -> None:
     """Report the status of every bed once, one of them closed for repair."""
     beds = story.world.hospital.ed_bays + story.world.hospital.ward_beds
     for bed in beds:
+        # a closed bed must never be on the list of beds to clean, nor be given to anybody
         closed = bed == story.world.hospital.ward_beds[-1]
         story.emit(EventKind.BED_STATUS, at, location=bed, code="C" if closed else "U")
 

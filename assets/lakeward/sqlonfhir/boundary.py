@@ -62,6 +62,7 @@ def _date(value: Sql, *, high: bool) -> Sql:
         ),
         "VARCHAR",
     )
+    # a whole date is its own boundary, also one that is no day: the cast would make it NULL
     whole = sql.binary("=", sql.call("len", value), sql.number(10))
     return sql.case((whole, value), default=last)
 

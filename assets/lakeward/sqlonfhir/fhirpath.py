@@ -129,6 +129,8 @@ def parse(text: str, where: str) -> Expr:
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> Expr:
     """Parse a text once, however many views have it: most of what compiling costs."""
+    # without the view's name, so that the cache can serve all views;
+    # `parse` puts it before the error
     where = ""
     from antlr4 import CommonTokenStream, InputStream, Token
     from fhirpathpy.parser.generated.FHIRPathLexer import FHIRPathLexer
@@ -141,6 +143,7 @@ def _parsed(text: str) -> Expr:
         recognizer.removeErrorListeners()
         recognizer.addErrorListener(listener)
     tree = parser.expression()
+    # the grammar's rule ends where it can: of `name given` it would read `name` and ignore the rest
     rest = parser.getTokenStream().LT(1)
     if rest.type != Token.EOF:
         raise problem(where, "is not FHIRPath", "the expression to end", rest.column)
@@ -179,6 +182,8 @@ class _Reader:
         children = list(tree.getChildren())
         if read_parts := self._readers().get(kind):
             return read_parts(children, tree.start.column)
+        # all infix operators look alike in the tree; which of them there
+        # are is decided in `operators`
         if len(children) == 3 and kind.endswith("Expression"):
             operands = (self.read(children[0]), self.read(children[2]))
             return Operation(children[1].getText(), operands, children[1].symbol.column)

@@ -62,6 +62,7 @@ def where(value: Value, call: Call, scope: Scope, evaluate: Evaluate) -> Value:
 
     if value.many:
         return replace(value, sql=sql.keep(value.sql, scope.build.names, is_true))
+    # a single value is a collection of one: kept or NULL, without a list around it
     condition = is_true(value.sql, sql.number(1))
     return replace(value, sql=sql.case((condition, value.sql)))
 
@@ -71,8 +72,7 @@ def select(value: Value, call: Call, scope: Scope, evaluate: Evaluate) -> Value:
     (projection,) = _args(call, scope, 1)
     if not value.many:
         return evaluate(projection, scope.inside(value, sql.number(0)))
-    # The projection is compiled inside the lambda, but whether it is a list decides what is around
-    # it.
+    # compiled inside the lambda, though whether it is a list decides what is around the lambda
     results: list[Value] = []
 
     def project(item: sql.Sql, index: sql.Sql) -> sql.Sql:
@@ -82,6 +82,7 @@ def select(value: Value, call: Call, scope: Scope, evaluate: Evaluate) -> Value:
 
     names = scope.build.names
     lists = sql.each(value.sql, names, project)
+    # FHIRPath has no lists of lists: a projection that is a list is flattened
     flat = sql.flatten(lists) if results[0].many else lists
     return replace(results[0], sql=sql.present(flat, names), many=True)
 
@@ -167,6 +168,7 @@ def reference_key_(value: Value, call: Call, scope: Scope, _evaluate: Evaluate) 
     With a type, the keys of references to other types are left out.
     """
     kind = _type_name(call, scope) if call.args else None
+    # only literal references have a key; one by identifier alone leads to NULL
     text = member(value, "reference", scope, call.position)
     if not text.many:
         return Value(reference_key(text.sql, kind), "string")
@@ -237,6 +239,8 @@ def _text(name: str, kind: str, takes: int = 0) -> Function:
 
     def apply(value: Value, call: Call, scope: Scope, evaluate: Evaluate) -> Value:
         args = [_text_of(arg, call, scope, evaluate) for arg in _args(call, scope, takes)]
+        # FHIRPath: a function on a text takes one item, and several are an
+        # error, not the first of them
         one = single(_primitive(value, call, scope), scope, call.position)
         return Value(sql.call(name, sql.cast(one.sql, "VARCHAR"), *args), kind)
 

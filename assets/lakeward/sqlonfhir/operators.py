@@ -30,6 +30,7 @@ def logic(operator: str, left: Value, right: Value, scope: Scope, position: int)
     """Compile `and`, `or`, `xor` and `implies`, with empty as unknown."""
     a, b = (truth(v, scope, position) for v in (left, right))
     if operator == "xor":
+        # of two truth values, "one of them" is "they differ"
         return Value(sql.binary("!=", a, b), "boolean")
     if operator == "implies":
         return Value(sql.binary("or", sql.negate(a), b), "boolean")
@@ -51,6 +52,7 @@ def equality(operator: str, left: Value, right: Value, scope: Scope, position: i
         return sql.each(as_list(value), names, lambda item, _: _one(item, value, kind))
 
     lists = [listed(left), listed(right)]
+    # two empty collections are not equal but unknown, while SQL finds two empty lists equal
     full = [sql.binary(">", sql.size(items), sql.number(0)) for items in lists]
     both = sql.binary("and", *full)
     return Value(sql.case((both, sql.binary(operator, *lists))), "boolean")
@@ -75,6 +77,7 @@ def arithmetic(operator: str, left: Value, right: Value, scope: Scope, position:
         return Value(sql.binary("&", one[0].sql, one[1].sql), "string")
     if not {left.type, right.type} <= NUMBERS:
         raise scope.error(f"`{operator}` needs numbers", position)
+    # 7 / 2 is 3.5 in FHIRPath, `div` the whole part
     whole = {left.type, right.type} <= INTEGERS and operator != "/"
     sides = [_one(v.sql, v, "integer" if whole else "decimal") for v in one]
     if operator in ("/", "div", "mod"):  # by zero: empty in FHIRPath, infinite in DuckDB
@@ -122,9 +125,8 @@ def _alike(a: Sql, b: Sql, left: Value, right: Value, kind: str) -> tuple[Sql, S
     """Bring two items to a form in which SQL compares them as FHIRPath does."""
     if kind != "dateTime":
         return _one(a, left, kind), _one(b, right, kind)
-    # 10:00+02:00 equals 08:00Z, so two instants are compared as such. A partial date (2020-01) is
-    # no
-    # instant: then both are compared as texts, which sort like dates.
+    # 10:00+02:00 equals 08:00Z, so two instants are compared as such; a partial date (2020-01) is
+    # none: then both are compared as texts, which sort like dates
     instants = [sql.cast(side, "TIMESTAMPTZ", attempt=True) for side in (a, b)]
     timed = sql.binary("and", *[sql.call("contains", s, sql.text("T")) for s in (a, b)])
     micros = [sql.cast(sql.call("epoch_us", i), "VARCHAR") for i in instants]

@@ -59,6 +59,8 @@ def compile_repeat(paths: Sequence[str], scope: Scope) -> Value:
         return sql.each(listed, names, numbered)
 
     start = sql.cast(steps(scope.this, sql.cast(sql.array(), "BIGINT[]")), _STEPS)
+    # no path leads anywhere from this type: an empty collection, as
+    # FHIRPath says of unknown members
     if not kinds:
         return empty()
     if len(kinds) != 1:

@@ -71,6 +71,7 @@ def is_resource(name: str) -> bool:
     from fhir.resources.R4B.resource import Resource
 
     model = _model(name)
+    # DomainResource is a model, too, and no resource has that type
     return bool(model) and issubclass(model, Resource) and not name.endswith("Resource")
 
 
@@ -145,6 +146,7 @@ def _type_of(info: Any) -> tuple[str, bool]:
         _, *metadata = typing.get_args(annotation)
     if path := getattr(annotation, "_model_klass", None):
         return str(path).rsplit(".", 1)[-1], many
+    # the one primitive whose annotation carries no FHIR type in its metadata
     if annotation is bool:
         return "boolean", many
     return _primitive_of(metadata), many

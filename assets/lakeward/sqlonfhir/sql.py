@@ -102,6 +102,7 @@ def each(
     """Build a list with a lambda of (item, index from 1) applied to each item."""
     item, index = names.fresh(), names.fresh()
     result = body(name(item), name(index))
+    # DuckDB counts along only when the lambda has a second parameter
     uses_index = any(c.name == index for c in result.find_all(exp.Column))
     parameters = [item, index] if uses_index else [item]
     return call(function, items, _lambda(parameters, result))

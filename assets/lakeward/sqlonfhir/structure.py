@@ -48,6 +48,7 @@ class Node:
             )
         if is_primitive(self.type):
             one: Any = PRIMITIVES[self.type]
+        # nobody walks into it: only whether it is there is asked, for which its text is enough
         elif self.as_json or not self.children:
             one = "JSON"
         else:

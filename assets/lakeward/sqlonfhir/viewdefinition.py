@@ -79,6 +79,8 @@ class Select(_ViewElement):
 
     @model_validator(mode="after")
     def _same_branches(self) -> "Select":
+        # rows of all branches stand in one table: other names or types would
+        # shift values between columns
         branches = [[(c.name, c.type) for c in branch.columns()] for branch in self.union_all]
         if any(branch != branches[0] for branch in branches):
             raise ValueError("branches of unionAll have different columns")
@@ -87,6 +89,7 @@ class Select(_ViewElement):
     def columns(self) -> list[ViewColumn]:
         """Return all output columns in order: own, then nested, then of the union."""
         nested = [c for select in self.select for c in select.columns()]
+        # the first stands for all: they are equal, see `_same_branches`
         union = self.union_all[0].columns() if self.union_all else []
         return [*self.column, *nested, *union]
 
@@ -137,6 +140,7 @@ class ViewDefinition(BaseModel):
             under one id, see `fhir.flat.discriminators`.
     """
 
+    # not `forbid`, as in its parts: `url`, `status`, `publisher` describe a view and make no rows
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     resource: str = Field(min_length=1)

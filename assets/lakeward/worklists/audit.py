@@ -44,6 +44,8 @@ AUDIT = TableSpec(
 _START = "0" * 64
 """`prev_hash` of the first row."""
 
+# not `release_id`: an unchanged list is written with the same bytes from a later release, too;
+# other content has another hash in `files` and is entered
 _FACTS = ("consumer", "worklist", "day", "revision", "files")
 """What makes two entries the same: a run that is repeated enters nothing."""
 
@@ -75,6 +77,7 @@ def record_entry(lake: Lake, entry: AuditEntry) -> int:
     for row in rows:
         if all(row[name] == facts[name] for name in _FACTS):
             return int(row["seq"])
+    # no other writer can take the same number: whoever enters holds `lake.lock.sole_writer`
     row = {"seq": len(rows) + 1, "at": datetime.now(UTC), **facts}
     row["prev_hash"] = rows[-1]["hash"] if rows else _START
     row["hash"] = _hash(row)

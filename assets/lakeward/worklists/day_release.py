@@ -46,6 +46,8 @@ def release_for_day(lake: Lake, contract: Contract, day: date) -> DayRelease | H
     hold = _hold_of_day(lake, contract, day)
     if release is None:
         return hold or Hold(contract.unit, (NOT_BUILT,))
+    # no decision on this day at all: the night did not get as far as this list, and its consumer
+    # must learn that the rows are old, as if it had been held
     if hold is None and release.day != day:
         hold = Hold(contract.unit, (NOT_BUILT,))
     if hold is not None and contract.staleness == "block":
@@ -54,6 +56,7 @@ def release_for_day(lake: Lake, contract: Contract, day: date) -> DayRelease | H
 
 
 def _hold_of_day(lake: Lake, contract: Contract, day: date) -> Hold | None:
+    # the store first: lists are built on it, so its hold is the cause to name
     for unit in ("canonical", contract.unit):
         newest = next((r for r in history(lake, unit) if r.day == day), None)
         if newest is not None and newest.state == "held":

@@ -84,6 +84,7 @@ def manifest_of(
     """Describe a revision's files and counts, for machines that pick them up."""
     exported = int(str(meta["row_count"]))
     return {
+        # these two follow below: the count under `counts`, the columns with each file
         **{name: value for name, value in meta.items() if name not in {"row_count", "columns"}},
         "consumer": export.contract.consumer,
         "purpose": export.contract.purpose,
@@ -98,6 +99,7 @@ def manifest_of(
                 "format": name.rpartition(".")[2],
                 "bytes": len(content),
                 "sha256": sha256_of(content),
+                # lines of the file, tombstones among them; `exported` below leaves those out
                 "rows": len(rows),
                 "columns": meta["columns"],
             }
@@ -134,4 +136,5 @@ def notice_of(
 def count_actions(rows: Sequence[Row]) -> dict[str, int]:
     """Count rows by action."""
     counts = Counter(str(row[ACTION]) for row in rows)
+    # all four, also those that are 0: a consumer need not know which keys may be absent
     return {name: counts[name] for name in ("new", "changed", "unchanged", "removed")}

@@ -104,6 +104,7 @@ def _export_revision(lake: Lake, export: WorklistExport, principal: str) -> Expo
     current = read_rows(lake, export.contract, export.release, zone, export.stale_since)
     last = outbox.last_exported(export.folder)
     blocked = (export.folder.path / outbox.BLOCKED).exists()
+    # a blocked folder has no rows any more: even an unchanged list must come back as a revision
     if last and not blocked and is_same_list(current, last.rows, columns):
         # the same bytes again: a run that is repeated finds its files in place
         meta, rows = dict(last.meta), last.rows
@@ -115,7 +116,9 @@ def _export_revision(lake: Lake, export: WorklistExport, principal: str) -> Expo
         export.folder.name(revision, each.suffix): each.render(columns, meta, rows)
         for each in formats_of(export.contract)
     }
+    # of the day of the rows: a stale list shows yesterday's rows with yesterday's counts
     suppressed = count_suppressed(lake, export.worklist, export.release.day)
+    # asked of the files, not of `last`: a lost file is written again as the same revision
     done = outbox.is_in_place(export.folder, revision, files)
     if not done:
         # before the files: what cannot be audited does not leave
@@ -141,6 +144,7 @@ def _block(
     contract: Contract, day: date, facility: Facility, hold: Hold, folder: Folder
 ) -> ExportedList:
     last = outbox.last_exported(folder)
+    # the revision that is withdrawn is named: somebody may be acting on it already
     notice = notice_of(contract, day, facility, hold, last.revision if last else None)
     outbox.block(folder, document_bytes(notice))
     return ExportedList(

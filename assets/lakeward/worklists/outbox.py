@@ -61,6 +61,7 @@ def last_exported(folder: Folder) -> ExportedRevision | None:
     """Tidy up after a kill and read the revision that was exported last on that day."""
     for left_over in folder.path.glob(f".*{PARTIAL}"):
         drop(left_over)
+    # what was ready may have been picked up, so it counts; what was not is dropped below
     if (folder.path / READY).exists():
         _finish(folder)
     state = folder.path / DELIVERED
@@ -88,6 +89,7 @@ def put_revision(
     drop(folder.path / READY)  # from here until the last file there is nothing to pick up
     put(folder.path / MANIFEST, manifest)
     sums = {name: sha256_of(content) for name, content in {**files, MANIFEST: manifest}.items()}
+    # two blanks between hash and name: the form that `sha256sum --check` reads
     put(folder.path / SUMS, "".join(f"{s}  {n}\n" for n, s in sums.items()).encode())
     put(folder.path / READY, b"")
     drop(folder.path / BLOCKED)
@@ -95,7 +97,7 @@ def put_revision(
 
 
 def is_in_place(folder: Folder, revision: int, files: Mapping[str, bytes]) -> bool:
-    """Whether the folder shows exactly this revision, ready."""
+    """Return whether the folder shows exactly this revision, ready."""
     manifest = folder.path / MANIFEST
     return (
         (folder.path / READY).exists()
@@ -147,4 +149,5 @@ def _revision_of(path: Path) -> int:
 
 
 def _holds(path: Path, content: bytes) -> bool:
+    # by content: an equal file that is written again is news to whoever watches the folder
     return path.is_file() and path.read_bytes() == content

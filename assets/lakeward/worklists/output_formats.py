@@ -53,6 +53,7 @@ def csv_bytes(columns: Sequence[str], meta: Mapping[str, object], rows: Sequence
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
+    # also for a list without rows: a file without header would not show that the list is empty
     writer.writerow(columns)
     writer.writerows([csv_cell(row[name]) for name in columns] for row in rows)
     # without the mark, spreadsheets on Windows read UTF-8 as their own code page
@@ -66,10 +67,13 @@ def csv_cell(value: Plain) -> str:
     """
     if value is None:
         return ""
+    # before numbers: a bool is an int in Python
     if isinstance(value, bool):
         return "true" if value else "false"
+    # a number cannot hold a formula, and with a quote before it -5 would be text
     if not isinstance(value, str):
         return str(value)
+    # before the guard, which would put a quote before `+` and make the number useless
     phone = _US_PHONE.fullmatch(value)
     if phone:
         return f"({phone[1]}) {phone[2]}-{phone[3]}"

@@ -42,7 +42,10 @@ def export_columns(contract: Contract) -> tuple[str, ...]:
 def read_rows(
     lake: Lake, contract: Contract, release: Release, zone: ZoneInfo, stale_since: str | None
 ) -> list[Row]:
-    """Read the pinned version of a list, by rank; without `action`, which `with_actions` adds.
+    """Read the pinned version of a list, by rank.
+
+    Each row has the columns of `export_columns` but `action`, which `with_actions` adds; instants
+    are ISO text in `zone`, and `stale_since` (an instant as text) is the same in every row.
 
     A column that an older version does not have is empty: a rollback may pin a version from before
     the contract grew.
@@ -80,6 +83,7 @@ def plain(value: object, zone: ZoneInfo) -> Plain:
     """Turn a value into what JSON can say; instants become ISO text in the facility's zone."""
     if value is None or isinstance(value, str | bool | int | float):
         return value
+    # before `date`: a datetime is a date, too
     if isinstance(value, datetime):
         return value.astimezone(zone).isoformat(timespec="seconds")
     if isinstance(value, date):
@@ -104,6 +108,7 @@ def with_actions(rows: Iterable[Row], before: Sequence[Row], columns: Sequence[s
     Returns:
         The rows in their order, then one tombstone per row that is gone, by row_id.
     """
+    # a row that was removed before and comes back is new to whoever follows the actions
     remaining = {row[KEY]: row for row in before if row[ACTION] != "removed"}
     listed: list[Row] = []
     for row in rows:
@@ -118,8 +123,9 @@ def with_actions(rows: Iterable[Row], before: Sequence[Row], columns: Sequence[s
 
 
 def is_same_list(rows: Sequence[Row], before: Sequence[Row], columns: Sequence[str]) -> bool:
-    """Whether a list says exactly what was exported last, but for actions and tombstones."""
+    """Return whether a list says exactly what was exported last, but for actions and tombstones."""
     names = [name for name in columns if name != ACTION]
+    # tombstones are listed once; without this a list with tombstones would never be unchanged
     live = [row for row in before if row[ACTION] != "removed"]
     return [{n: r[n] for n in names} for r in rows] == [
         {n: value for n, value in r.items() if n != ACTION} for r in live

@@ -99,6 +99,7 @@ def trace(lake: Lake, home: Home, row_id: str, formats: Sequence[Format]) -> Tra
     Raises:
         UsageError: No worklist holds or held such a row.
     """
+    # a row_id does not say which list it is of, so all are searched
     for contract in load_contracts().values():
         if contract.consumer:
             for version, release in _versions(lake, contract):
@@ -119,6 +120,7 @@ def _versions(lake: Lake, contract: Contract) -> Iterator[tuple[int, Release | N
         if decision.state == "released" and contract.name in decision.pins:
             released.setdefault(decision.pins[contract.name], decision)
     yield from released.items()
+    # held versions, too: whoever looks into a hold has the row_id of a candidate
     for version in range(newest.version if newest else -1, -1, -1):
         if version not in released:
             yield version, None
@@ -164,6 +166,8 @@ def _follow(lake: Lake, landing: Path, formats: Sequence[Format], found: _Found)
     with connect() as connection:
         pins, row, release = released_pins(lake), found.row, found.release
         raw = [each.raw.name for each in formats]
+        # events as they are published; raw, which no release pins, as it is: it is append-only, so
+        # what an old row names is still there
         for table in (EVENTS, *raw, QUARANTINE.name, ACTION.name):
             register_table(connection, lake, table, pins.get(table))
         shown = frozenset(name for (name,) in connection.execute("show tables").fetchall())
@@ -204,6 +208,7 @@ def _events(connection: Connection, row: Mapping[str, Any]) -> list[dict[str, An
 
 
 def _origin(records: _Records, source_ref: str | None) -> Origin:
+    # from the right: the name of a delivered file may hold `#` itself
     file, mark, number = (source_ref or "").rpartition("#")
     if not mark or not number.isdigit():
         return Origin(source_ref or "unknown")
@@ -221,6 +226,7 @@ def _origin(records: _Records, source_ref: str | None) -> Origin:
                     str(found[0][0]),
                     _rejected(records, file, int(number)),
                 )
+    # in no raw table: file and number are still worth naming, for whoever opens the file
     return Origin(str(source_ref), records.landing / file, f"record {number}")
 
 

@@ -15,6 +15,7 @@ occupants as (
         {{ latest_by('s.visit_key', 's.start_order') }} as current_visit_key,
         count(*) as occupants
     from {{ ref('int__bed_stay') }} as s
+    -- Both have to agree: a visit that is over is in no bed, even when no event released it.
     inner join {{ ref('canonical__visit') }} as v on v.visit_key = s.visit_key and v.bed_key = s.bed_key
     where s.end_order is null
     group by s.bed_key
@@ -42,6 +43,7 @@ reservations as (
     from last_reservations as r
     inner join {{ ref('canonical__visit') }} as v on v.visit_key = r.visit_key
     where
+        -- A reservation ends when it is taken back or when anybody takes the bed, whoever it was kept for.
         r.reserved_order > coalesce(r.used_order, '')
         and v.main_state not in ('cancelled', 'discharged', 'entered_in_error')
 ),
@@ -77,6 +79,8 @@ beds as (
         f.occupied_at,
         f.vacated_at,
         case
+            -- The later of the two: a bed that bed management called dirty before the last patient came was
+            -- cleaned for that patient, and has been dirty again since that patient left.
             when f.stated_dirty_at >= coalesce(f.vacated_at, f.stated_dirty_at) then f.stated_dirty_at
             else f.vacated_at
         end as dirty_at,
@@ -97,11 +101,17 @@ states as (
     select
         *,
         case
+            -- The order matters: a closed bed is closed whoever is said to lie in it, and one that is
+            -- occupied is neither dirty nor free.
             when master_status <> 'active' then 'closed'
             when last_fact = 'C' then 'closed'
             when last_fact in ('occupied', 'O') then 'occupied'
+            -- A visit is in the bed, but bed management stated H, K or I since: nobody cleans under a
+            -- patient. Only `U` (unoccupied) contradicts the visit outright.
             when current_visit_key is not null and last_fact not in ('U') then 'occupied'
             when cleaning_at >= last_fact_at and last_fact in ('H', 'vacated') then 'cleaning'
+            -- A discharge without a word of bed management means housekeeping: a bed that is taken for clean
+            -- would be given to the next patient.
             when last_fact in ('H', 'vacated') then 'vacated_dirty'
             when last_fact = 'K' then 'contaminated'
             when last_fact = 'I' then 'isolated'

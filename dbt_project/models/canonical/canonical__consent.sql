@@ -28,6 +28,7 @@ valid_decisions as (
         and (decided_at is null or decided_at < {{ as_of() }})
         and (
             not is_permitted
+            -- A denial needs neither scope nor period: obeying one too many costs a phone call.
             or (
                 scope_code = 'patient-privacy'
                 and coalesce(provision_period_start_at <= {{ as_of() }}, true)

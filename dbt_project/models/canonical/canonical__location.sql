@@ -3,6 +3,8 @@
 with statements as (
     select
         location_key,
+        -- Column by column, for these two alone: a master without phone numbers must not hide those of the
+        -- directory, while unit, room and bed of two sources would not fit together.
         {{ first_known('name') }} over best_first as name,
         {{ first_known('phone') }} over best_first as phone,
         unit,

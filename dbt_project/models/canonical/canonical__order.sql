@@ -46,12 +46,15 @@ by_feed as (
 
 select
     f.order_key,
+    -- The lowest rank is the best: "earliest" by rank is the value of the best feed that states one.
     {{ earliest_by('f.patient_key', 'a.request_rank') }} as patient_key,
     {{ earliest_by('f.visit_key', 'a.request_rank') }} as visit_key,
     {% for name in request_columns %}
     {{ decided('f.' ~ name, 'a.request_rank') }} as {{ name }},
     {% endfor %}
     coalesce(
+        -- An end stated by any feed counts before the present status of the best one: the patient of an order
+        -- that was done would go on waiting for it.
         {{ latest_by('f.terminal_status', 'f.statement_order') }},
         {{ decided('f.status', 'a.request_rank') }},
         'unknown'

@@ -22,6 +22,8 @@ with by_feed as (
         {{ latest_by(name, 'statement_order') }} as {{ name }},
         {% endfor %}
         {% for name in contacts %}
+        -- When this contact itself was stated last, not when the feed last said anything: a snapshot without
+        -- a phone number must not make an old number young.
         max(case when {{ name }} is not null then statement_order end) as {{ name }}_order,
         {% endfor %}
         max(case when is_test then 1 else 0 end) as is_test,
@@ -46,6 +48,7 @@ decided as (
         {% for name in contacts %}
         {{ decided_by_recency('f.' ~ name, 'f.' ~ name ~ '_order', 'a.contact_rank') }} as {{ name }},
         {% endfor %}
+        -- Any feed: a death that one alone has heard of must keep the patient off every list.
         max(case when f.is_deceased = 'true' then 1 else 0 end) = 1 as is_deceased,
         {{ decided_at('f.deceased_at', 'a.demographics_rank') }} as deceased_at,
         min(case when f.is_active then 1 when not f.is_active then 0 end) as is_active,

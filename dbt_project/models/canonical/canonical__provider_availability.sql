@@ -41,6 +41,7 @@ bookings as (
         appointment_id is not null
         and practitioner_key is not null
         and scheduled_start_at is not null
+        -- One that took place still takes up its slot: freed afterwards, past days would look half empty.
         and appointment_status in ('booked', 'arrived', 'checked-in', 'fulfilled')
 ),
 
@@ -149,6 +150,8 @@ select
     end_at,
     {{ minutes_between('start_at', 'end_at') }} as duration_minutes,
     case
+        -- Messages first, which come during the day; bookings next, which the slot of a nightly export may
+        -- not know yet; the slot's own status last.
         when message_status = 'busy-unavailable' then 'busy-unavailable'
         when message_status = 'free' and booked_count = 0 then 'free'
         when booked_count > 0 and stated_status = 'free' then 'busy'
@@ -160,6 +163,8 @@ select
     source_system,
     source_ref,
     recorded_at,
+    -- Counted and not corrected: the scheduler owns the slot, and has to learn
+    -- that it disagrees with itself.
     {{ flags([
         ['slot_told_free', "stated_status = 'free' and booked_count > 0"],
         ['slot_told_busy', "stated_status = 'busy' and booked_count = 0"],
@@ -185,6 +190,7 @@ select
 from times_without_slot
 union all
 select
+    -- By provider and start: two patients at the same time without a slot are one row, overbooked.
     {{ key('booking', ['practitioner_key', time_text('scheduled_start_at')]) }} as availability_key,
     practitioner_key,
     {{ latest_by('location_key', 'visit_key') }} as location_key,

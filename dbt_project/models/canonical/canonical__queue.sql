@@ -74,6 +74,7 @@ with items as (
     from {{ ref('canonical__task') }}
     where
         status in ('requested', 'received', 'accepted', 'ready', 'in-progress', 'on-hold')
+        -- Those wait in the queues of beds and referrals above: here they would be counted twice.
         and task_type not in ('clean_bed', 'referral_followup')
 ),
 
@@ -83,6 +84,7 @@ waiting as (
         {{ minutes_between('entered_at', as_of()) }} as age_minutes,
         {{ time_text('recorded_at') }} || source_ref as record_order
     from items
+    -- What begins to wait after the cut-off is not waiting yet; what has no time waits, with an unknown age.
     where entered_at is null or entered_at <= {{ as_of() }}
 )
 

@@ -117,6 +117,7 @@ decided as (
     select
         *,
         visit_state is not null
+            -- What the desk has ended, an old appointment does not open again.
             and event_state not in ('declined', 'closed', 'cancelled', 'expired', 'report_returned')
             and (event_state_since is null or visit_state_since > event_state_since) as is_visit_later
     from referrals

@@ -1,6 +1,7 @@
 -- Grain: one row per task_key.
 select
     t.task_key,
+    -- Tasks for a referral often name the request alone, in which the patient is.
     coalesce(p.patient_key, r.patient_key) as patient_key,
     e.visit_key,
     case when r.referral_key is null then o.order_key end as order_key,

@@ -58,6 +58,7 @@ attributes as (
         {{ earliest_by('f.location_key', 'a.schedule_rank') }} as planned_location_key,
         {{ earliest_by('f.patient_key', 'a.movement_rank') }} as patient_key,
         count(distinct f.patient_key) as patients,
+        -- Only feeds that own or export the schedule: the planned admission of a pre-admission is no drift.
         count(distinct case when f.feed in ('siu', 'fhir') then f.scheduled_start_at end) as starts,
         min(f.key_quality) as key_quality,
         {{ latest_by('f.source_system', 'f.statement_order') }} as source_system,
@@ -111,6 +112,7 @@ folded as (
         {{ latest_by('type_appointment_status', 'fold_order') }} as appointment_status,
         count(case when event_type = 'appointment_rescheduled' then 1 end) as reschedule_count,
         min(case when event_type = 'appointment_booked' then occurred_at end) as booked_at,
+        -- The first arrival and the last discharge: the latter may be cancelled and happen again.
         min(case when event_type = 'arrived' then occurred_at end) as arrived_at,
         min(case when event_type = 'roomed' then occurred_at end) as roomed_at,
         min(case when event_type = 'admitted' then occurred_at end) as admit_at,
@@ -146,6 +148,7 @@ location_effects as (
             when location_effect in ('occupy', 'release', 'unreserve') then ''
         end as pending_location_key
     from effective_events
+    -- An event that names no location leaves the patient where the one before it did.
     where not (location_effect = 'occupy' and location_key is null)
 ),
 
@@ -177,6 +180,7 @@ waits as (
 visits as (
     select visit_key from histories
     union
+    -- A visit without any event (a snapshot alone) is a row, too, in state `unknown`.
     select visit_key from attributes
 ),
 
@@ -214,6 +218,7 @@ select
     coalesce(f.booked_at, a.booked_at) as booked_at,
     a.original_start_at,
     coalesce(f.reschedule_count, 0) as reschedule_count,
+    -- A walk-in arrives and leaves, too, but has no appointment whose status that could be.
     case when a.appointment_id is not null then f.appointment_status end as appointment_status,
     case
         when f.appointment_status in ('cancelled', 'noshow', 'entered-in-error') then a.cancel_reason_code
@@ -224,8 +229,12 @@ select
     a.expected_discharge_at,
     f.discharge_ordered_at,
     f.discharge_at,
+    -- Only with a discharge that counts: "expired" left over from a cancelled one would keep a
+    -- living patient off every list.
     case when f.departures > 0 then a.discharge_disposition end as discharge_disposition,
     a.practitioner_key,
+    -- Where the visit is, else where it was last, else where it is planned: a visit that is over keeps the
+    -- location in which it ended.
     coalesce(nullif(l.location_key, ''), l.last_location_key, a.planned_location_key) as location_key,
     case when not s.is_over then nullif(l.bed_key, '') end as bed_key,
     case when not s.is_over then nullif(l.pending_location_key, '') end as pending_location_key,
@@ -235,6 +244,8 @@ select
         else coalesce(w.open_waits, {{ empty_array() }})
     end as open_waits,
     case
+        -- These say more than what a visit waits for. Of several waits one is shown, in this order;
+        -- `open_waits` has them all.
         when s.is_over or s.main_state in ('ready_for_discharge', 'boarding') then s.main_state
         when {{ has_flag('w.open_waits', 'imaging') }} then 'awaiting_imaging'
         when {{ has_flag('w.open_waits', 'lab') }} then 'awaiting_lab'

@@ -18,6 +18,8 @@ with facts as (
         end_order as event_order,
         '1' as rank_at_instant
     from {{ ref('int__bed_stay') }}
+    -- A stay that goes on in the same bed (a bed that is stated twice) vacates
+    -- nothing: nobody has to clean it.
     where end_order is not null and (next_bed_key is null or next_bed_key <> bed_key)
     union all
     select
@@ -27,6 +29,7 @@ with facts as (
         occurred_at as fact_at,
         fold_order as event_order,
         '2' as rank_at_instant
+    -- The statuses of bed management (A20, Location), which know no visit.
     from {{ ref('int__visit_event_fold') }}
     where is_effective and region = 'bed'
 ),
@@ -53,6 +56,7 @@ changes as (
         *,
         case
             when fact = 'O' then coalesce(fact_before, '') not in ('occupied', 'O')
+            -- Another patient in the same bed is a change, though nobody was seen to leave it.
             when fact = 'occupied' then coalesce(fact_before, '') <> 'occupied' or visit_before <> visit_key
             else coalesce(fact_before, '') <> fact
         end as is_change
@@ -63,10 +67,13 @@ select
     bed_key,
     {{ latest_by('fact', 'fact_order') }} as last_fact,
     {{ latest_by('case when is_change then fact_at end', 'fact_order') }} as last_fact_at,
+    -- What bed management itself stated last, kept apart from what follows from the stays of patients: where
+    -- the two disagree, both are shown and counted, and neither is thrown away.
     {{ latest_by("case when fact not in ('occupied', 'vacated') then fact end", 'fact_order') }}
         as operational_status,
     max(case when fact in ('occupied', 'O') and is_change then fact_at end) as occupied_at,
     max(case when fact = 'vacated' then fact_at end) as vacated_at,
+    -- Repeats do not count: a status that is sent every hour would never let a bed be dirty for long.
     max(case when fact in ('H', 'K') and is_change then fact_at end) as stated_dirty_at,
     max(case when fact = 'U' and is_change then fact_at end) as cleaned_at
 from changes

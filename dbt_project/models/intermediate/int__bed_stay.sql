@@ -9,6 +9,7 @@ with moves as (
         location_effect,
         lead(occurred_at) over (partition by visit_key order by fold_order) as end_at,
         lead(fold_order) over (partition by visit_key order by fold_order) as end_order,
+        -- Only a bed that is occupied next: a release carries the bed that is left.
         lead(case when location_effect = 'occupy' then bed_key end) over (
             partition by visit_key order by fold_order
         ) as next_bed_key
@@ -16,6 +17,7 @@ with moves as (
     where
         is_effective
         and visit_key is not null
+        -- An event that names no location (an A01 without PV1-3) moves nobody, so it ends no stay.
         and (location_effect = 'release' or (location_effect = 'occupy' and location_key is not null))
 )
 
@@ -28,4 +30,5 @@ select
     end_order,
     next_bed_key
 from moves
+-- Filtered last: releases and moves without a bed had to be there to end the stays before them.
 where bed_key is not null and location_effect = 'occupy'

@@ -12,6 +12,8 @@ with latest_by_feed as (
 dispositions as (
     select
         visit_key,
+        -- By feed first, then by rank: the export repeats a disposition that registration has corrected
+        -- since, and its later arrival must not bring it back.
         {{ decided('discharge_disposition', 'movement_rank') }} as disposition
     from latest_by_feed
     group by visit_key
@@ -25,4 +27,5 @@ select
         when 'lwbs' then 'lwbs'
     end as departed_state
 from dispositions
+-- All other dispositions say where a patient went, which is no state of the visit.
 where disposition in ('exp', 'aadvice', 'lwbs')

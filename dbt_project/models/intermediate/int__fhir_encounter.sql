@@ -3,6 +3,8 @@ select
     e.source_system,
     e.resource_id,
     case
+        -- In the order of how early a key is known: an appointment exists before its visit has a number, and
+        -- a visit that was booked must keep the key under which it was booked.
         when a.resource_id is not null
             then {{ appointment_visit_key('a.appointment_authority', 'a.appointment_id') }}
         when e.visit_number is not null

@@ -5,6 +5,7 @@ select
     r.placer_authority,
     r.placer_number,
     case
+        -- As for messages (int__order_statement), or the resource and the message would be two orders.
         when r.placer_number is not null
             then {{ placer_order_key('r.placer_authority', 'r.placer_number') }}
         when r.filler_number is not null

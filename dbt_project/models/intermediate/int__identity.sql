@@ -13,6 +13,8 @@ with statements as (
     inner join {{ ref('stg_hl7v2__patient_key') }} as k on {{ same_patient_group('i', 'k') }}
     union all
     select
+        -- The identifier that a merge retires: no message may ever have named it besides, and whoever looks
+        -- it up still has to find the patient.
         prior_own_key as own_patient_key,
         identifier_authority,
         identifier_type,
@@ -40,6 +42,7 @@ with statements as (
     select
         own_patient_key,
         source_system as identifier_authority,
+        -- The id of the resource, which references name and no identifier element repeats.
         'FHIR' as identifier_type,
         resource_id as identifier_value,
         statement_order,

@@ -22,6 +22,7 @@ changes as (
         statement_order,
         sum(
             case
+                -- A record that is deleted twice is one less, and one that is added twice one more.
                 when record_event = 'MDL' and coalesce(event_before, 'MDL') <> 'MDL' then -1
                 when record_event <> 'MDL' and coalesce(event_before, 'MDL') = 'MDL' then 1
                 else 0
@@ -37,6 +38,7 @@ replacements as (
         sender,
         master,
         received,
+        -- All messages of one delivered file are one replacement, which counts from its first.
         min(statement_order) as statement_order,
         max(recorded_at) as recorded_at,
         max(source_ref) as source_ref,

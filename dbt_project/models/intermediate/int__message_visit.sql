@@ -16,6 +16,7 @@ with visits as (
             or event_type in ('admitted', 'arrived', 'pre_admitted', 'admit_pending') as has_admission,
         date_trunc(
             'minute',
+            -- By the minute: feeds state the same admission with and without seconds.
             coalesce(admit_at, expected_admit_at, planned_at, occurred_at, recorded_at)
         ) as admission_minute
     from {{ ref('stg_hl7v2__visit') }}
@@ -38,6 +39,7 @@ keyed as (
                     n.visit_key,
                     {{ number_visit_key('v.visit_number_authority', 'v.visit_number') }}
                 )
+            -- The PV1 of a message about a person or a bed is about no visit, whatever it carries.
             when v.event_region is null or v.event_region not in ('visit', 'appointment') then null
             when v.has_admission
                 then {{ key('visit', ['p.own_patient_key', "'ADMIT'", time_text('v.admission_minute')]) }}
@@ -64,6 +66,7 @@ select
     patient_key,
     case
         when visit_key is not null then visit_key
+        -- Not an update (A08), which may be about any visit of the patient, not only the last one.
         when event_region in ('visit', 'appointment') and event_type <> 'visit_updated' then visit_key_before
     end as visit_key,
     key_quality

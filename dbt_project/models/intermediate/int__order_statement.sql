@@ -19,6 +19,7 @@ select
     o.code,
     o.display,
     coalesce(
+        -- What is stated outright (ORC-5) before what follows from it: the result, then the order control.
         o.order_status,
         case
             when o.result_status in ('final', 'corrected') then 'completed'
@@ -28,6 +29,7 @@ select
     ) as status,
     {{ null_columns(['intent']) }},
     o.priority,
+    -- ORC-9 is the time of this message's action: only of a new order is it the time of the order.
     case when o.order_control = 'NW' then o.transaction_at end as ordered_at,
     o.requested_for_at,
     o.result_status,

@@ -2,6 +2,7 @@
 -- link back (A37). Linked records stay distinct.
 with pairs as (
     select
+        -- A link has no direction, and A37 may name the two the other way round than A24 did.
         least(one.patient_key, other.patient_key) as lesser_key,
         greatest(one.patient_key, other.patient_key) as greater_key,
         k.effect,
@@ -12,6 +13,7 @@ with pairs as (
         on other.source_system = k.source_system
         and other.received = k.received
         and other.message = k.message
+        -- A24 and A37 name two patients, one after the other, each with its own PID.
         and other.patient_group = k.patient_group + 1
     where
         k.effect in ('link', 'unlink')

@@ -12,6 +12,7 @@ with statements as (
         control_id,
         feed
     from {{ ref('stg_hl7v2__merge') }}
+    -- Account and visit numbers are merged as well (MRG-3, MRG-5): those say nothing about who a person is.
     where identifier_type in ('MR', 'PI') and prior_own_key <> surviving_own_key
     union all
     select
@@ -64,6 +65,7 @@ select
     coalesce(
         merged.birth_date <> survivor.birth_date
         or merged.administrative_sex <> survivor.administrative_sex,
+        -- What one of the two does not state contradicts nothing, or no bare record could ever be merged.
         false
     ) as is_in_conflict
 from statements as m

@@ -28,11 +28,13 @@ select
     {{ shared_columns }},
     birth_date,
     is_deceased,
+    -- Messages have no flag for it; the export marks test patients (`HTEST`).
     false as is_test
 from {{ ref('stg_hl7v2__patient') }}
 union all
 select
     {{ shared_columns }},
+    -- As text, as messages state it: only text can say that a field was cleared (`""`).
     cast(birth_date as string) as birth_date,
     case when is_deceased then 'true' when not is_deceased then 'false' end as is_deceased,
     coalesce(is_test, false) as is_test

@@ -33,6 +33,7 @@ union all
 select
     practitioner_key,
     case
+        -- Messages number people as their sender does; ten digits are the form of an NPI.
         when length(practitioner_id) = 10 and try_cast(practitioner_id as bigint) is not null
             then practitioner_id
     end as npi,

@@ -25,6 +25,8 @@ booked_visits as (
         l.visit_key,
         {{ time_text('max(v.booked_at)') }} as booked_order
     from links as l
+    -- The time of the booking and not of the statement: an export repeats an old link every night, and a
+    -- first appointment that was missed would win over the second.
     inner join {{ ref('canonical__visit') }} as v on v.visit_key = l.visit_key
     group by l.referral_key, l.visit_key
 )

@@ -19,6 +19,8 @@ select
     f.referring_practitioner_key,
     f.referred_to,
     case
+        -- Only a new referral (I12) is a receipt: by a change or cancel (I13, I14), one that is older than
+        -- the feed would be as young as its last change.
         when f.event_type = 'referral_created' then coalesce(f.effective_at, f.message_at)
     end as received_at,
     f.expires_at

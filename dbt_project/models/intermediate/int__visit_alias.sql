@@ -13,6 +13,7 @@ with renumberings as (
         and visit_number is not null
         and prior_visit_authority || '|' || prior_visit_number
         <> visit_number_authority || '|' || visit_number
+        -- MRG-5 alone does not say it: the trigger decides whether the two numbers are one visit.
         and exists (
             select 1
             from {{ ref('trigger_event') }} as t
@@ -65,6 +66,7 @@ numbers as (
         visit_number_authority || '|' || visit_number as number_text,
         visit_number_authority,
         visit_number,
+        -- The first number keeps the key: a worklist row must not change its id when a visit is renumbered.
         min(statement_order) as statement_order
     from statements
     group by visit_number_authority, visit_number

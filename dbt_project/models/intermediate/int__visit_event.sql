@@ -17,6 +17,8 @@ with events as (
     from {{ ref('int__visit_event_precedence') }} as e
     left join {{ ref('int__visit_event_cancel') }} as c on c.cancel_id = e.event_id and not c.is_repeat
     left join {{ ref('int__visit_event_precedence') }} as original on original.event_id = c.original_id
+    -- Repeats of a cancelled event are cancelled with it, so this join takes them
+    -- and the first leaves them out.
     left join {{ ref('int__visit_event_cancel') }} as cancelled_by on cancelled_by.original_id = e.event_id
     left join {{ ref('int__patient_survivor') }} as s on s.own_patient_key = e.patient_key
     left join {{ ref('int__departed_state') }} as d on d.visit_key = e.visit_key
@@ -73,6 +75,7 @@ checked as (
         s.state_after is not null
             and s.state_before is not null
             and s.cancels is null
+            -- Only the states of a visit have a table of transitions; beds and referrals go back and forth.
             and s.region_group = 'visit'
             and s.state_before <> s.state_after
             and t.to_state is null as is_illegal

@@ -35,6 +35,7 @@ with messages as (
     left join {{ ref('trigger_event') }} as special
         on special.message_type = v.message_type
         and special.trigger_event = v.trigger_event
+        -- An outpatient or emergency patient who is moved (A02) into a room was roomed, not transferred.
         and special.condition = 'outpatient_in_room'
         and v.visit_class in ('AMB', 'EMER')
         and v.location_room is not null
@@ -118,6 +119,7 @@ select
     e.visit_key,
     e.patient_key,
     case
+        -- A reservation is of the location that is still to come (PV1-42), not of where the patient is.
         when k.location_effect in ('reserve', 'unreserve') then e.pending_bed_key
         else e.current_bed_key
     end as bed_key,
@@ -131,8 +133,12 @@ select
     {{ null_columns(['referral_key', 'order_key']) }},
     e.event_type,
     case
+        -- EVN-6 of a cancel is the time of what it cancels: folded by it, the cancel would come before all
+        -- that happened in between.
         when e.effect = 'cancel' then e.recorded_at
+        -- PV1-45 first: a discharge is often entered hours after the patient has left.
         when e.event_type = 'departed' then coalesce(e.discharge_at, e.occurred_at, e.recorded_at)
+        -- PV1-44 last: it stays the same in all messages of the visit, a second admission (A06) among them.
         when e.event_type = 'admitted' then coalesce(e.occurred_at, e.admit_at, e.recorded_at)
         else coalesce(e.occurred_at, e.recorded_at)
     end as occurred_at,

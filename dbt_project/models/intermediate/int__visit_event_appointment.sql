@@ -22,6 +22,7 @@ events as (
     from versions
     where
         version_number = 1
+        -- These were never booked, so a booking before them would be invented.
         and appointment_status not in ('proposed', 'pending', 'waitlist', 'entered-in-error')
     union all
     select
@@ -33,6 +34,7 @@ events as (
     inner join {{ ref('status_event') }} as s
         on s.resource_type = 'Appointment' and s.status = v.appointment_status
     where
+        -- A first version that says `booked` is the booking above.
         (v.version_number = 1 and v.appointment_status <> 'booked')
         or (v.version_number > 1 and v.status_before <> v.appointment_status)
     union all
@@ -57,6 +59,7 @@ events as (
     where
         appointment_status = 'booked'
         and is_accepted_by_patient
+        -- Who accepted the old start has to accept the new one: accepted again is confirmed again.
         and (version_number = 1 or not accepted_before or start_before <> scheduled_start_at)
 )
 

@@ -29,6 +29,7 @@ select
     v.source_system
         || '|Location|' || v.resource_id
         || '|' || s.event_type
+        -- By time and not by content: the same status after another one is an event of its own.
         || '|' || {{ time_text('v.recorded_at') }} as event_seed,
     {{ bed_key('v.facility', 'v.location_code') }} as bed_key,
     l.unit_location_key as location_key,

@@ -49,6 +49,8 @@ statuses as (
         v.source_system,
         v.resource_id,
         h.status,
+        -- `in-progress` means roomed to an outpatient and admitted to an inpatient: the class at that time
+        -- decides, not the present one.
         case when h.period_start_at >= v.inpatient_at then 'inpatient' else 'other' end as class_group,
         h.period_start_at as occurred_at,
         true as is_time_stated,
@@ -69,6 +71,7 @@ statuses as (
             when v.status = 'finished' then coalesce(v.period_end_at, v.recorded_at)
             else v.recorded_at
         end as occurred_at,
+        -- Any other time here is that of the export: a state that is illegal then may only be out of order.
         v.status = 'finished' and v.period_end_at is not null as is_time_stated,
         v.source_ref,
         v.recorded_at,
@@ -177,6 +180,7 @@ statements as (
         {{ null_columns(['version_id']) }},
         location_resource_id
     from {{ ref('stg_fhir__encounter_location') }}
+    -- A location that is planned or reserved is where nobody has been yet.
     where period_start_at is not null and coalesce(status, 'active') in ('active', 'completed')
 ),
 
@@ -219,6 +223,8 @@ select
     'fhir' as feed,
     source_system,
     source_ref
+-- Every version repeats its history: what is stated again keeps the line that stated it first, so that a
+-- trace leads to the delivery that brought it.
 from {{ first_ranked(
     'events',
     'source_system, resource_id, event_type, exact_location_key, occurred_at',

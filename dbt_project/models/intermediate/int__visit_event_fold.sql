@@ -6,6 +6,7 @@ select
     k.appointment_status as type_appointment_status,
     k.location_effect,
     {{ fold_order('e', 'k', 'e.event_id') }} as fold_order,
+    -- State is only ever folded from the published table, so its flags decide what counts.
     not e.is_cancelled
         and not {{ has_flag('e.quality_flags', 'confirmed_by_other_source') }}
         and not {{ has_flag('e.quality_flags', 'outranked') }}

@@ -19,6 +19,7 @@ select
     m.source_ref
 from {{ ref('int__patient_merge') }} as m
 left join {{ ref('int__patient_survivor') }} as s on s.own_patient_key = m.surviving_own_key
+-- A merge that is not applied has not happened; the patients' flag `merge_conflict` reports it.
 where not m.is_in_conflict
 union all
 select
@@ -41,4 +42,5 @@ select
 from {{ ref('stg_hl7v2__patient_key') }} as p
 inner join {{ ref('event_type') }} as k on k.event_type = p.event_type and k.region = 'identity'
 inner join {{ ref('int__message_patient') }} as m on {{ same_patient_group('p', 'm') }}
+-- Merges come from the branch above, those of resources among them; twice they would be two events.
 where p.effect <> 'merge'

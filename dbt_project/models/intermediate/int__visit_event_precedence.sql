@@ -19,6 +19,7 @@ pairs as (
             and better.exact_location_key = e.exact_location_key as is_same_move,
         better.rule = 'exclusive'
             and e.rule = 'exclusive'
+            -- Only from the first word of the better feed on: before it, the lesser one was all there was.
             and better.occurred_at <= e.occurred_at as is_outranked,
         abs({{ minutes_between('better.occurred_at', 'e.occurred_at') }}) as minutes_apart
     from events as e
@@ -27,6 +28,7 @@ pairs as (
         and better.feed <> e.feed
         and better.rank < e.rank
         and better.region = e.region
+    -- The best-ranked feed has nobody above it: its events need no comparison.
     where e.rank > 1
 ),
 
@@ -38,6 +40,9 @@ comparisons as (
                 when
                     is_alike
                     and minutes_apart <= case
+                        -- A visit arrives once, and a nightly export may state it a day later, with the time
+                        -- of the export; a bed gets dirty and clean several times a day, so the same status
+                        -- hours apart is another one.
                         when region = 'bed' then {{ same_move_minutes }} else {{ same_event_minutes }}
                     end
                     then 1
@@ -62,6 +67,7 @@ compared as (
     select
         e.*,
         coalesce(c.is_confirmed, 0) = 1 as is_confirmed,
+        -- Confirmed before outranked: what the better feed states as well is no contradiction to report.
         coalesce(c.is_confirmed, 0) = 0 and coalesce(c.is_outranked, 0) = 1 as is_outranked,
         e.confidence = 'inferred'
             and e.event_type = 'departed'

@@ -28,8 +28,10 @@ events as (
         source_system || '|' || content_sha256 || '|referral' as event_seed,
         {{ key('referral', ['referral_authority', 'originating_id']) }} as referral_key,
         case
+            -- The trigger of a cancel (I14) is plain, whatever RF1-1 still carries from before.
             when event_type = 'referral_cancelled' then event_type
             when referral_state is null or referral_state = 'unmapped' then event_type
+            -- A change (I13) that still says "pending" would put an accepted referral back to its beginning.
             when referral_state = 'created' and event_type <> 'referral_created' then 'referral_modified'
             else 'referral_' || referral_state
         end as event_type,

@@ -41,6 +41,7 @@ events as (
 
 select
     source_system || '|' || content_sha256 || '|' || event_type as event_seed,
+    -- A blocked time (S23, S24) has an id in SCH as an appointment has, and is no visit of anybody.
     case when event_type not in ('slot_blocked', 'slot_opened') then visit_key end as visit_key,
     patient_key,
     {{ location_key('location_facility', 'location_unit') }} as location_key,

@@ -21,6 +21,8 @@ with stated as (
 events as (
     select
         *,
+        -- From what is stated and not from where it stands: the same content in
+        -- another file is the same event.
         {{ uuid5("('event|' || event_seed)") }} as event_id,
         event_type in ('appointment_booked', 'appointment_rescheduled') as is_schedule
     from stated
@@ -34,6 +36,7 @@ select
     k.location_effect,
     cast(k.lifecycle as integer) as lifecycle,
     a.rule,
+    -- A feed that the seed does not rank is outranked by nobody, and without a rule it outranks nobody.
     cast(coalesce(a.rank, 1) as integer) as rank,
     -- What two feeds state alike is one event. Of a booking and a change of start it is the start alone
     -- that has to be alike: one feed may call a change what the other calls a booking.

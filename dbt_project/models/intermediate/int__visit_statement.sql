@@ -19,6 +19,7 @@ select
     a.duration_minutes,
     {{ null_columns(['booked_at']) }},
     case
+        -- SCH-6 is the reason of this message: of a change of time it is none for a cancellation.
         when a.appointment_status in ('cancelled', 'noshow', 'entered-in-error') then a.event_reason_code
     end as cancel_reason_code,
     a.practitioner_key,
@@ -46,6 +47,7 @@ select
     {{ null_columns(['appointment_type']) }},
     v.reason_code,
     case
+        -- PV2-8 stays in later messages: after the admission it is no plan any more.
         when v.event_type in ('pre_admitted', 'admit_pending')
             then coalesce(v.expected_admit_at, v.planned_at)
     end as scheduled_start_at,

@@ -6,6 +6,7 @@ with reminders as (
         {{ uuid5("'appointment_reminders|" ~ var('day') ~ "|' || r.visit_key") }} as row_id,
         r.tier,
         r.appt_id,
+        -- The first given name and no surname: a message on a shared telephone names nobody in full.
         split_part(trim(r.given_names), ' ', 1) as first_name,
         coalesce(c.channel, 'manual') as channel,
         c.contact,
@@ -40,6 +41,7 @@ with reminders as (
 select
     row_id,
     row_number() over (
+        -- With the row_id, ties have an order too: rank would else change from one build to the next.
         order by location_name asc nulls last, scheduled_start_at, row_id
     ) as rank,
     tier,

@@ -4,6 +4,7 @@ with listed_beds as (
     select
         {{ uuid5("'discharge_and_bed_turnover|" ~ var('day') ~ "|' || subject_key") }} as row_id,
         *,
+        -- When the bed needs somebody: a planned time where there is one, else since when it has waited.
         coalesce(expected_vacate_at, discharge_ordered_at, state_since) as sort_at,
         {{ minutes_between('state_since', as_of()) }} as minutes_in_state
     from {{ ref('int__discharge_and_bed_turnover_candidate') }}
@@ -18,6 +19,7 @@ select
     room,
     bed,
     state,
+    -- A clock that runs ahead gives a start after the cut-off: an unknown duration, and no negative one.
     case when minutes_in_state >= 0 then minutes_in_state end as minutes_in_state,
     case
         when row_type = 'boarder' then 'inpatient bed'

@@ -7,6 +7,7 @@ with overdue_referrals as (
         coalesce(c.is_contact_permitted, false) as is_contact_permitted,
         d.display_name as referring_provider,
         cast(
+            -- Back from the minutes past the target to whole days of waiting; 1440 minutes are a day.
             floor((r.breach_minutes + r.target_days * 1440) / cast(1440 as double)) as bigint
         ) as age_days
     from {{ ref('int__referral_followup_candidate') }} as r

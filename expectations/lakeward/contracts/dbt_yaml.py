@@ -50,6 +50,7 @@ def check_dbt_yaml(project_dir: Path) -> list[str]:
 def render_models(contracts: list[Contract]) -> str:
     """Return the YAML text for the models of one folder."""
     models = {"version": 2, "models": [_model(contract) for contract in contracts]}
+    # in the order of the contract: sorted keys would tear name and description of a column apart
     return _HEADER + yaml.safe_dump(models, sort_keys=False, width=100, allow_unicode=True)
 
 
@@ -71,6 +72,8 @@ def _model(contract: Contract) -> dict[str, Any]:
         "name": contract.name,
         "description": f"{contract.purpose} Grain: {contract.grain}",
         "config": {
+            # dbt compares columns and types before it writes, so a model
+            # that drifts fails with its name
             "contract": {"enforced": True},
             "meta": {
                 "owner": contract.owner,

@@ -80,6 +80,7 @@ def _unknown_keys(raw: object, model: type[BaseModel], place: str) -> "Iterator[
         if key not in fields:
             yield f"{place}{key}"
             continue
+        # None: a scalar, or a field for free use such as `arguments`, in which any key is allowed
         below = fields[key]
         for index, item in enumerate(value if isinstance(value, list) else [value]):
             if below is not None:

@@ -45,6 +45,7 @@ _CUSTOM = ("unit", "staleness", "consumer", "exportColumns", "exportFormats")
 _SERVICE_LEVELS = ("latency", "retention", "endOfSupport")
 """Those that somebody reads; a promise that is read by nobody is an error, not a comment."""
 _SECONDS = {"min": 60, "m": 60, "h": 3600, "d": 86400}
+# a table name is an identifier in SQL, a folder in the lake and an asset key: all three allow this
 _TABLE_NAME = re.compile(r"[a-z][a-z0-9]*(__?[a-z0-9]+)*")
 
 
@@ -153,6 +154,7 @@ def _table(where: str, path: Path, document: "OpenDataContractStandard") -> "Sch
     name = _need(where, "schema physicalName", table.physicalName)
     if not _TABLE_NAME.fullmatch(name):
         raise SpecError(where, f"physicalName {name} is no table name", "lower_snake__case")
+    # else two files could promise the same table, and which one counts would depend on their order
     if path.name != f"{name}{SUFFIX}":
         raise SpecError(where, f"physicalName is {name}", f"the file to be called {name}{SUFFIX}")
     if not table.properties:
@@ -202,6 +204,8 @@ def _export_columns(
     for name in listed:
         if name not in promised:
             raise SpecError(where, f"exportColumns names {name}", "columns of the table, once each")
+    # a consumer without columns would be sent nothing, columns without
+    # a consumer would reach nobody
     if bool(listed) is not bool(custom.get("consumer")):
         raise SpecError(where, "consumer and exportColumns go together", "both or neither")
     return listed

@@ -89,6 +89,7 @@ def _threshold(where: str, quality: "DataQuality", form: QualityForm) -> Thresho
 def _description(where: str, quality: "DataQuality", check: Check | None) -> str:
     if quality.description:
         return " ".join(quality.description.split())
+    # a query says what it counts and not what that means: its author has to
     sentence = None if check is None else check.sentence()
     if sentence is None:
         raise SpecError(where, "no description", "a plain sentence that says what holds")

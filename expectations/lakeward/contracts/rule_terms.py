@@ -50,6 +50,7 @@ def threshold_of(where: str, given: dict[str, Any]) -> Threshold:
     numbers = [isinstance(b, int | float) and not isinstance(b, bool) for b in bounds]
     if len(bounds) != needed or not all(numbers):
         raise SpecError(where, f"{name} has a wrong value", f"{needed} number(s)")
+    # between 5 and 1 lies nothing, so the rule would be broken every night
     if bounds[0] > bounds[-1]:
         raise SpecError(where, f"{name} has its bounds swapped", "the smaller first")
     # by way of text: Decimal(0.1) is not 0.1

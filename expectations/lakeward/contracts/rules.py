@@ -35,6 +35,8 @@ def compile_rules(where: str, table: "SchemaObject") -> tuple[Rule, ...]:
     ]
     for item in properties:
         rules.extend(_column_rules(f"{where} column {item.name}", table, item))
+    # history is kept by rule id: two rules of one id would be one line
+    # that is broken and not broken
     _reject_doubled_ids(where, rules)
     _reject_unknown_columns(where, rules, {str(item.name) for item in properties})
     return tuple(rules)

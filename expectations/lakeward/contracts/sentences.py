@@ -5,6 +5,7 @@ _ACRONYMS = {"id": "ID", "npi": "NPI", "mrn": "MRN", "fhir": "FHIR", "utc": "UTC
 
 def readable(name: str) -> str:
     """Turn a column or table name into words: `admit_at` becomes `admit time`."""
+    # the layer (`canonical__`) is ours; readers know the thing by what comes after it
     words = name.rpartition("__")[2].split("_")
     return " ".join(_ACRONYMS.get(word, word) for word in words)
 

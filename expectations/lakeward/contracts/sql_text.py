@@ -13,6 +13,7 @@ def quoted(name: str) -> str:
 
 def literal(value: str | float | bool) -> str:  # noqa: FBT001  a YAML scalar
     """Return a scalar of a contract as SQL."""
+    # before numbers: a bool is an int in Python, and `True` no literal of SQL
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):

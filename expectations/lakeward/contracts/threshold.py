@@ -40,6 +40,7 @@ class Threshold:
     @property
     def forbids_any(self) -> bool:
         """Whether the only number that satisfies it is 0, in whichever measure."""
+        # what most expectations of Great Expectations say; all other thresholds need our own
         return self.operator is Operator.BE and not any(self.bounds)
 
     def holds(self, measured: Fraction) -> bool:

@@ -130,6 +130,7 @@ def _context(store: Path, pages: Path) -> Any:
                 "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
             }
         },
+        # of this context; `silence_telemetry` turns off what runs before there is one
         analytics_enabled=False,
     )
     return gx.get_context(mode="ephemeral", project_config=config)
@@ -147,6 +148,7 @@ def _validation_result(suite: Any, results: list[Any], found: TableResult) -> tu
     )
 
     name = re.sub(r"[^A-Za-z0-9-]", "-", found.run_id)
+    # the day comes first, so that the quality page finds the pages of a night by name
     run = RunIdentifier(run_name=f"{found.day}__{name}", run_time=found.checked_at)
     passed = sum(result.success for result in results)
     # built by hand: only a validator with a batch of rows would build one for us

@@ -51,6 +51,7 @@ def make_offline(pages: Path) -> None:
     """Rewrite every page below a folder that has not been rewritten yet."""
     for path in sorted(pages.rglob("*.html")):
         html = path.read_text(encoding="utf-8")
+        # one that names our stylesheet was rewritten on an earlier night
         if _ASSETS[0] not in html:
             depth = len(path.relative_to(pages).parts) - 1
             path.write_text(offline(html, up="../" * depth), encoding="utf-8")
@@ -62,6 +63,7 @@ def offline(html: str, *, up: str) -> str:
         found["id"]: _table(ast.literal_eval(found["columns"]), ast.literal_eval(found["data"]))
         for found in _TABLE_DATA.finditer(html)
     }
+    # tables have been read above: their data stand in a script that is cut out here
     for pattern in _CUT:
         html = pattern.sub("", html)
     html = html.replace("</strong> | local", "</strong>")

@@ -102,6 +102,8 @@ def newest_result(lake: Lake, unit: str) -> UnitResult | None:
         unit=unit,
         pins={str(row[0]): int(row[1]) for row in rows},
         contract_version=",".join(sorted({str(row[2]) for row in rows})),
+        # the same names as `unit.check_unit` gives: a release that is decided
+        # later holds for the same rules
         broken=tuple(f"{row[0]}.{row[3]}" for row in rows if row[4] == "error" and not row[5]),
     )
 

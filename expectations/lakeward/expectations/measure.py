@@ -90,6 +90,7 @@ def _count_in_one_scan(
         parts += [sql.evaluated, sql.unexpected]
     query = f"select {', '.join(parts)} from {quoted(contract.name)}"
     found = _one_row(connection, f"contract {contract.name}", query, len(parts))
+    # [rows | evaluated, unexpected | evaluated, unexpected | …], in the order of `aggregates`
     rows, evaluated, unexpected = int(found[0]), found[1::2], found[2::2]
     return rows, {
         rule_id: Counted(rows, int(looked_at), Fraction(broken))

@@ -68,6 +68,7 @@ def portal_html(decisions: Sequence[Release], contracts: Sequence[Contract], day
 
 
 def _product(decisions: Sequence[Release], contracts: Sequence[Contract], day: date) -> Product:
+    # newest first, and by decision, not by day: after a rollback readers see the older day
     seen = next((r.day for r in decisions if r.state == "released"), None)
     # the tables of a unit are released together: the strictest of them counts
     latency = min((c.latency for c in contracts if c.latency is not None), default=None)

@@ -151,6 +151,7 @@ def _table_line(
 
 def _cell(history: Sequence[NightlyResult], table: str, day: date, site: Path) -> NightCell:
     mine = [night for night in history if night.table == table and night.day == day]
+    # not green: a table that a night did not reach must not look as if it had passed
     if not mine:
         return NightCell("none", "·", "not checked")
     errors = sum(not n.passed and n.severity == "error" for n in mine)
@@ -193,6 +194,7 @@ def _tables(history: Sequence[NightlyResult]) -> list[str]:
 
 def _promise(contracts: Mapping[str, Contract], table: str, rule_id: str) -> str:
     rules = contracts[table].rules if table in contracts else ()
+    # history outlives contracts: a rule that was removed since is shown by its id
     return next((rule.description for rule in rules if rule.id == rule_id), rule_id)
 
 

@@ -48,6 +48,7 @@ def check_table(
     Raises:
         SpecError: A rule cannot be evaluated: that is an error, not a broken rule.
     """
+    # before the suite is built, whose import costs seconds: an absent column fails at once
     counts = count_rules(connection, contract, day)
     suite = build_suite(contract)
     decided = {
@@ -118,6 +119,8 @@ class _Metrics(dict[str, Any]):
                 "table.row_count": counted.rows,
                 f"{own}.unexpected_count": int(counted.unexpected),
                 f"{own}.filtered_row_count": counted.evaluated,
+                # asked for by some expectations; without values there is
+                # nothing that they could quote
                 f"{own}.unexpected_values": [],
                 "counted.evaluated": counted.evaluated,
                 "counted.unexpected": counted.unexpected,

@@ -53,6 +53,8 @@ def build_suite(contract: Contract) -> Any:
         meta={
             "contract_id": contract.id,
             "contract_version": contract.version,
+            # of the whole contract: the notes of a suite hold its words, so a
+            # changed word is a changed suite
             DIGEST: sha256(repr(contract).encode()).hexdigest(),
         },
     )
@@ -85,6 +87,7 @@ def expectation_of(rule: Rule) -> Any:
     great_expectations()
     import great_expectations.expectations as gxe
 
+    # rule types name it as text, which mypy cannot check: an update may rename one
     if not hasattr(gxe, theirs.name):
         raise SpecError(
             f"rule {rule.id}", f"there is no {theirs.name}", "one of the pinned version"

@@ -93,6 +93,7 @@ def odd_volume(series: Sequence[tuple[date, int]]) -> str:
     if len(series) <= _NIGHTS_FOR_VOLUME:
         return ""
     *past, now = [rows for _, rows in series]
+    # median and not mean: one empty night among the past would widen what is usual
     middle = median(past)
     spread = max(median(abs(rows - middle) for rows in past), middle / 10, 1)
     if abs(now - middle) <= _DEVIATIONS * spread:

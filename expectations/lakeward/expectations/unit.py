@@ -34,6 +34,7 @@ def check_unit(settings: Settings, unit: str, *, day: date, run_id: str) -> Unit
     lake = Lake(settings.home.lake)
     contracts = [c for c in load_contracts().values() if c.unit == unit]
     pins = {contract.name: _version(lake, contract.name) for contract in contracts}
+    # a reference into another unit must hold for what readers will see beside this table
     others = {t: v for t, v in released_pins(lake).items() if t not in pins}
     # pinned, not newest: what is checked is what a release will pin
     docs = docs_context(settings)
@@ -42,6 +43,7 @@ def check_unit(settings: Settings, unit: str, *, day: date, run_id: str) -> Unit
             check_table(connection, contract, run_id=run_id, day=day, docs=docs)
             for contract in contracts
         )
+    # after all tables: history never holds a unit that was checked by half
     record_results(lake, tables, pins)
     return UnitResult(
         unit=unit,

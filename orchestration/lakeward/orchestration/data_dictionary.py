@@ -95,6 +95,7 @@ def _chapter(group: str, tables: Sequence[_Table]) -> str:
 
 def _shared(tables: Sequence[_Table]) -> tuple[dg.TableColumn, ...]:
     """Return the first columns that all tables have alike; none when they are few."""
+    # not strict: tables have different numbers of columns, and the shortest ends what can be shared
     first = [same[0] for same in zip(*(t.columns for t in tables), strict=False)]
     count = 0
     for column in first:

@@ -67,6 +67,8 @@ def _files(project: Path) -> dict[Path, str]:
 
 def _tables_read(project: Path) -> list[str]:
     """Return the tables and relations of the lake that models read, in order of their names."""
+    # read from the text, as lineage is: dbt would have to parse the project
+    # first, which needs this list
     texts = (path.read_text(encoding="utf-8") for path in project.glob("models/**/*.sql"))
     return sorted({name for text in texts for name in _SOURCE_CALL.findall(text)})
 
@@ -122,6 +124,7 @@ def _with_list(model: Path, name: str, entries: Iterable[Sequence[str]]) -> str:
     """Return the SQL of a model with the Jinja list of that name made of these entries."""
     listed = "".join(_tuple(*entry) for entry in entries)
     sql = model.read_text(encoding="utf-8")
+    # a function, since a replacement text would have its backslashes read as escapes
     return re.sub(_LIST.format(name=name), lambda _: listed, sql, flags=re.DOTALL)
 
 
@@ -144,6 +147,7 @@ def _code_map_uses(project: Path) -> Iterator[Sequence[str]]:
 
 def _candidate_steps(project: Path) -> Iterator[Sequence[str]]:
     """Yield each worklist that has a candidate step, with the step: `int__<worklist>_candidate`."""
+    # by name, so that a new list has its suppressions counted without another line anywhere
     for path in sorted((project / STEPS).parent.glob("int__*_candidate.sql")):
         worklist = path.stem.removeprefix("int__").removesuffix("_candidate")
         yield f"'{worklist}'", f"ref('{path.stem}')"

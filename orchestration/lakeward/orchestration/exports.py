@@ -116,6 +116,8 @@ def _tick(
     held = store.load()
     running = held is not None and held.state == "running"
     day = day_to_export(facility, source, now)
+    # asked before a context is opened, as is the next line: nearly every
+    # tick ends here, without HTTP
     if not running and not is_due(source.cadence, held, day, now):
         return None, f"{held.state if held else 'none'}, next day not due yet"
     if held and running and next_action(held, now) is None:

@@ -36,6 +36,7 @@ def jobs() -> list[Any]:
     return [
         dg.define_asset_job(
             NIGHTLY,
+            # a server may take hours to export; a night works with what is in landing
             selection=dg.AssetSelection.all() - exports_selection(),
             description="Land, load, build, check, release, export and report one business day.",
         ),

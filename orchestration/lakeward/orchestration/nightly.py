@@ -118,6 +118,7 @@ def check_day(settings: Settings, day: date) -> None:
 def _is_past(settings: Settings, day: date) -> bool:
     """Return whether a newer day than this one is released."""
     released = [r for r in history(Lake(settings.home.lake), "canonical") if r.state == "released"]
+    # the newest released day itself is built again: what was delivered late belongs in it
     if not released or day >= max(r.day for r in released):
         return False
     if day not in {r.day for r in released}:
@@ -143,12 +144,15 @@ def _execute(settings: Settings, instance: "dg.DagsterInstance", job: str, day: 
     """Run a job for a day and read from its events what failed."""
     from lakeward.orchestration.definitions import build_defs
 
+    # built for each job: the interface inventory of these settings decides which assets there are
     definition = build_defs(settings).resolve_job_def(job)
     result = definition.execute_in_process(
         instance=instance,
         partition_key=day.isoformat(),
         tags={"day": day.isoformat()},
         run_config=QUIET,
+        # a failed step must not end the command: what failed is read below,
+        # and `publish` still has to run
         raise_on_error=False,
     )
     failures = tuple(

@@ -58,8 +58,11 @@ def replay(
     """
     home, lake, inventory = _opened(settings, selection)
     with sole_writer(home):
+        # a kill may have left files hidden that the trail names: no night would ever load them
         finish(lake, home.landing)
         records, already = choose(lake, home.landing, selection)
+        # the check is a load in a copy: what would be rejected again gets no
+        # file, no trail, no second row
         with scratch_home(home, _tables(inventory, records)) as scratch:
             prepared = _prepare(home, inventory, scratch, records, correction)
             if prepared.files:
@@ -79,6 +82,7 @@ def preview(settings: Settings, selection: Selection, correction: bytes | None =
     """
     home, lake, inventory = _opened(settings, selection)
     with ExitStack() as held:
+        # held while the copies are made and no longer: a night must not wait for two builds
         with sole_writer(home):
             records, already = choose(lake, home.landing, selection)
             checking = held.enter_context(scratch_home(home, _tables(inventory, records)))
@@ -148,6 +152,7 @@ def _load(
         arrived = [Delivery(name, file.day, (landing / file.file,)) for file in mine]
         register(lake, landing, arrived)
         source, wanted = inventory.source(name), {file.file for file in mine}
+        # files of the next night may be pending, too: a preview would show what they change
         entries = [entry for entry in pending(lake, name) if entry.file in wanted]
         format_ = format_of(source)
         counts = format_.load(lake, landing, source, entries, format_.own_specs(scratch))
@@ -160,6 +165,7 @@ def _run_day(lake: Lake, prepared: Prepared) -> date | None:
     """Return the day whose run loads what comes again: never one behind the newest released day."""
     days = [file.day for file in prepared.files]
     newest = newest_day(lake)
+    # an older day would be exported from its own release and load nothing
     return max([*days, *([newest] if newest else [])]) if days else None
 
 

@@ -31,6 +31,7 @@ def nightly_schedule(facility: Facility, *, running: bool) -> dg.ScheduleDefinit
         description="Runs the business day that has just ended.",
     )
     def _nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        # the scheduled time, not the present: a tick that comes late is still for its own day
         local = context.scheduled_execution_time.astimezone(ZoneInfo(facility.time_zone))
         day = (local.date() - timedelta(days=1)).isoformat()
         return dg.RunRequest(partition_key=day, tags={"day": day})

@@ -93,10 +93,13 @@ def publish_after_failure_sensor(
         description="Runs `publish` after a failed night: held lists say so, reports are new.",
     )
     def _publish(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
+        # a run that somebody started by hand over chosen assets may be for no day
         day = context.dagster_run.tags.get(PARTITION_TAG)
         if day is None:
             return dg.SkipReason("The run was not for a day.")
         return dg.RunRequest(
+            # by the run: a night that fails twice is followed by two, and a
+            # tick that is repeated by none
             run_key=f"publish:{context.dagster_run.run_id}",
             partition_key=day,
             tags={"day": day},
@@ -106,6 +109,7 @@ def publish_after_failure_sensor(
 
 
 def _newest(seen: dict[str, str]) -> dict[str, str]:
+    # names are `<source>:<day>`: sorted as they are, whole sources would be forgotten, not old days
     by_day = sorted(seen.items(), key=lambda entry: entry[0][-len("YYYY-MM-DD") :])
     return dict(by_day[-REMEMBERED_DELIVERIES:])
 

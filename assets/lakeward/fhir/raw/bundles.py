@@ -66,6 +66,7 @@ def _members(text: str, at: int) -> Iterator[tuple[str, int, int]]:
     at = _skip(text, at + 1)
     while text[at : at + 1] == '"':
         name, at = _DECODER.raw_decode(text, at)
+        # + 1: the colon
         start = _skip(text, _skip(text, at) + 1)
         _, end = _DECODER.raw_decode(text, start)
         yield name, start, end

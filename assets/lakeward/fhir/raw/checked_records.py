@@ -200,6 +200,8 @@ class _Checker:
             kind = records.column("resource_type")[position].as_py()
             found = self._read_root(kind, block.record(position).decode())
             self.roots[root] = found
+            # grows only: `path_condition` looks for names that were seen, at the
+            # root of any earlier block too
             self.names[kind] = self.names.get(kind, frozenset()) | found.names
 
     def _read_root(self, kind: str, text: str) -> _Root:

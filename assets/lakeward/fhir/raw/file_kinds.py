@@ -67,10 +67,13 @@ class _Look:
 
     @property
     def may_be_document(self) -> bool:
+        # a document spread over lines is broken JSON line by line, and no line of it is a resource
         return "typed" not in self.signs and bool({"weak", "strong"} & self.signs)
 
     @property
     def is_one_bundle(self) -> bool:
+        # a Bundle on one line is valid NDJSON as well: whether it is cut
+        # up depends on the file's name
         return self.signs == {"typed"} and self.types == {"Bundle": 1}
 
     @property

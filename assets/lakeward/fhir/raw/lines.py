@@ -56,6 +56,7 @@ def blocks(parts: Iterable[FilePart]) -> Iterator[Block]:
                 continue
             held.append(piece)
             size += len(piece.data)
+            # a block per read: of many small files it is as large as of one large one
             if size >= READ:
                 yield Block(tuple(held))
                 held, size = [], 0
@@ -113,6 +114,7 @@ class _Splitter:
                 return
             yield self.last(None)
             chunk = chunk[first:]
+        # all whole lines of the chunk in one piece: no object is made per line, see `record_blocks`
         end = chunk.rfind(b"\n") + 1
         body = b"".join((*self.pending, chunk[:end])) if end else b""
         if end:
@@ -141,6 +143,7 @@ class _Splitter:
                 self.received, rest, [(self.number, 0, len(rest.removesuffix(b"\r")))]
             )
             return replace(whole, offset=self.offset, flaw=flaw)
+        # the last line of a file often has no line end; with one it is cut as all others are
         return self._split(rest + b"\n")
 
     def _split(self, body: bytes) -> Piece:

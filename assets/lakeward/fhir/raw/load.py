@@ -144,6 +144,7 @@ def _read(
         examined = examine_files(connection, landing, files, walks)
         records, is_quarantined = restore_reasons(lake, examined.records, files)
         is_duplicate = find_duplicates(connection, lake, records, files)
+        # Arrow keeps freed memory for itself: the writer that comes next needs it
         pa.default_memory_pool().release_unused()
         found = _Found(files, replace(examined, records=records), is_duplicate, is_quarantined)
         yield Reading(
@@ -174,6 +175,7 @@ def _rejected(found: _Found, _done: int) -> Rows:
 
 def _stored(found: _Found, done: int) -> Rows:
     schema = arrow_schema(RAW)
+    # after a kill, raw has the files up to `done`: their rows would be stored a second time
     chosen = ~found.is_rejected & ~found.is_duplicate & found.is_after(done)
     return Rows(
         batch
@@ -204,15 +206,18 @@ def _with_content(found: _Found, chosen: Mask) -> Iterator[pa.Table]:
     for block in blocks(found.examined.parts) if kept is None else kept:
         count = len(block)
         rows, mask = records.slice(first, count), chosen[first : first + count]
+        # decisions were made on the first reading: of other bytes the wrong records would be stored
         if not np.array_equal(rows.column("byte_length").to_numpy(), block.lengths):
             raise RetryableError(
                 "landing", "a file changed while it was read", "files as delivered", "run again"
             )
         first += count
         if mask.any():
+            # bytes, not text: rejected records are among them, which may not be UTF-8
             content = block.contents(pa.binary_view(), chosen=mask)
             rows = rows.filter(pa.array(mask)) if not mask.all() else rows
             rows = rows.append_column("content", content)
+            # added here and not kept with each record: four values a file, for millions of records
             numbers = pc.index_in(rows.column("received"), known.column("received"))
             for name in ("source", "day", "file", "transaction_time"):
                 rows = rows.append_column(name, known.column(name).take(numbers))

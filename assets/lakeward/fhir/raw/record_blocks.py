@@ -138,6 +138,7 @@ class Block:
     def flaws(self) -> dict[int, str]:
         """Reason codes of records that are rejected for their bytes alone, by position."""
         found = dict.fromkeys(self.not_utf8, NOT_TEXT)
+        # a flaw is one of how a piece ends, so it is its last record's
         lasts = (np.cumsum([len(piece) for piece in self.pieces]) - 1).tolist()
         found.update(
             {n: piece.flaw for n, piece in zip(lasts, self.pieces, strict=True) if piece.flaw}
@@ -195,6 +196,7 @@ class Block:
             views = views[chosen]
         valid = None
         if missing := list(without):
+            # Arrow's validity bitmap: one bit a value, the lowest first, 1 where there is a value
             bits = np.ones(len(views), np.bool_)
             bits[missing] = False
             valid = pa.py_buffer(np.packbits(bits, bitorder="little").tobytes())

@@ -122,7 +122,10 @@ def find_duplicates(
     numbered = records.select(_COLUMNS).append_column("number", pa.array(np.arange(len(records))))
     connection.register("record", numbered)
     connection.register("incoming_file", incoming)
+    # up to this load only: after a kill raw may hold part of it, which must not
+    # make it a duplicate of itself
     earlier = {"source": files[0].source, "first": files[0].received}
+    # each statement reads the tables of those before it, see the drawing above
     connection.execute(_statement("replay_of"))
     connection.execute(_statement("incoming"))
     connection.execute(_statement("contested"), earlier)

@@ -87,6 +87,7 @@ def checked_elements(kind: str, walks: Walks) -> tuple[ElementShape, ...]:
     """
     if not is_resource(kind) or kind in OTHER_IN_R4:
         return ()
+    # the whole root, walked or not; below it only what a view walks
     root: _Tree = {name: {} for name in elements(kind)}
     return _shapes(kind, root | _tree(kind, walks))
 

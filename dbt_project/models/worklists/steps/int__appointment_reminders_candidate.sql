@@ -30,6 +30,8 @@ changes as (
         row_number() over (
             partition by visit_key
             order by
+                -- A small change comes last: "moved" is what the patient has to know,
+                -- though a note was edited since.
                 case when event_type = 'appointment_modified' then 1 else 0 end,
                 occurred_at desc nulls last,
                 recorded_at desc nulls last,
@@ -65,6 +67,7 @@ select
     p.given_names,
     p.preferred_language,
     case
+        -- The visit before the patient: the first reason that fits is the one that is counted.
         when a.main_state in ('cancelled', 'entered_in_error') then a.main_state
         when a.main_state = 'requested' then 'not_booked'
         when a.main_state not in ('scheduled', 'confirmed') then 'already_under_way'

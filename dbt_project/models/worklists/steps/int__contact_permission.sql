@@ -24,6 +24,7 @@ with decisions as (
 newest_decisions as (
     select
         patient_key,
+        -- As numbers: the lesser of a denial (0) and a permit (1) is the denial.
         min(case when channel = 'sms' then cast(is_permitted as integer) end) as sms,
         min(case when channel = 'phone' then cast(is_permitted as integer) end) as phone,
         min(case when channel = 'email' then cast(is_permitted as integer) end) as email,
@@ -37,6 +38,7 @@ permissions as (
     select
         p.patient_key,
         n.patient_key is not null as is_decided,
+        -- Each rank stands in for the other where that has no decision; without both, 0: not permitted.
         coalesce(least(coalesce(n.sms, n.every), coalesce(n.every, n.sms)), 0) = 1 as is_sms_permitted,
         coalesce(least(coalesce(n.phone, n.every), coalesce(n.every, n.phone)), 0) = 1 as is_phone_permitted,
         coalesce(least(coalesce(n.email, n.every), coalesce(n.every, n.email)), 0) = 1 as is_email_permitted,

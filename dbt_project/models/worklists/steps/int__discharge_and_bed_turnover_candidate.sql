@@ -9,6 +9,8 @@ with inpatients as (
         location_key,
         main_state as state,
         state_since,
+        -- A boarder frees no bed of a ward: the expected discharge is one from a
+        -- bed that is still to be found.
         case when main_state <> 'boarding' then expected_discharge_at end as expected_vacate_at,
         case when main_state <> 'boarding' then discharge_ordered_at end as discharge_ordered_at,
         coalesce(last_change_ref, source_ref) as source_ref
@@ -17,6 +19,7 @@ with inpatients as (
         main_state in ('boarding', 'discharge_ordered', 'ready_for_discharge')
         or (
             main_state in ('admitted', 'on_leave')
+            -- A day ahead, those overdue among them: what is planned for later is nobody's work tonight.
             and {{ minutes_between(as_of(), 'expected_discharge_at') }} <= 1440
         )
 ),
@@ -27,6 +30,8 @@ empty_beds as (
         b.bed_key,
         b.location_key,
         case
+            -- Bed management's own word before the folded state: a contaminated bed needs another clean, even
+            -- when the discharge after it made it plainly dirty.
             when b.operational_status = 'K' then 'contaminated'
             when b.operational_status = 'H' and b.state <> 'cleaning' then 'vacated_dirty'
             else b.state
@@ -67,6 +72,7 @@ candidates as (
 
 select
     c.row_type || '|' || coalesce(c.visit_key, c.bed_key) as subject_key,
+    -- Never set, so that `worklist__suppression` names no person either.
     cast(null as string) as patient_key,
     c.row_type,
     c.visit_key,

@@ -50,6 +50,7 @@ select
     case
         when p.is_deceased then 'patient_deceased'
         when p.record_status = 'test' then 'patient_test'
+        -- After the patient: of a dead patient's referral nobody has to find out since when it waits.
         when a.breach_minutes is null then 'start_unknown'
         when a.breach_minutes <= 0 then 'within_target'
     end as suppressed_by

@@ -38,6 +38,7 @@ class ColumnTypes:
         )
         return CountQuery(
             "select count(*), count(*) filter"
+            # `<>` would be NULL, and count nothing, for a column that only one side has
             " (where promised.column_type is distinct from found.column_type)"
             f" from (describe select {nulls}) as promised"
             f" full join (describe {quoted(contract.name)}) as found using (column_name)"

@@ -48,6 +48,7 @@ class Duplicates:
             return Expectation("ExpectColumnValuesToBeUnique", {"column": self.columns[0]})
         return Expectation(
             "ExpectCompoundColumnsToBeUnique",
+            # as in the count above: its default would let rows count that have part of the key
             {"column_list": list(self.columns), "ignore_row_if": "any_value_is_missing"},
         )
 
@@ -55,6 +56,7 @@ class Duplicates:
 def _from_keys(where: str, table: "SchemaObject") -> Iterator[Rule]:
     keys = [item for item in table.properties or [] if item.primaryKey]
     if keys:
+        # the order of the key is stated by position, not by where its columns stand in the table
         keys.sort(key=lambda item: item.primaryKeyPosition or 1)
         names = tuple(str(item.name) for item in keys)
         yield promise("primary_key", Duplicates(names), "uniqueness")

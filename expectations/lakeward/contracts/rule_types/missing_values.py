@@ -40,6 +40,7 @@ class MissingValues:
 
 
 def _read(where: str, place: QualityPlace, arguments: Arguments) -> MissingValues:
+    # NULL and the empty text: sources leave a field without a value in either way
     values = arguments.get("missingValues", [None, ""])
     return MissingValues(
         str(place.column), tuple(None if value is None else str(value) for value in values)

@@ -70,6 +70,7 @@ def _checked(where: str, pattern: object) -> str:
         raise SpecError(
             where, "the pattern cannot run", "RE2 syntax: no look-around, no back-reference"
         )
+    # Python's engine finds what is mistyped without a database at hand
     try:
         re.compile(pattern)
     except re.error as error:

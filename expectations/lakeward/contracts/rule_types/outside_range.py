@@ -77,10 +77,12 @@ def _from_column(where: str, item: "SchemaProperty") -> Iterator[Rule]:
     given = options.keys() & _OPTIONS
     if not given:
         return
+    # with both, which one counts would depend on the reader
     for closed, strict in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         if {closed, strict} <= given:
             raise SpecError(where, f"both {closed} and {strict} are given", "one of them")
     for key in sorted(given):
+        # a bool is an int in Python, and `maximum: true` means nothing
         if isinstance(options[key], bool) or not isinstance(options[key], int | float | str):
             raise SpecError(where, f"{key} is no bound", "a number, or a date as text")
     check = OutsideRange(

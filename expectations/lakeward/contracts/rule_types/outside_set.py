@@ -35,6 +35,7 @@ class OutsideSet:
         """Count the values, and those that the set lacks."""
         agreed = ", ".join(literal(value) for value in self.values)
         column = column_of(contract, self.column)
+        # NULL is none of the values: whether there must be one is the promise of `nulls`
         return count_values(
             self.column, any_element(column, lambda value: f"{value} not in ({agreed})")
         )

@@ -38,6 +38,7 @@ class Query:
 
 def _read(where: str, place: QualityPlace, arguments: Arguments) -> Query:
     text = place.query.strip().rstrip(";")
+    # a rule looks; a second statement or another kind could change the lake that it checks
     if not text.lower().startswith(("select", "with")) or ";" in text:
         raise SpecError(where, "the query is no single SELECT", "select count(*) from {object} …")
     if "{object}" not in text:

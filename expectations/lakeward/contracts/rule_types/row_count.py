@@ -26,6 +26,7 @@ class RowCount:
 
     def expectation(self, threshold: Threshold) -> Expectation | None:
         """Return bounds on the number of rows; there are none for "not" and for fractions."""
+        # its bounds are whole numbers; rounding 0.5 to 0 would change the promise
         if any(bound != int(bound) for bound in threshold.bounds):
             return None
         low, high = int(threshold.bounds[0]), int(threshold.bounds[-1])

@@ -60,6 +60,8 @@ def _from_relationship(
     description = str(extra.pop("description", "") or check.sentence())
     severity = severity_of(where, extra.pop("severity", None))
     dimension = dimension_of(where, extra.pop("dimension", None) or "consistency")
+    # ODCS gives a relationship no threshold, so it stands in the custom properties; none means
+    # that every key must be found
     threshold = threshold_of(where, extra) if set(extra) - {"unit"} else NONE_AT_ALL
     rule_id = relationship.id or f"{'_'.join(check.columns)}.reference"
     return Rule(rule_id, check, threshold, severity, dimension, description)

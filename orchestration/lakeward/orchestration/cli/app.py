@@ -45,16 +45,20 @@ def main() -> None:
     """
     try:
         app()
+    # before LakewardError, whose subclass it is: its code says that the
+    # data are wrong, not the machine
     except ContractError as error:
         _fail(error, 1)
     except LakewardError as error:
         _fail(error, 2)
+    # before OSError, whose subclass it is: it has a remedy of its own
     except PermissionError as error:
         where = str(error.filename or "file")
         _fail(UsageError(where, "no permission", "a writable home", "check LAKEWARD_HOME"), 2)
     except OSError as error:
         where = str(error.filename or "disk")
         _fail(UsageError(where, error.strerror or "cannot be used", "", "check LAKEWARD_HOME"), 2)
+    # only the name of its class: the text of a foreign error may quote what it was parsing
     except Exception as error:
         kind = type(error).__name__
         _fail(UsageError("lakeward", kind, "no error", "run `lakeward doctor`"), 2)
@@ -96,8 +100,10 @@ def land(
     from lakeward.orchestration.nightly import check_day, today
 
     settings = load_settings()
+    # an unknown interface fails here, before a file is copied that no run would ever read
     load_inventory(settings.home).source(source)
     of = read_day(day) if day else today(settings)
+    # a delivery for a day that cannot be run would be landed with the advice to run it
     check_day(settings, of)
     delivery = put(settings.home.landing, source, paths, of)
     say(f"Landed {len(paths)} path(s): {source} {of} now holds {len(delivery.files)} file(s).")

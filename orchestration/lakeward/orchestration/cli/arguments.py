@@ -38,6 +38,7 @@ def read_instant(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
+        # a bare date is read, too, as midnight without offset, and is rejected for that
         found = datetime.fromisoformat(text)
     except ValueError:
         found = datetime.min  # noqa: DTZ901  it has no zone, rejected below

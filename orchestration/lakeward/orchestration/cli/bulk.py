@@ -60,6 +60,7 @@ def bulk_export(
         context.store.locked(),
         _progress() as report,
     ):
+        # `--once` leaves the waiting to whoever calls again, such as a cron job: exports take hours
         run = advance if once else complete
         export = run(context, begin(context, request), report)
     raise typer.Exit(_conclude(export))
@@ -155,11 +156,14 @@ def _conclude(export: "ExportRun") -> int:
     files = sum(job.files for job in export.jobs)
     say(f"Landed {files} file(s) of {export.source} for {export.day}.")
     older, unwanted = (sum(getattr(j, n) for j in export.jobs) for n in ("older", "unwanted"))
+    # servers may ignore `_since` and `_typeFilter`; a delivery is what
+    # the server gave, so it is kept
     if older or unwanted:
         say(f"Not asked for: {older} resource(s) older than _since, {unwanted} by no _typeFilter.")
     if export.state == "partial":
         say(f"{export.failure}: the next export asks for the same time again.")
         return 1
+    # else the next increment would begin behind the gap, and what lies in it would never come
     if not export.advances:
         say("The watermark stays where it is: this window leaves a gap behind it.")
     say(f"Next: lakeward run --day {export.day}")
@@ -169,6 +173,7 @@ def _conclude(export: "ExportRun") -> int:
 @contextmanager
 def _progress() -> "Iterator[Callable[[ExportRun], None]]":
     """Show how far an export is on a terminal; elsewhere only what goes wrong, each once."""
+    # a bar that is redrawn would fill the log of a scheduler with control characters
     if not sys.stderr.isatty():
         yield _report_once()
         return
@@ -186,6 +191,7 @@ def _progress() -> "Iterator[Callable[[ExportRun], None]]":
 
 
 def _report_once() -> "Callable[[ExportRun], None]":
+    # a server that is down is asked again and again; one line says it
     seen: set[str] = set()
 
     def report(export: "ExportRun") -> None:
@@ -209,6 +215,7 @@ def _source(name: str) -> "Source":
     from lakeward.landing.sources import load_inventory
 
     source = load_inventory(load_settings().home).source(name)
+    # raises for an interface that is not pulled: every command here needs its `bulk` section
     bulk_of(source)
     return source
 

@@ -38,6 +38,8 @@ def contracts_check() -> None:
     from lakeward.worklists.output_formats import check_formats
 
     project = project_path("dbt_project")
+    # each only when the one before found nothing: of a wrong contract nothing right can be
+    # generated, and its own line would be lost among those
     drift = check_dbt_yaml(project) or check_formats(load_contracts().values())
     drift = drift or check_dbt_files(project)
     for line in drift:

@@ -110,6 +110,7 @@ def _own_specs(settings: Settings, format_: Format) -> Finding:
 def _secret(settings: Settings) -> Finding:
     demo = settings.key_secret == DEMO_SECRET
     state = "the public demo secret (synthetic data only)" if demo else "set"
+    # healthy with the demo secret, too: the quickstart runs with it
     return Finding("key secret", True, state)
 
 
@@ -119,4 +120,5 @@ def _port() -> Finding:
         probe.settimeout(0.5)
         taken = probe.connect_ex(("127.0.0.1", UI_PORT)) == 0
     state = "taken (by an open UI? else: lakeward dev --port 3001)" if taken else "free"
+    # a taken port is no fault: it may be our own UI
     return Finding(f"port {UI_PORT}", True, state)

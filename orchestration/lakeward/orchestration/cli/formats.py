@@ -50,6 +50,7 @@ def _interface(name: str) -> "Source":
     from lakeward.landing.sources import load_inventory
 
     inventory = load_inventory(load_settings().home)
+    # by format, not by the name `adt_hl7`: a deployment calls its interfaces what it likes
     of_hl7 = [source for source in inventory.sources if source.format == "hl7v2"]
     names = " or ".join(source.name for source in of_hl7) or "one in sources.yaml"
     if name and inventory.source(name) not in of_hl7:
@@ -79,4 +80,5 @@ def view_run(
     done = run_view(read_view(view), input)
     print_records(done.rows.to_pylist(), form, done.rows.column_names)
     counts = f"{done.used} resources used, {done.other} others, {done.broken} broken lines"
+    # not on stdout, where CSV goes that the next tool reads
     print(counts, file=sys.stderr)

@@ -15,12 +15,14 @@ _COLUMNS = {"index": 7, "offset": 11, "length": 8, "type": 8, "control_id": 24, 
 
 def print_inspection_json(found: Inspection) -> None:
     """Print one JSON document, a message a line."""
+    # written piece by piece: a file of a million messages is never one object in memory
     head = json.dumps(found.head(), indent=1)
     say(head.removesuffix("\n}") + ',\n "messages": [')
     comma = ""
     for message in found.messages():
         say(comma + "  " + json.dumps(message))
         comma = ","
+    # last, since messages are counted while they are walked through
     say(f' ],\n "counts": {json.dumps(found.counts())}\n}}')
 
 

@@ -33,6 +33,8 @@ def print_night(settings: Settings, night: Night) -> int:
     print_whereabouts(settings, night.day)
     if night.broken:
         say("remedy: read the quality report above; nothing that broke its contract was released")
+    # a broken contract decides even when a step failed as well: it is
+    # what has to be looked at first
     return BROKEN if night.broken else ENVIRONMENT
 
 
@@ -61,6 +63,7 @@ def _issued(outbox: Path, day: date) -> list[Path]:
         for folder in folders
         for path in sorted(folder.iterdir())
         if path.suffix in data_suffixes()
+        # it has the suffix of a data file and is for machines
         and path.name != "manifest.json"
         and not path.name.startswith(".")
     ]

@@ -37,6 +37,7 @@ def print_records(records: Sequence[Record], how: PrintFormat, columns: Sequence
         say("")
     elif how is PrintFormat.csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
+        # a query without rows still has columns, which the next tool reads
         writer.writerow(records[0] if records else columns)
         writer.writerows([_plain(v) for v in record.values()] for record in records)
     else:
@@ -61,6 +62,7 @@ def _print_table(records: Sequence[Record]) -> None:
 
 
 def _plain(value: Any) -> Any:
+    # before `date`: a datetime is a date, too
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):

@@ -166,6 +166,7 @@ def quarantine_discard(
     from lakeward.quarantine.records import Selection, find
     from lakeward.quarantine.replay import Actor, discard
 
+    # an option that must be given can still be empty, and the trail is to say why
     if not note.strip():
         raise UsageError("--note", "is empty", "why the records will not be loaded", "write it")
     home = load_settings().home
@@ -187,6 +188,7 @@ def _explanation(settings: Settings, record: "Rejected", held: bytes) -> list[st
     from lakeward.landing.sources import load_inventory
 
     sources = {source.name: source for source in load_inventory(settings.home).sources}
+    # an interface may be removed while its rejected records still wait
     if record.source not in sources:
         return ["source: is no longer in the interface inventory"]
     source = sources[record.source]
@@ -204,17 +206,21 @@ def _print_content(settings: Settings, record: "Rejected", held: bytes) -> None:
         from hashlib import sha256
 
         digest, content = sha256(whole).hexdigest(), whole
+    # before the bytes: what cannot be audited is not shown
     _audit(settings, "show", (f"{record.quarantine_id} sha256:{digest}",), 1)
+    # as bytes: the character set may be what is wrong with the record
     sys.stdout.buffer.write(content + b"\n")
 
 
 def _correction(ids: list[str], edit: Path | None) -> bytes | None:
     if edit is None:
         return None
+    # with several records the correction of one would come in the place of another
     if len(ids) != 1:
         raise UsageError("--edit", "names one record", "one ID", "give the ID it corrects")
     if not edit.is_file():
         raise UsageError(str(edit), "does not exist", "a corrected record", "check the path")
+    # editors add a byte order mark and a last line end; neither belongs to the record
     return edit.read_bytes().removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n")
 
 
@@ -280,6 +286,8 @@ def _audit(settings: Settings, action: str, files: tuple[str, ...], rows: int) -
         consumer=who,
         worklist="quarantine",
         day=now.date(),
+        # a revision is entered once, but each look counts: the time
+        # makes each a revision of its own
         revision=int(now.timestamp() * 1_000_000),
         files=files,
         row_count=rows,
