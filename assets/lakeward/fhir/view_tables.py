@@ -22,7 +22,11 @@ from lakeward.sqlonfhir.viewdefinition import ViewDefinition, parse_view, read_v
 PREFIX = "fhir__"
 RAW_NAME = "raw_fhir__resource"
 COMPILER_VERSION = 3
-"""To be raised when the same view compiles to other rows, so that tables are rebuilt."""
+"""To be raised when the same view compiles to other rows, so that tables are rebuilt.
+
+The digest of a table covers its view and this number, not the SQL: a compiler that writes the same
+rows in other words must not rebuild every table.
+"""
 
 LEADING_COLUMNS = (
     SOURCE,

@@ -75,7 +75,11 @@ class RawTable:
         return dict(zip(self.key, key.split(_KEY_SEPARATOR), strict=True))
 
     def positions_of(self, rows: pa.Table) -> pa.ChunkedArray:
-        """Return the position of each row of the table, or of one derived from it."""
+        """Return the position (BIGINT) of each row of the table, or of one derived from it.
+
+        Args:
+            rows: With `received` and the column that numbers the records.
+        """
         return pc.add(pc.shift_left(rows["received"], _RECORD_BITS), rows[self.record])
 
     def between(self, key: str, after: int, through: int) -> str:

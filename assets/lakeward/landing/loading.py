@@ -148,6 +148,8 @@ def load_files(
     ensure_table(lake, QUARANTINE)
     for part in _parts(lake, raw, files):
         with read(part) as reading:
+            # in the format's order: FHIR knows what is rejected before it writes raw, HL7 v2 only
+            # when it has written it
             for output in reading.outputs:
                 _commit(lake, output, part[-1])
         counts += _counts(lake, raw, part, reading)
