@@ -66,6 +66,7 @@ def _export_asset(
 
         # imported here: HTTP and signing cost time, and only this asset needs them
         day = date.fromisoformat(context.run.tags[PARTITION_TAG])
+        # the command line or another tick of the sensor may be advancing this export
         with open_context(home, source, clock()) as bulk, bulk.store.locked():
             export = advance(bulk, begin(bulk, ExportRequest(day)))
         if export.state == "failed":

@@ -30,6 +30,7 @@ def without_record_values(
             raise
         except LakewardError as error:
             retry = isinstance(error, RetryableError)
+            # `from None`: Dagster would store the text of the chained exception as well
             raise dg.Failure(description=str(error), allow_retries=retry) from None
         except Exception as error:
             raise dg.Failure(description=_kind_and_place(error), allow_retries=False) from None
@@ -38,6 +39,7 @@ def without_record_values(
 
 
 def _kind_and_place(error: Exception) -> str:
+    # the line of ours that came last: the frames below it are a library's
     ours = [f for f in traceback.extract_tb(error.__traceback__) if "lakeward" in f.filename]
     place = f"{ours[-1].name}, line {ours[-1].lineno}" if ours else "a library"
     return (

@@ -53,6 +53,8 @@ class LakewardHome(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Hold the lake as its only writer for the length of a run."""
         del context
         try:
+            # For the whole run and not for each step: a second run must not load files in between.
+            # It fails at once, so that whoever started it sees why nothing happened.
             with sole_writer(self.settings().home):
                 yield self
         except RetryableError as error:
@@ -73,6 +75,7 @@ class LakewardHome(dg.ConfigurableResource):  # type: ignore[type-arg]
     def day_of(self, context: dg.AssetExecutionContext) -> BusinessDay:
         """Return the run's partition as business day; without one, the facility's today."""
         facility = self.inventory().facility
+        # from the tag: raw and canonical steps have no partitions, but run for a day all the same
         key = context.run.tags.get(PARTITION_TAG)
         day = date.fromisoformat(key) if key else facility.today(datetime.now(UTC))
         return business_day(facility, day)

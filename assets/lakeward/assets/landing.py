@@ -44,10 +44,12 @@ def delivery_assets(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         landing, lake, through = home.settings().home.landing, home.lake(), home.day_of(context).day
+        # before anything is listed: a replay that a kill left hidden belongs to this night
         finish(lake, landing)
         for source in inventory.sources:
             if delivery_key(source) not in context.selected_asset_keys:
                 continue
+            # all days up to this one: a late delivery of an earlier day is loaded in its turn
             arrived = deliveries(landing, source.name, through)
             added = register(lake, landing, arrived)
             today = [d for d in arrived if d.day == through]
@@ -104,6 +106,7 @@ def _arrived(source: Source, arrived: Sequence[date], through: date) -> dg.Asset
         day
         for day in asked
         if arrived
+        # an interface has no holes before its first delivery
         and day >= arrived[0]
         and not any(day - timedelta(days=every) < at <= day for at in arrived)
     ]
@@ -113,6 +116,7 @@ def _arrived(source: Source, arrived: Sequence[date], through: date) -> dg.Asset
         check_name=ARRIVED,
         asset_key=delivery_key(source),
         passed=passed,
+        # what other interfaces delivered must still reach the worklists
         severity=dg.AssetCheckSeverity.WARN,
         description=None if passed else f"no delivery for {through}; the last one: {last}",
         metadata={

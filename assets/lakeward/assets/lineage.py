@@ -28,6 +28,7 @@ def tables_read_by(model: str) -> frozenset[str]:
     path = _models().get(model)
     if path is None:
         return frozenset()  # a seed
+    # a `ref()` in a comment is no dependency
     sql = _COMMENT.sub(" ", path.read_text(encoding="utf-8"))
     tables: set[str] = set()
     derived = relations()
@@ -35,5 +36,6 @@ def tables_read_by(model: str) -> frozenset[str]:
         tables |= derived[name].tables() if name in derived else {name}
     stored = load_contracts()
     for name in _REF.findall(sql):
+        # staging and intermediate models are views, not assets: what they read counts instead
         tables |= {name} if name in stored else tables_read_by(name)
     return frozenset(tables)

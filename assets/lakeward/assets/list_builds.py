@@ -31,6 +31,7 @@ class ListBuilds:
             Seconds by model, of those that were built.
         """
         if self._seconds is None:
+            # `keep_going`: one wrong list must not keep the others back
             built = build(settings, models, today.variables, keep_going=True)
             self._seconds = {model.model: model.seconds for model in built}
         return self._seconds

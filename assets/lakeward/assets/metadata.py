@@ -59,5 +59,6 @@ def table_result(
     return dg.MaterializeResult(
         asset_key=table,
         metadata={**metadata, **(extra or {})},
+        # a night that changed nothing makes no version, so nothing downstream is outdated by it
         data_version=dg.DataVersion(str(size.version)),
     )

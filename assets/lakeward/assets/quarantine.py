@@ -35,6 +35,7 @@ def quarantine_asset() -> dg.AssetsDefinition:
     def _quarantine(home: LakewardHome) -> Iterator[dg.MaterializeResult[None]]:
         lake = home.lake()
         ensure_table(lake, QUARANTINE)
+        # after raw: whether a replay was loaded follows from what the ledger says of its file
         written = update_states(lake)
         counts = _counts(find(lake, Selection()))
         yield table_result(lake, QUARANTINE.name, written, extra=counts)

@@ -70,7 +70,9 @@ def _check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     adds_up = "found = stored + duplicate + quarantined, for every file"
     promised = "Files hold as many records as their manifest or batch trailers promised"
     return [
+        # blocking: counts that do not add up mean that a record is lost
         dg.AssetCheckSpec(ADD_UP, asset=key, blocking=True, description=adds_up),
+        # not blocking: what came is accounted for; what did not come, only its sender can mend
         dg.AssetCheckSpec(PROMISED, asset=key, description=promised),
     ]
 
@@ -79,6 +81,7 @@ def _keeps_promises(
     lake: Lake, format_: Format, sources: list[str], key: dg.AssetKey
 ) -> dg.AssetCheckResult:
     with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
+        # over all files ever loaded, not those of this night: what came short is still short
         files = connection.execute(
             "select source, received, promised, found from ledger"
             " where promised <> found and state <> 'ignored' and list_contains(?, source)"

@@ -63,6 +63,7 @@ REPORTS = (
         "What each FHIR export promised and what came of it",
         "select case when is_complete then 'complete' when is_complete is null then 'unpromised'"
         " else 'incomplete' end, count(*) from load_completeness group by 1 order by 1",
+        # an incomplete export no longer counts when a later one of the type came whole
         "select count(*) from load_completeness where not is_complete"
         " and transaction_time > coalesce(last_complete_at, '-infinity'::timestamptz)",
         "type(s) whose last export did not come whole",

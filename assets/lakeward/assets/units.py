@@ -72,6 +72,7 @@ def unit_assets(days: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]
     made: list[dg.AssetsDefinition] = []
     for unit in release_units():
         upstream = [] if unit.name == CANONICAL else [dg.AssetKey(f"release__{CANONICAL}")]
+        # the store is one state that goes on, a list belongs to one day
         partitions = None if unit.name == CANONICAL else days
         made += [_candidate_step(unit, upstream, partitions), _release_asset(unit, partitions)]
     return made
@@ -86,6 +87,7 @@ def _upstream_first(contracts: Sequence[Contract]) -> tuple[Contract, ...]:
 
 def _unit(name: str, contracts: tuple[Contract, ...]) -> ReleaseUnit:
     if name == CANONICAL:
+        # `+`: with the seeds and views that the tables stand on; a list stands on released tables
         return ReleaseUnit(name, name, contracts, ("+path:models/canonical",))
     group = "worklists" if name.startswith("worklist") else "metrics"
     return ReleaseUnit(name, group, contracts, tuple(c.name for c in contracts))
@@ -176,6 +178,8 @@ def _release_asset(
     def _release(
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None]]:
+        # from the history, with the versions that were checked: a candidate that was written since
+        # must not be released by a result that is not its own
         result = recorded_result(home.lake(), unit.name)
         decision = _decision(result, home.day_of(context), context.run.run_id)
         release = decide(home.lake(), decision)

@@ -32,6 +32,7 @@ def _explain(_record: Rejected, content: bytes, _landing: Path, _source: Source)
 
 
 def _is_one_line(content: bytes) -> bool:
+    # a corrected resource may stand on several lines; then it is a file of its own
     return b"\n" not in content and bool(content.strip())
 
 
@@ -41,6 +42,7 @@ FHIR = Format(
     raw=RAW,
     beside=(REPEAT,),
     position="line",
+    # without the id: it can be a medical record number
     title="resource_type || coalesce(' version ' || version_id, '')",
     load=load,
     facts=unknown_elements,

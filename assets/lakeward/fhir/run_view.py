@@ -61,6 +61,7 @@ def run_view(view: ViewDefinition, source: Path) -> ViewRun:
         SpecError: The view is wrong, or a column found several values.
         UsageError: There is no such file, it cannot be read, or nothing in it is JSON.
     """
+    # untyped: an author must see the value that a cast would turn into NULL
     compiled = compile_view(view, typed=False)
     parts = [FilePart(number, path) for number, path in enumerate(_files(source))]
     counts: Counter[str] = Counter()
@@ -113,4 +114,5 @@ def _rows(connection: Connection, view: ViewDefinition, query: str) -> pa.Table:
     try:
         return connection.sql(query).to_arrow_table()
     except DatabaseError as error:
+        # the text of the database can quote a value
         raise failure_of(view, error) from None

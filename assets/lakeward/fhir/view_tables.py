@@ -22,7 +22,11 @@ from lakeward.sqlonfhir.viewdefinition import ViewDefinition, parse_view, read_v
 PREFIX = "fhir__"
 RAW_NAME = "raw_fhir__resource"
 COMPILER_VERSION = 3
-"""To be raised when the same view compiles to other rows, so that tables are rebuilt."""
+"""To be raised when the same view compiles to other rows, so that tables are rebuilt.
+
+The digest of a table covers its view and this number, not the SQL: a compiler that writes the same
+rows in other words must not rebuild every table.
+"""
 
 LEADING_COLUMNS = (
     SOURCE,
@@ -55,6 +59,7 @@ def all_views(
         try:
             view = _own_view(path, views)
         except SpecError as error:
+            # a file that cannot be read names no view, so the name of the file stands for it
             on_failure(table_name(path.stem), error)
         else:
             views[view.name] = view
@@ -70,6 +75,7 @@ def _own_view(path: Path, others: Container[str]) -> ViewDefinition:
             f"bears the name {view.name}, which another view has",
             "a name of its own",
         )
+    # now, when the code is loaded: an author must not wait for the night to see what is wrong
     compile_view(view)
     table_of(view)
     return view
@@ -94,6 +100,7 @@ def table_of(view: ViewDefinition) -> TableSpec:
     Raises:
         SpecError: A column has the name of a leading column, or the view's cannot be a table's.
     """
+    # names of tables are folders and are looked up without case: `Own` and `own` would be one
     if table_name(view.name) != PREFIX + view.name:
         what = "has a name that a table cannot have"
         raise SpecError(f"view {view.name}", what, "lower-case letters, digits and _")

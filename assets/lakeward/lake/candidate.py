@@ -64,6 +64,7 @@ def store_candidate(lake: Lake, connection: Connection, table: str, sql: str) ->
             written = write(lake, spec, rows, mode="overwrite", content=content)
     finally:
         connection.execute("drop table candidate")
+    # models that dbt builds after this one must read the candidate, not the release before it
     register_table(connection, lake, table, None)
     return written
 
@@ -77,5 +78,7 @@ def _content(connection: Connection, spec: TableSpec) -> str:
     count, total = connection.sql(
         f"select count(*), coalesce(sum(hash({names})), 0) from candidate"
     ).fetchall()[0]
+    # A column that is reclassed must be written again though no value changed: files that were
+    # written under the old class may hold its least and greatest value in their statistics.
     columns = [(c.name, c.type, str(c.phi)) for c in spec.columns]
     return sha256(f"{count}:{total}:{columns}".encode()).hexdigest()

@@ -22,6 +22,7 @@ metadata is a foreign write, and what was said before no longer holds.
 
 def remembered(table: Path, version: int | None) -> str | None:
     """Return what the last commit that changed rows remembers, looking back from a version."""
+    # without this look back, one OPTIMIZE would have a derived table rebuilt
     while version is not None and version >= 0:
         commit = _commit(table, version)
         if CONTENT_KEY in commit or commit.get("operation") not in _SAME_ROWS:
@@ -34,6 +35,8 @@ def _commit(table: Path, version: int) -> dict[str, Any]:
     try:
         text = (table / "_delta_log" / f"{version:020}.json").read_text("utf-8")
     except FileNotFoundError:
+        # a commit whose file is gone states nothing, as one of somebody else does
         return {}
+    # a commit lists every file that it adds: only the line that is asked for is parsed
     infos = (json.loads(line)["commitInfo"] for line in text.split("\n") if '"commitInfo"' in line)
     return next(infos, {})

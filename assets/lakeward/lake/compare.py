@@ -13,6 +13,8 @@ from lakeward.core.phi import Phi
 from lakeward.lake.query import connect, snapshot
 from lakeward.lake.tables import Lake, TableSpec
 
+# Keys that we make are UUIDv5 in a namespace that only the deployment knows, so they name nobody;
+# an identifier of a source in a key column could be a medical record number.
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -71,6 +73,7 @@ def changes(
 
 
 def _select(lake: Lake, table: str, version: int | None, columns: str) -> str:
+    # a table that did not exist yet is shown as it is now, without its rows: it needs columns
     shown = snapshot(lake, table, version) if version is not None else snapshot(lake, table)
     if shown is None:
         raise SpecError(f"table {table}", "does not exist in this version", "a version of its log")

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from lakeward.lake.tables import Lake, commit_stamp, open_table
 
+# how delta-rs begins the names of columns when it flattens the `add` actions of a log
 _PARTITION, _LOW, _HIGH = "partition.", "min.", "max."
 
 

@@ -15,6 +15,7 @@ from lakeward.core.errors import PermanentError, SpecError
 from lakeward.core.paths import Home, project_path
 from lakeward.core.settings import Settings, exported
 
+# `Conversion Error` is left out on purpose: a cast that fails quotes the value it was given
 SAFE_ERRORS = ("Binder Error", "Catalog Error", "Parser Error", "Compilation Error", "SpecError")
 """Failures whose text is about SQL or specs only; all others are reduced to their kind."""
 
@@ -49,6 +50,7 @@ def build(
         SpecError: The project does not parse.
         PermanentError: A model failed; the text names it.
     """
+    # dbt need not list the catalogue first: our materializations replace what is there unseen
     command = ("run", "--no-populate-cache", "--select", *select)
     return _run(_started(settings), command, variables, keep_going=keep_going)
 
@@ -83,6 +85,7 @@ def _run(
     *,
     keep_going: bool = False,
 ) -> list[ModelRun]:
+    # imported here: dbt takes two seconds, and most commands never build anything
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
     with exported(session.settings):
@@ -95,6 +98,7 @@ def _run(
             # the next build gets a fresh view of what is released
             DuckDBConnectionManager.close_all_connections()
     results = result.result or []
+    # dbt skips what depends on a failed model: that is not built either, and not `success`
     failed = [r for r in results if str(r.status) != "success"]
     if (failed and not keep_going) or result.exception is not None:
         raise PermanentError(*_explain(failed, result.exception))

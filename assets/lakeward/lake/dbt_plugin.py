@@ -48,6 +48,8 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb ships no types
         secure_spill(conn, self._settings.home.work / "spill")
         conn.execute("begin")  # one write of the catalogue file, not one for each view
         conn.execute(f"create schema if not exists {SOURCE_SCHEMA}")
+        # the newest version of a contracted table may be a candidate that was held: a run must
+        # build on what is released, or one broken night would spoil the next
         contracted = frozenset(load_contracts())
         register(conn, self._lake, hidden=contracted, schema=SOURCE_SCHEMA)
         for table, version in released_pins(self._lake).items():
@@ -64,6 +66,8 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb ships no types
             return
         table = str(target_config.location.path)
         with self._connection.cursor() as cursor:
+            # a cursor has neither the macros nor the settings of its connection; in the zone of the
+            # machine a cast of an instant to a date would give another day
             define_keys(cursor, self._settings)
             cursor.execute("set TimeZone = 'UTC'")
             store_candidate(self._lake, cursor, table, target_config.config["sql"])

@@ -31,6 +31,9 @@ def add_columns(opened: DeltaTable, expected: pa.Schema, properties: Mapping[str
     present = set(pa.schema(opened.schema().to_arrow()).names)
     lacking = [field for field in Schema.from_arrow(expected).fields if field.name not in present]
     if lacking:
+        # Property first: after a kill between the two, readers match by name for nothing. The
+        # other way round they would ask old files for a column that these lack, and fail.
+        # Delta does not know the property and refuses it, unless it is asked not to.
         opened.alter.set_table_properties(
             {**properties, ADDED_KEY: "true"}, raise_if_not_exists=False
         )
@@ -52,6 +55,7 @@ def append_schema(opened: DeltaTable, expected: pa.Schema, table: str) -> pa.Sch
     """
     present = {field.name: field for field in opened.schema().fields}
     for field in Schema.from_arrow(expected).fields:
+        # files written before keep their type, and one column cannot have two
         if field.name in present and present[field.name].type != field.type:
             raise SpecError(
                 f"table {table} column {field.name}",

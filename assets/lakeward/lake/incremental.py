@@ -4,6 +4,12 @@ How far a table is stands in the metadata of its own newest commit. Rows and pro
 then, and a kill between any two commits costs only work. (Kept in a table of its own, a kill
 between the two commits would lose rows or derive them twice.)
 
+    raw, source adt      file 7        file 8        file 9
+    hl7v2__msh           ===========================|              witness, complete up to file 8
+    hl7v2__pid           ============|.............:               its last rows; msh answers for it
+    hl7v2__zbe           ======|                                   its spec is new: it catches up
+    slices                      1------->2-------->3------------>  each for the tables that lack it
+
 How records become rows is the caller's business; what is new in a raw table is found in `progress`.
 """
 
@@ -101,9 +107,11 @@ def open_derived(lake: Lake, spec: TableSpec, digest: str) -> DerivedTable:
     something else wrote to it.
     """
     if newest_version(lake, spec.name) is None:
+        # created with progress: a table without any would count as one that somebody else wrote
         ensure_table(lake, spec, content=progress_text(TableProgress(digest, {})))
     progress = read_progress(content_of(lake, spec.name))
     if progress is None or progress.digest != digest:
+        # no `through`: whatever the table holds was made by another spec and counts for nothing
         return DerivedTable(spec, digest, is_rebuilt=True)
     return DerivedTable(
         spec,
@@ -127,6 +135,8 @@ def appoint_witness(witness: DerivedTable, tables: Sequence[DerivedTable]) -> No
     for table in tables:
         if table is witness:
             continue
+        # A witness names the tables that were complete at its newest commit; one that was away or
+        # behind is not among them. A new witness names none, and has no position to answer with.
         may_answer = named is None or table.spec.name in named
         if may_answer and not (table.is_rebuilt or table.is_catching_up):
             table.advance(witness.through)
@@ -156,12 +166,14 @@ def bring_up(
         on_failure: Called with each table whose rows cannot be derived; the others go on.
         cut: Cuts the new records into slices.
     """
+    # begins where the table ends that is furthest behind; the others pass over what they have
     new = new_since(lake, raw, _seen_by_all(tables))
     if new is None:  # what is to be rebuilt has nothing to be rebuilt from
         return [_emptied(lake, table) for table in tables if table.is_rebuilt]
     writes: list[TableWrite] = []
     with connect() as connection:
         for part in cut(connection, new):
+            # for each slice: tables advance, and one that failed gets none of the later slices
             behind = [t for t in tables if t.is_behind(part.through) and not t.has_failed]
             for table, rows in derive_rows(connection, part, behind):
                 if isinstance(rows, SpecError):
@@ -182,8 +194,12 @@ def commit_rows(lake: Lake, table: DerivedTable, part: Slice, rows: Rows) -> Tab
         What was written; None when that are no rows, or progress alone.
     """
     if isinstance(rows, pa.Table):
+        # not for a reader: it fills one table alone, which begins exactly where it ended
         rows = _not_stored_yet(rows, table, part)
+    # before the write, because the commit itself states the position; if the write fails, the run
+    # ends and the next one reads the position of the last commit
     table.advance(part.through)
+    # asked before the next line: the commit that ends the catching up is still its own
     answers_itself = table.witness is None or table.is_catching_up
     table.is_catching_up = table.is_catching_up and not part.is_last
     is_replaced = table.is_rebuilt
@@ -207,6 +223,7 @@ def _may_hold(rows: Rows) -> bool:
 
 def _seen_by_all(tables: Sequence[DerivedTable]) -> Positions:
     keys = {key for table in tables for key in table.through}
+    # a key that some table has never seen counts from 0 for all
     return {key: min(table.through.get(key, 0) for table in tables) for key in keys}
 
 
@@ -224,6 +241,7 @@ def _not_stored_yet(rows: pa.Table, table: DerivedTable, part: Slice) -> pa.Tabl
         for key, after in part.after.items()
         if (position := table.through.get(key, 0)) > after
     }
+    # only keys in which the table is ahead: nearly always none, and then nothing is compared
     for key, position in ahead.items():
         stored = pc.less_equal(part.new.raw.positions_of(rows), position)
         for column, value in part.new.raw.values_of(key).items():

@@ -37,6 +37,7 @@ A first load may bring many gigabytes: read whole it would not fit in memory, an
 all of the work. Much smaller slices make many small commits and files.
 """
 
+# room for four billion records in a file, and two billion files in a signed BIGINT
 _RECORD_BITS = 32
 _KEY_SEPARATOR = "/"
 """Stands in no name of a source (see `landing.sources`) and in no resource type."""
@@ -74,7 +75,11 @@ class RawTable:
         return dict(zip(self.key, key.split(_KEY_SEPARATOR), strict=True))
 
     def positions_of(self, rows: pa.Table) -> pa.ChunkedArray:
-        """Return the position of each row of the table, or of one derived from it."""
+        """Return the position (BIGINT) of each row of the table, or of one derived from it.
+
+        Args:
+            rows: With `received` and the column that numbers the records.
+        """
         return pc.add(pc.shift_left(rows["received"], _RECORD_BITS), rows[self.record])
 
     def between(self, key: str, after: int, through: int) -> str:
@@ -85,6 +90,8 @@ class RawTable:
         """
         values = self.values_of(key).items()
         same = " and ".join(f"{column} = {sql_literal(value)}" for column, value in values)
+        # `after + 1` is the first new record. After the end of file 7 that is record 0 of file 8,
+        # which can exist: a Bundle that is a whole FHIR file has the number 0.
         low, first = divmod(after + 1, 1 << _RECORD_BITS)
         high, last = divmod(through, 1 << _RECORD_BITS)
         if low == high:
@@ -140,6 +147,7 @@ def new_since(lake: Lake, raw: RawTable, seen: Positions) -> NewRecords | None:
     new = {key: last for key, last in through.items() if last > seen.get(key, 0)}
     if not new:
         return None
+    # files that end before are never opened; where the log cannot say, a file may hold anything
     matter = [uri for uri, end in ends.items() if end is None or end[1] > seen.get(end[0], 0)]
     return NewRecords(
         raw=raw,
@@ -155,6 +163,7 @@ _End = tuple[str, int]
 
 def _ends(raw: RawTable, pinned: Snapshot, of_files: Mapping[str, _End | None]) -> list[_End]:
     """Return where the keys end, from the log; if it cannot say, from the records."""
+    # all or none: one compacted file may hold the last records of any key
     known = [end for end in of_files.values() if end is not None]
     if len(known) == len(of_files):
         return known
@@ -173,6 +182,7 @@ def _end_of(raw: RawTable, file: DataFile) -> _End | None:
     """
     values = []
     for column in raw.key:
+        # one value in the whole file: the partition says so, or the least value is the greatest
         low = file.partition.get(column, file.low.get(column))
         if low is None or low != file.partition.get(column, file.high.get(column)):
             return None
@@ -217,6 +227,7 @@ def slices(connection: Connection, new: NewRecords) -> Iterator[Slice]:
     """
     position = f"received * {1 << _RECORD_BITS} + {new.raw.record}"
     columns = f"{_key_sql(new.raw)} as key, {position} as position, {new.raw.size} as bytes"
+    # `range`, not `rows`: records of equal position get the same sum, and so the same slice
     query = f"""
         select slice, key, max(position) from (
             select key, position, sum(bytes) over (
@@ -232,6 +243,7 @@ def slices(connection: Connection, new: NewRecords) -> Iterator[Slice]:
     every = list(parts.values()) or [{}]  # an older commit may end at a record, the log at a file
     for number, ends in enumerate(every, start=1):
         is_last = number == len(every)
+        # the last one ends at the end of the files, also of keys whose last records no slice holds
         through = {**ends, **new.through} if is_last else ends
         yield Slice(new, dict(after), ends, through, is_last)
         after.update(ends)

@@ -24,6 +24,8 @@ from lakeward.lake.tables import Lake, commit_stamp, newest_version, open_table,
 Connection = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error
 
+# Only what plain Parquet shows as it is. With deletion vectors deleted rows would come back, with
+# mapped columns values would be NULL, both without an error.
 READER_FEATURES = frozenset({"timestampNtz"})
 
 
@@ -55,6 +57,7 @@ class Snapshot:
         options = ", union_by_name=true" if self.by_name else ""
         if self.partition_columns:
             kinds = dict(self.columns)
+            # else DuckDB guesses from the names of folders: a value `2026` would be a number
             types = ", ".join(f"'{c}': {kinds[c]}" for c in self.partition_columns)
             options += f", hive_partitioning=true, hive_types={{{types}}}"
         return f"read_parquet([{files}]{options})"
@@ -111,6 +114,8 @@ def connect(
         hidden: Tables that are not shown.
         spill: Folder for temporary files (encrypted); without it nothing spills.
     """
+    # A hospital's network downloads nothing, so an extension that is missing must fail at once.
+    # The zone of the machine must not decide on which day an instant falls.
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
     connection.execute("set TimeZone = 'UTC'")
     secure_spill(connection, spill)
@@ -121,6 +126,7 @@ def connect(
 
 def secure_spill(connection: Connection, spill: Path | None) -> None:
     """Let a connection spill into a folder, encrypted, or not at all."""
+    # spilled rows are records of patients; by default DuckDB spills to `.tmp` in the working folder
     connection.execute("set temp_file_encryption = true")
     if spill is not None:
         spill.mkdir(parents=True, exist_ok=True)
@@ -146,6 +152,7 @@ def register(
     ]
     for name, body in derived_views(shown, schema):
         connection.execute(f'create or replace view {schema}."{name}" as {body}')
+    # each needs a query for its values: made for people who look at everything, not for a step
     for views in views_by_value() if tables is None else ():
         if views.table in shown:
             _register_by_value(connection, views, schema)
@@ -225,6 +232,7 @@ def register_text_function(
 ) -> None:
     """Let SQL call a function from text to text, column-wise; one of that name is replaced."""
     query = "select count(*) from duckdb_functions() where function_name = ?"
+    # replaced, because what a function does depends on the views of this call
     if connection.execute(query, [name]).fetchall() != [(0,)]:
         connection.remove_function(name)
     kind = duckdb.func.ARROW

@@ -125,6 +125,7 @@ def _catalogues() -> Mapping[Path, _Catalogue]:
 
 
 def _body(relation: Relation, existing: Collection[str], schema: str) -> str:
+    # not `format`: the SQL holds braces of its own, in regular expressions such as `{1,64}`
     body = _text(relation.path).replace("{schema}", schema)
     for table, columns in relation.uses.items():
         body = body.replace(f"{{{table}}}", _reading(table, columns, existing, schema))

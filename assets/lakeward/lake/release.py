@@ -98,7 +98,8 @@ class Release:
     run_id: str
 
     def repeats(self, decision: Decision) -> bool:
-        """Whether a decision would say the same again, whichever run makes it."""
+        """Return whether a decision would say the same again, whichever run makes it."""
+        # without `run_id` and `created_at`: a night that is run twice is one decision
         return all(
             getattr(self, name) == getattr(decision, name)
             for name in ("unit", "pins", "day", "state", "held_by", "contract_version")
@@ -130,6 +131,7 @@ def history(lake: Lake, unit: str | None = None) -> list[Release]:
 @lru_cache(maxsize=8)
 def _decisions(commit: _Commit) -> tuple[Release, ...]:
     """Read the decisions of one commit, once per process: every step of a night asks for them."""
+    # pinned: what is cached under this version must not be read from a newer one
     pins = {RELEASE.name: commit.version}
     with connect(commit.lake, tables=[RELEASE.name], pins=pins) as connection:
         rows = connection.execute(
@@ -173,6 +175,7 @@ def newest_day(lake: Lake) -> date | None:
 def decide(lake: Lake, decision: Decision) -> Release:
     """Commit a decision, unless it says what the newest decision on its unit says already."""
     newest = latest(lake, decision.unit)
+    # only the newest counts: after a hold or a rollback the same versions are a decision again
     if newest is not None and newest.repeats(decision):
         return newest
     return _commit(lake, decision)
@@ -201,6 +204,7 @@ def rollback(lake: Lake, release_id: str, *, run_id: str) -> Release:
         held_by=(),
         run_id=run_id,
     )
+    # no look at `repeats`: whoever rolls back wants it in the history, also to what is current
     return _commit(lake, decision)
 
 
@@ -249,6 +253,7 @@ def pins_known_at(lake: Lake, known_at: datetime) -> dict[str, int]:
                 for commit in opened.history()
                 if int(commit["timestamp"]) <= known_at.timestamp() * 1000
             ]
+            # before its first rows: every table begins with an empty version 0, see `ensure_table`
             pins[name] = max(past, default=0)
     return pins
 
@@ -267,6 +272,7 @@ def _commit(lake: Lake, decision: Decision) -> Release:
         contract_version=decision.contract_version,
         state=decision.state,
         held_by=decision.held_by,
+        # read from the clock, unlike all that rules look at: `known_at` asks what readers saw when
         created_at=datetime.now(UTC),
         run_id=decision.run_id,
     )

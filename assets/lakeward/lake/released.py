@@ -14,6 +14,7 @@ from lakeward.lake.query import Connection, connect
 from lakeward.lake.release import pins_known_at, released_pins, unreleased_tables
 from lakeward.lake.tables import Lake
 
+# errors of these kinds quote the query; all others may quote a value that the query read
 _ABOUT_SQL = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
 
 
@@ -32,6 +33,7 @@ def open_released(
         return connect(lake, spill=spill)
     released = released_pins(lake, known_at)
     past = pins_known_at(lake, known_at) if known_at else {}
+    # a contracted table is shown as released: its newest version at that time may be a candidate
     return connect(
         lake, pins={**past, **released}, hidden=unreleased_tables(lake, released), spill=spill
     )
@@ -55,6 +57,7 @@ def select(connection: Connection, query: str) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
     except _ABOUT_SQL as error:
         text = " ".join(str(error).split("\n\nLINE")[0].split())
+        # `from None`: the chained error would print the text of the database after all
         raise UsageError("query", text, "SQL over existing tables", remedy) from None
     except duckdb.Error as error:
         raise UsageError("query", type(error).__name__, "a query that runs", remedy) from None

@@ -54,6 +54,7 @@ def _sweep(home: Home) -> None:
 
 
 def _link_settings(home: Home, scratch: Home) -> None:
+    # landing is new and empty, so that only what is tried there can be loaded
     scratch.landing.mkdir(parents=True)
     for path in home.root.iterdir():
         if path.name not in _RUN_TIME_FOLDERS and not path.name.startswith("."):
@@ -68,6 +69,7 @@ def _copy_table(table: Path, target: Path) -> None:
     if not table.is_dir():
         return
     log = table / "_delta_log"
+    # copied, not linked: a commit in the scratch lake must never appear in the real one
     shutil.copytree(log, target / "_delta_log", copy_function=shutil.copyfile)
     for path in table.rglob("*.parquet"):
         if log not in path.parents:

@@ -47,6 +47,7 @@ def read_progress(text: str | None) -> TableProgress | None:
 
 
 def _progress(state: Any) -> TableProgress:
+    # read, not migrated: the next commit of the table writes the present form
     if isinstance(state, list):
         return _of_files(*state)
     tables = state.get("complete_tables", state.get("tables"))

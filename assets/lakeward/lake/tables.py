@@ -3,6 +3,15 @@
 It knows each column's PHI class, and by it keeps values out of the transaction log and the Parquet
 footers: delta-rs by itself writes min and max of every column in clear text, names and birth dates
 among them. What a table means is not known here.
+
+    lake/raw_fhir__resource/_delta_log/00000000000000000000.json             commit 0: no rows
+                                       00000000000000000007.json             see below
+                                       00000000000000000009.checkpoint.parquet
+                            resource_type=Patient/part-….parquet             data, never changed
+    lake/_rules/                                                no table, see `landing.source_rules`
+
+A commit holds, a line each: `commitInfo` (with `lakeward.content`, see `content_of`), the files
+that it adds and removes (with rows, and ranges of columns without PHI), and `txn` (`Transaction`).
 """
 
 import time
@@ -38,7 +47,7 @@ class Column:
 
     name: str
     type: str
-    phi: Phi = Phi.DI
+    phi: Phi = Phi.DI  # a class that nobody stated counts as identifying
     description: str = ""
 
 
@@ -67,7 +76,10 @@ class TableSpec:
 
 @dataclass(frozen=True)
 class Transaction:
-    """Marks a commit as the `version`-th of `app_id`, so that a repeated one is recognised."""
+    """Marks a commit as the `version`-th of `app_id`, so that a repeated one is recognised.
+
+    delta-rs records it and enforces nothing: committed twice, the rows are there twice.
+    """
 
     app_id: str
     version: int
@@ -125,6 +137,7 @@ def _opened(path: Path, born: tuple[int, int] | None) -> DeltaTable:
 
 def newest_version(lake: Lake, table: str) -> int | None:
     """Return the newest version of a table from the names in its log; None when there is none."""
+    # opening a table costs milliseconds, which a night would pay hundreds of times
     commits = (lake.path(table) / "_delta_log").glob("*.json")
     versions = [int(commit.stem) for commit in commits if commit.stem.isdigit()]
     return max(versions, default=None)
@@ -212,6 +225,7 @@ def write(
     started = time.perf_counter()
     ensure_table(lake, spec)
     opened, schema = open_table(lake, spec.name), arrow_schema(spec)
+    # `overwrite` brings its own schema; appended rows take that of the rows that stay
     if mode == "append" and opened is not None:
         schema = append_schema(opened, schema, spec.name)
     try:
@@ -258,6 +272,7 @@ def amend(lake: Lake, spec: TableSpec, key: str, rows: pa.Table) -> TableWrite:
             predicate=f'target."{key}" = source."{key}"',
             source_alias="source",
             target_alias="target",
+            # so delta-rs knows the least and the greatest key, and reads only files between them
             streamed_exec=False,
             writer_properties=_writer_properties(spec),
         ).when_matched_update(
@@ -311,6 +326,7 @@ def _conform(
 
 
 def _plain(spec: TableSpec) -> list[str]:
+    # lists have no least and no greatest value
     return [c.name for c in spec.columns if c.phi is Phi.N and not c.type.endswith("]")]
 
 
@@ -328,9 +344,11 @@ def _writer_properties(spec: TableSpec) -> WriterProperties:
     return WriterProperties(
         compression="ZSTD",
         compression_level=1,
+        # one group for each partition is held in memory: larger ones took a 2 GB file past 1.5 GiB
         max_row_group_size=32_000,
         # a column of distinct values gives its dictionary up early: a third of the time, smaller
         dictionary_page_size_limit=64 << 10,
+        # off unless named: a column that somebody forgets to class leaks nothing
         default_column_properties=ColumnProperties(statistics_enabled="NONE"),
         column_properties={
             name: ColumnProperties(statistics_enabled="CHUNK")

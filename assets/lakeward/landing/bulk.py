@@ -128,6 +128,7 @@ class BulkExport(BaseModel):
                 raise ValueError("a type filter must be `Type?parameter=value` of one of `types`")
             if set(names) & set(_RESULT_CONTROL):
                 raise ValueError("a type filter must not sort, include or cut results")
+            # all filters go into one list, which the server splits at every comma
             if self.kickoff == "get_comma" and len(self.type_filters) > 1 and "," in query:
                 raise ValueError("several type filters of which one has a comma need get_repeat")
         return self

@@ -74,6 +74,7 @@ def land(landing: Path, source: str, paths: Sequence[Path], day: date) -> Delive
     folder = landing / source / day.isoformat()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # a run that begins while files are copied must not take half of them for the whole delivery
         (folder / MARKER).unlink(missing_ok=True)
         target = folder / _own_folder(files, folder)
         for file, name in files:
@@ -140,6 +141,7 @@ def _expand(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
         files += [(p, p.relative_to(path)) for p in below] or (
             [] if path.is_dir() else [(path, Path(path.name))]
         )
+    # a marker that comes along would end the delivery before all of its files are there
     files = [(file, name) for file, name in files if name.name != MARKER]
     unreadable = [file for file, _ in files if not os.access(file, os.R_OK)]
     if unreadable or not files:
@@ -155,6 +157,7 @@ def _own_folder(files: Sequence[tuple[Path, Path]], folder: Path) -> str:
     for file, name in files:
         if name == Path(MANIFEST) and present.is_file():
             digest = hash_file(file)
+            # the same manifest again is the same export, landed a second time
             return "" if hash_file(present) == digest else f"export-{digest[:8]}"
     return ""
 
@@ -165,7 +168,10 @@ def _copy(file: Path, target: Path) -> None:
         digest = hash_file(file)
         if hash_file(target) == digest:
             return
+        # Never overwritten: raw names this path and the first byte of each record, and a rejected
+        # record may have to be read from it again.
         target = target.with_name(f"{file.stem}.{digest[:8]}{file.suffix}")
+    # hidden until it is whole: a kill must not leave half a file under a name that is loaded
     partial = target.with_name(f".{target.name}.partial")
     shutil.copyfile(file, partial)
     partial.replace(target)

@@ -47,6 +47,7 @@ def register_promises(lake: Lake, landing: Path, arrived: Sequence[Delivery]) ->
     """
     ensure_table(lake, EXPORT_FILE)
     with connect(lake, tables=[EXPORT_FILE.name]) as connection:
+        # by content: the same path may come again with another manifest
         query = "select distinct source, manifest, manifest_sha256 from export_file"
         entered: dict[tuple[str, str], set[str]] = {}
         for source, manifest, digest in connection.execute(query).fetchall():
@@ -87,6 +88,7 @@ def _promises(manifest: Manifest, folder: Path) -> Iterator[dict[str, object]]:
             "file": (folder / file.name).as_posix(),
             "promised": file.count,
         }
+    # an empty type has no file: its row distinguishes `no referrals` from `referrals not loaded`
     for type_ in _without_file(manifest):
         yield {"kind": "output", "resource_type": type_, "file": None, "promised": 0}
 

@@ -4,6 +4,11 @@ A file is known by (source, sha256). The ledger gives it a sequence number per s
 which the Delta transactions of a load carry; its closing entry commits last, so a kill at any
 moment and a second run give the same tables. An entry is never changed, a later step is a new one:
 
+    received --+--> loaded      its records are stored, duplicate or quarantined
+    (step 1)   +--> duplicate   it repeats a file, and nothing in it was new
+               +--> ignored     it holds nothing of its format, as a manifest does
+                    (step 2)
+
     source   received  file        repeats  found  stored  duplicate  quarantined  state      step
     adt_hl7  1         …/a.hl7                                                     received   1
     adt_hl7  1         …/a.hl7              5      4       0          1            loaded     2
@@ -153,6 +158,7 @@ def close_files(lake: Lake, source: str, counts: Sequence[FileCounts]) -> None:
         counts: What became of each loaded file; may be empty.
     """
     with connect(lake, tables=[LEDGER_ENTRY.name]) as connection:
+        # with a schema: nothing may have been loaded, and an empty list has no types
         arrow = pa.Table.from_pylist([vars(c) for c in counts], schema=_COUNTS)
         connection.register("counts", arrow)
         closed = connection.sql(_CLOSE_SQL, params={"source": source}).to_arrow_table()
@@ -160,6 +166,10 @@ def close_files(lake: Lake, source: str, counts: Sequence[FileCounts]) -> None:
         write(lake, LEDGER_ENTRY, closed, mode="append")
 
 
+# waiting   files that are registered and not closed; those of `counts` were loaded now
+# outcome   what is known of files, loaded now or before, that a waiting one may repeat
+# repeated  waiting ones that nobody read, as repeats of HL7 v2; one that was read, as of FHIR, is
+#           in `loaded`, as a duplicate only if nothing of it was stored
 _CLOSE_SQL = f"""
 with entry as (
     select *, max(step) over (partition by source, received) as last_step
@@ -231,6 +241,7 @@ class _Entered:
         return cls(
             seen={(file, size, modified) for file, size, modified, *_ in rows},
             names={(file, digest) for file, _, _, digest, *_ in rows},
+            # not of repeats: what became of a content is known of the file that was read
             contents={digest: number for *_, digest, number, repeats in rows if repeats is None},
             last=max((number for *_, number, _ in rows), default=0),
             promises={n: dict(zip(_INHERITED, values, strict=True)) for n, *values in promised},
@@ -240,9 +251,11 @@ class _Entered:
         rows = []
         for path in delivery.files:
             file, stat = path.relative_to(landing).as_posix(), path.stat()
+            # a night lists every file that ever came: it cannot read them all again
             if (file, stat.st_size, stat.st_mtime_ns) in self.seen:
                 continue
             digest = hash_file(path)
+            # touched, or brought back from a backup; with other content the name is another file
             if (file, digest) in self.names:
                 continue
             self.last += 1
@@ -268,6 +281,8 @@ class _Entered:
 
     def _of_replay(self, file: str) -> dict[str, object]:
         """Return what a replay file inherits; nothing for any other file."""
+        # A file of one rejected message comes again in the very same bytes: taken for a repeat, it
+        # would never be loaded. And it is as old as the export that its records came from.
         origin = replayed(file)
         return {"repeats": None, **self.promises.get(origin[1], {})} if origin else {}
 

@@ -113,6 +113,7 @@ def load_pending(lake: Lake, home: Home, source: Source, format_: Format) -> lis
     own_specs = format_.own_specs(home)
     for rules, files in _by_rules(lake, source, format_):
         for batch in _batches(files):
+            # closed batch by batch: what a kill leaves to be read again is one batch
             counts = format_.load(lake, home.landing, rules, batch, own_specs)
             close_files(lake, source.name, counts)
             done += counts
@@ -143,10 +144,13 @@ def load_files(
         Counts of the files, in their order.
     """
     counts: list[FileCounts] = []
+    # the counts below read both, also when no record was rejected yet
     ensure_table(lake, raw)
     ensure_table(lake, QUARANTINE)
     for part in _parts(lake, raw, files):
         with read(part) as reading:
+            # in the format's order: FHIR knows what is rejected before it writes raw, HL7 v2 only
+            # when it has written it
             for output in reading.outputs:
                 _commit(lake, output, part[-1])
         counts += _counts(lake, raw, part, reading)
@@ -156,6 +160,7 @@ def load_files(
 def _parts(lake: Lake, raw: TableSpec, files: Sequence[LedgerFile]) -> list[Sequence[LedgerFile]]:
     if not files:
         return []
+    # files are loaded in sequence, so raw holds the first ones or none of them
     done = transaction_version(lake, raw.name, files[0].source) or 0
     stored = [file for file in files if file.received <= done]
     return [part for part in (stored, files[len(stored) :]) if part]
@@ -164,11 +169,14 @@ def _parts(lake: Lake, raw: TableSpec, files: Sequence[LedgerFile]) -> list[Sequ
 def _commit(lake: Lake, output: Output, last: LedgerFile) -> None:
     """Write the rows of one table in one commit; none when nothing would change."""
     ensure_table(lake, output.spec)
+    # asked before each write: delta-rs records transactions, but rejects none that it has already
     done = transaction_version(lake, output.spec.name, last.source) or 0
+    # only now: they may have been found while the table before this one was written
     rows = output.rows(done)
     failures: list[LakewardError] = []
     batches = _noting(rows.batches, failures)
     filled, is_empty = _peek(batches)
+    # a commit without rows is a version all the same, which every reader has to list
     if is_empty and not (output.marks_progress and done < last.received):
         return
     try:
@@ -210,6 +218,7 @@ def _counts(
     lake: Lake, raw: TableSpec, files: Sequence[LedgerFile], reading: Reading
 ) -> list[FileCounts]:
     """Count per file: found by the format, stored and quarantined from the tables."""
+    # not counted while loading: after a kill, the rows of the first run are in the tables only
     stored, quarantined = (_rows_by_file(lake, t.name, files) for t in (raw, QUARANTINE))
     counts = []
     for number in (file.received for file in files):
@@ -220,6 +229,7 @@ def _counts(
                 received=number,
                 found=found,
                 stored=kept,
+                # a duplicate has no row anywhere: it is what remains
                 duplicate=found - kept - rejected,
                 quarantined=rejected,
                 state="ignored" if number in reading.ignored else "loaded",
@@ -251,6 +261,7 @@ def _by_rules(
     through = half_loaded(lake, source.name, files) if before else 0
     if before and through:
         yield before, [file for file in files if file.received <= through]
+    # reached when the files above are closed: a kill among them must find the rules of before
     note_rules(lake, source)
     yield source, [file for file in files if file.received > through]
 

@@ -20,6 +20,7 @@ _ARRAYS: tuple[tuple[str, FileKind], ...] = (
     ("error", "outcome"),  # STU1 to STU3
     ("outcome", "outcome"),  # STU4
 )
+# `$export` may come percent-encoded, as `%24export`
 _BASE = re.compile(r"(https?://[^?#]+?)(?:/Group/[^/?#]+|/Patient)?/(?:\$|%24)export")
 _GROUP = re.compile(r"/(Group/[A-Za-z0-9\-.]{1,64}|Patient)/(?:\$|%24)export")
 _TYPE = re.compile(r"[A-Z][A-Za-z]{0,63}")
@@ -80,6 +81,7 @@ class Manifest:
     @property
     def asked_types(self) -> tuple[str, ...]:
         """Return the resource types that the request asked for; none when it asked for all."""
+        # one comma list, or a parameter for each type: see `BulkExport.kickoff`
         query = parse_qsl(urlsplit(self.request_url or "").query)
         names = [n.strip() for key, value in query if key == "_type" for n in value.split(",")]
         return tuple(dict.fromkeys(name for name in names if _TYPE.fullmatch(name)))
@@ -155,6 +157,7 @@ def _text(value: Any) -> str | None:
 
 
 def _number(value: Any) -> int | None:
+    # `true` is an int to Python, and `²` is a digit to it
     text = str(value)
     return int(text) if not isinstance(value, bool) and text.isdigit() and text.isascii() else None
 

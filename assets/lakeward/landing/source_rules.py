@@ -38,6 +38,7 @@ def half_loaded(lake: Lake, source: str, files: Sequence[LedgerFile]) -> int:
         source: Whose files.
         files: Its pending files, ascending.
     """
+    # of any table: which one is committed first is the format's affair
     done = max((transaction_version(lake, t, source) or 0 for t in table_names(lake)), default=0)
     return done if done >= files[0].received else 0
 

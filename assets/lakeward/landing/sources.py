@@ -95,6 +95,7 @@ class Facility(_Entry):
 
     def cut_off(self, day: date) -> datetime:
         """Return the instant up to which day `day` counts: the start of the next local day."""
+        # midnight, not 24 hours later: the days on which clocks change have 23 or 25 hours
         return datetime.combine(day + timedelta(days=1), time(0), ZoneInfo(self.time_zone))
 
     def today(self, now: datetime) -> date:
@@ -154,6 +155,7 @@ def _zone(value: str) -> str:
 
 def _first_problem(error: ValidationError | yaml.YAMLError) -> str:
     if isinstance(error, ValidationError):
+        # the first is enough to go on with; pydantic would quote the input, and we never do
         first = error.errors(include_input=False)[0]
         return f"{'.'.join(str(p) for p in first['loc'])}: {first['msg']}"
     return "not valid YAML"

@@ -1,1 +1,1 @@
-"""Records that could not be loaded: kept with their bytes, their place and the reason."""
+"""Records that could not be loaded: kept with their bytes, their position and the reason."""

@@ -99,7 +99,10 @@ def compose(
         numbers: How many replay files there are of a source and `received`.
     """
     files = []
+    # One landed file at a time: a replay file inherits what the manifest said of the file that its
+    # records came from, and bears its `received`, which orders versions without a stamp.
     for (source, received), group in groupby(records, key=lambda r: (r.source, r.received)):
+        # counted on: the name of a file that was replayed before must not be used for other bytes
         number = numbers.get((source, received), 0)
         shape = plan.shapes[source]
         for part in _parts(list(_contents(plan, list(group))), shape):
@@ -111,6 +114,7 @@ def compose(
 def _contents(plan: ReplayPlan, records: Sequence[Rejected]) -> Iterator[_Content]:
     stored = contents(plan.lake, records)
     for record in records:
+        # quarantine cuts long records; what comes again must be whole
         original = read_content(plan.landing, record, stored[record.quarantine_id])
         replayed = original if plan.correction is None else plan.correction
         yield _Content(record, original, replayed)
@@ -121,6 +125,8 @@ def _parts(contents_: Sequence[_Content], shape: Shape) -> Iterator[list[_Conten
     joined: list[_Content] = []
     alone: list[_Content] = []
     for each in contents_:
+        # A path is a record that fills a landed file, of whatever size. Text without MSH, written
+        # after a message, would be read as segments of it: one patient's data in another's.
         joins = isinstance(each.replayed, bytes) and shape.joins(each.replayed)
         (joined if joins else alone).append(each)
     if joined:
@@ -136,6 +142,7 @@ def _write(target: Path, part: Sequence[_Content], shape: Shape, number: int) ->
     if isinstance(content, bytes) and shape.joins(content):
         positions = _write_joined(path, part, shape)
     else:
+        # whatever the format calls the position of the only record, see `replay._rejected`
         positions = [1]
         _copy(content, path)
     records = tuple(
@@ -155,7 +162,9 @@ def _write_joined(path: Path, part: Sequence[_Content], shape: Shape) -> list[in
     following = 1
     with path.open("wb") as file:
         for each in part:
+            # a Bundle that is a whole file has the position 0, but lines begin at 1
             position = max(each.record.position, following) if shape.keeps_lines else following
+            # blank lines are no records to the format
             file.write(shape.separator * (position - following))
             if isinstance(each.replayed, bytes):
                 file.write(each.replayed + shape.separator)

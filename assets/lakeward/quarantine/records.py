@@ -22,6 +22,11 @@ class Rejected:
     """One rejected record.
 
     Attributes:
+        file: The landed file, below landing.
+        place: Where it stood there, as `line 12` or `message 3`; `position` is the number alone.
+        byte_offset: First byte in the file (unpacked), from 0; `byte_length` counts bytes too.
+        reason: Code; `detail` says what was expected, without a value of the record.
+        state: `open`, `replayed` or `discarded`, as it is now.
         is_waiting: It was replayed, and no run has loaded that yet.
         replay_of: The record whose replay this is, rejected again.
     """
@@ -44,7 +49,16 @@ class Rejected:
 
 @dataclass(frozen=True)
 class TrailEntry:
-    """An action on a record; `outcome` is waiting, loaded, rejected or unclear."""
+    """An action on a record, and what came of it.
+
+    Attributes:
+        action: `replayed`, `edited` or `discarded`.
+        principal: Person or service that acted.
+        file: Replay file below landing, and `position` in it; None when discarded.
+        original_sha256: Of the bytes as rejected; `sha256` of those that come again.
+        outcome: `waiting`, `loaded`, `rejected` or `unclear`; None when discarded.
+        rejected_as: `quarantine_id` of the replay when that was rejected, for `rejected_for`.
+    """
 
     action: str
     at: datetime
@@ -74,7 +88,7 @@ _NAMES = ", ".join(field.name for field in fields(Rejected))
 
 
 def find(lake: Lake, selection: Selection) -> list[Rejected]:
-    """List the records of a selection in order of delivery and place.
+    """List the records of a selection in order of source, `received` and position.
 
     Raises:
         UsageError: An id is not in quarantine.
@@ -84,12 +98,14 @@ def find(lake: Lake, selection: Selection) -> list[Rejected]:
         "reason = ?": selection.reason,
         "state = ?": selection.state,
         "day = ?": selection.day,
+        # one parameter for any number of ids; None, since an empty list would select nothing
         "quarantine_id in (select unnest(?))": list(selection.ids) or None,
     }
     parts = {condition: value for condition, value in conditions.items() if value is not None}
     where = f" where {' and '.join(parts)}" if parts else ""
     with current_state(lake) as connection:
         rows = connection.execute(
+            # in this order, so that files are composed one landed file after the other
             f"select {_NAMES} from record_state{where} order by source, received, position",
             list(parts.values()),
         ).fetchall()
@@ -157,6 +173,7 @@ def read_content(landing: Path, record: Rejected, stored: bytes) -> bytes | Path
     Raises:
         PermanentError: It was cut, and the landed file is gone.
     """
+    # nothing was cut, so the landed file need not be there any more
     if len(stored) == record.byte_length:
         return stored
     path = landing / record.file
@@ -167,9 +184,11 @@ def read_content(landing: Path, record: Rejected, stored: bytes) -> bytes | Path
             "the file as it was delivered",
             "bring it back from a backup of landing",
         )
+    # a file that is no HL7 v2 at all is one record, of gigabytes perhaps: it is copied, not read
     if record.byte_offset == 0 and record.byte_length == path.stat().st_size:
         return path
     with path.open("rb") as file:
+        # by its first bytes, not its name; positions count the bytes after unpacking
         packed = file.read(2) == b"\x1f\x8b"
     with gzip.open(path, "rb") if packed else path.open("rb") as opened:
         opened.seek(record.byte_offset)

@@ -100,8 +100,10 @@ def choose(lake: Lake, landing: Path, selection: Selection) -> tuple[list[Reject
                 "the record itself",
                 f"replay {record.replay_of}",
             )
+    # a discarded record comes back only when somebody names it
     states = {"open", "discarded"} if selection.ids else {"open"}
     lost = _lost(lake, landing)
+    # a record that waits comes already; unless its replay file is lost, when it would wait for ever
     chosen = [
         record
         for record in found
@@ -124,6 +126,7 @@ def prepare(
     Raises:
         UsageError: The correction is what was rejected, is not one record, or would be rejected.
     """
+    # the same for both compositions below, of which only one is landed
     numbers = _numbers(plan.lake)
     files = compose(plan, scratch, records, numbers)
     if plan.correction is not None:
@@ -134,6 +137,7 @@ def prepare(
     rejected = {i: reason for f in files for i, reason in _rejected(f, checks[f.file])}
     if not rejected:
         return Prepared(scratch, tuple(files), {})
+    # composed again: without some records, a file has other positions and another hash
     kept = [record for record in records if record.quarantine_id not in rejected]
     folder = scratch.with_name(f"{scratch.name}-kept")
     return Prepared(folder, tuple(compose(plan, folder, kept, numbers)), rejected)
@@ -154,6 +158,7 @@ def commit(
     Raises:
         UsageError: The folder of a delivery is gone, so that no run would look there.
     """
+    # first, because the number of a file that a kill left hidden is used again
     _clear(lake, landing)
     for file in prepared.files:
         _hide(prepared.folder / file.file, landing / file.file)
@@ -161,6 +166,7 @@ def commit(
     rows = [
         _replay_row(file, each, action, actor) for file in prepared.files for each in file.records
     ]
+    # one commit: a trail of half the records of a file would not add up with what is found in it
     if rows:
         append_actions(lake, pa.Table.from_pylist(rows, schema=arrow_schema(ACTION)))
     finish(lake, landing)
@@ -173,6 +179,7 @@ def finish(lake: Lake, landing: Path) -> int:
     named = _named(lake) if hidden else frozenset()
     done = [file for file in hidden if file in named]
     for file in done:
+        # a rename within one folder: a run sees the whole file or none of it
         hidden[file].replace(landing / file)
     return len(done)
 
@@ -204,6 +211,8 @@ def _rejected(file: ReplayFile, check: ReplayCheck) -> list[tuple[str, str]]:
     reasons = check.rejected
     if check.found == len(positions) == 1:  # whatever position the format calls it by
         reasons = dict(zip(positions, check.rejected.values(), strict=False))
+    # Other records than were put in: some would be loaded as parts of others, or not at all. So
+    # no record of the file is replayed.
     if not check.is_data or check.found != len(positions) or not reasons.keys() <= positions:
         return [(each.record.quarantine_id, NOT_ONE) for each in file.records]
     return [
@@ -215,6 +224,7 @@ def _rejected(file: ReplayFile, check: ReplayCheck) -> list[tuple[str, str]]:
 
 def _check_changed(files: Sequence[ReplayFile]) -> None:
     for each in (each for file in files for each in file.records):
+        # the trail would say `edited` of bytes that nobody edited
         if each.sha256 == each.original_sha256:
             raise UsageError(
                 "corrected record",
@@ -264,6 +274,7 @@ def _action_row(record: Rejected, action: str, actor: Actor) -> dict[str, object
 def _hide(composed: Path, target: Path) -> None:
     """Bring a file into its folder under a hidden name, on disk before the trail names it."""
     delivery = target.parent.parent
+    # a folder made here would have no marker, and no run would look into it
     if not delivery.is_dir():
         raise UsageError(
             str(delivery),
@@ -274,6 +285,7 @@ def _hide(composed: Path, target: Path) -> None:
     target.parent.mkdir(exist_ok=True)
     hidden = target.with_name(f".{target.name}.partial")
     shutil.move(composed, hidden)
+    # the folder as well: a file is on disk only when its name is, too
     for path in (hidden, hidden.parent):
         flush(path)
 
@@ -282,6 +294,7 @@ def _clear(lake: Lake, landing: Path) -> None:
     """Finish or remove what a kill left."""
     finish(lake, landing)
     for path in _hidden(landing).values():
+        # hidden and unnamed by the trail: nobody was promised these files
         path.unlink()
 
 
@@ -318,5 +331,6 @@ def _lost(lake: Lake, landing: Path) -> Collection[str]:
             "select quarantine_id, file from replay where outcome = 'waiting'"
         ).fetchall()
     hidden = _hidden(landing)
+    # a hidden file is not lost: the next call or night shows it
     gone = {f for f in {f for _, f in rows} if f not in hidden and not (landing / f).is_file()}
     return {quarantine_id for quarantine_id, file in rows if file in gone}

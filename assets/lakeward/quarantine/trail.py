@@ -4,6 +4,12 @@ The state of a record is derived from three things that are never changed: the a
 ledger entries of the files that brought it again, and what was rejected from those files.
 `update_states` writes it into `quarantine`, where readers look for it. Replays are made in
 `replay`.
+
+    open --replay--> open, waiting --loaded--> replayed
+     |                  ^   |
+     |    replay by id  |   +--rejected again, or read as other records--> open
+     |                  |         (the new row in quarantine is discarded and names the first)
+     +--discard--> discarded
 """
 
 from collections.abc import Iterator
@@ -35,6 +41,8 @@ ACTION = TableSpec(
     ),
 )
 
+# A replay counts as loaded when the ledger found as many records in its file as were put there,
+# and no others of it were rejected: of a file that is read otherwise nobody can say what loaded.
 _REPLAY = """
 create or replace temp view replay as
 select
@@ -116,6 +124,7 @@ def current_state(lake: Lake) -> Iterator[Connection]:
             if open_table(lake, spec.name) is None:
                 _show_empty(connection, spec)
         if open_table(lake, "ledger_entry") is None:
+            # the relation `ledger` exists only where its table does, and a new lake has none
             none = "'' as source, '' as file, '' as sha256, '' as state, 0 as found"
             connection.execute(f"create view ledger as select {none} where false")
         connection.execute(_REPLAY)
@@ -137,6 +146,8 @@ def update_states(lake: Lake) -> TableWrite | None:
         outdated = connection.sql(
             "select quarantine_id, state from record_state where state <> stored_state"
         ).to_arrow_table()
+    # A column, not a relation: other readers of the table would see `open` for ever. By id, because
+    # the log keeps what a merge compares.
     return amend(lake, QUARANTINE, "quarantine_id", outdated) if outdated.num_rows else None
 
 

@@ -68,6 +68,7 @@ def fill_cross_type_table(lake: Lake, table: CrossTypeTable) -> list[TableWrite]
 
     The rows are few and are streamed: slices would cost a commit each, with a file a type.
     """
+    # by type as well: a type that joins was passed over in files that the others have read long ago
     raw = replace(RESOURCES, key=("source", "resource_type"), only=("resource_type", table.types))
     derived = open_derived(lake, table.spec, table.digest)
     return bring_up(lake, raw, [derived], partial(_rows_of, table), cut=in_one_slice)
@@ -92,6 +93,7 @@ def _of_key(
         return
     resources = part.relation(f"{', '.join(_ORIGIN_NAMES)}, resource", key)
     rows = compile_view(view).over(resources, _ORIGIN_NAMES)
+    # not `format`: the SQL holds braces of its own, in regular expressions
     query = table.select.replace("{rows}", f"({rows})")
     schema = arrow_schema(table.spec)
     for batch in connection.sql(query).to_arrow_reader(_BATCH_ROWS):

@@ -54,6 +54,7 @@ def flatten(
     writes += fill_cross_type_table(lake, discriminator_table(views))
     types = _stored_types(lake)
     writes += fill_cross_type_table(lake, reference_table(types))
+    # last: which types it is about is read from the references that were just filled
     return writes + fill_cross_type_table(lake, identifier_table(_named_types(lake, types)))
 
 
@@ -72,4 +73,5 @@ def _named_types(lake: Lake, stored: frozenset[str]) -> frozenset[str]:
     """Return the resource types that some reference names by an identifier."""
     with connect(lake, tables=[REFERENCE.name]) as connection:
         named = {kind for (kind,) in connection.execute(_NAMED_BY_IDENTIFIER).fetchall()}
+    # else of the named types alone: all identifiers would be many more rows that nobody looks up
     return stored if None in named else frozenset(named)

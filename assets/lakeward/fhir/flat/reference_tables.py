@@ -155,12 +155,15 @@ def _paths(
             first = repeating or (".".join(path) if element.many else "")
             if type_ == "Reference":
                 yield ".".join(path), first
+            # `seen`: an item of a Questionnaire holds items, without end; those below the first are
+            # not looked into
             elif type_ not in (*_ELSEWHERE, *seen) and len(chain) < _DEPTH:
                 yield from _paths(type_, (*seen, type_), path, first)
 
 
 def reference_table(types: Iterable[str]) -> CrossTypeTable:
     """Build the table of references from resources of some types."""
+    # 1: to be raised when other elements are listed; they come from the schema, which is not hashed
     digest = digest_of(1, _REFERENCES)
     return CrossTypeTable(REFERENCE, frozenset(types), _references_of, _REFERENCES, digest)
 
@@ -177,12 +180,14 @@ def _references_of(kind: str) -> ViewDefinition | None:
     branches = [_branch(path, first) for path, first in reference_paths(kind)]
     if not branches:
         return None
+    # types such as Bundle contain nothing; `{}` is FHIRPath for nothing
     path = "contained.id" if "contained" in elements(kind) else "{}"
     contained = {**_column("contained_id", path, "id"), "collection": True}
     return ViewDefinition.model_validate(
         {
             "resource": kind,
             "name": f"references of {kind}",
+            # a branch for each element, all in one view: then a resource is parsed only once
             "select": [{"column": [contained]}, {"unionAll": branches}],
         }
     )
@@ -197,6 +202,7 @@ def _branch(path: str, first: str) -> dict[str, Any]:
         _column("logical_value", "identifier.value"),
         _column("display", "display"),
     ]
+    # in the first list on the way: it numbers the participant, or item, that refers to something
     ordinal = _column("ordinal", "%rowIndex", "integer")
     rest = path.removeprefix(first).removeprefix(".") if first else ""
     if not rest:

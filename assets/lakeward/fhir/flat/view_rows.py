@@ -62,6 +62,7 @@ def flatten_views(
         (raise_failure if table in packaged else on_failure)(table, error)
 
     views = {table_of(view).name: view for view in all_views(own_specs, on_failure)}
+    # by type, since raw is partitioned by it and one parse serves all views of a type
     by_type: dict[str, list[DerivedTable]] = {}
     for view in views.values():
         table = open_derived(lake, table_of(view), spec_digest(view))
@@ -83,6 +84,7 @@ def _rows_of(
     """Yield the rows of a slice of one resource type, each resource parsed once for all views."""
     by_view = {views[table.spec.name].name: table for table in tables}
     for used, compiled in together(compile_view(views[table.spec.name]) for table in tables):
+        # a table, not a subquery, which each view would parse for itself
         connection.execute(
             f"create or replace temp table parsed as {_parse(connection, part, used)}"
         )
@@ -104,4 +106,5 @@ def _view_rows(connection: Connection, view: CompiledView) -> pa.Table | SpecErr
     try:
         return connection.sql(view.over_parsed("parsed", LEADING_NAMES)).to_arrow_table()
     except DatabaseError as error:
+        # returned, not raised: the views after this one still get their rows
         return failure_of(view.view, error)

@@ -84,11 +84,13 @@ def _rows_of(
     lacking = {table.spec.name for table in tables}
     needed = [s for s in specs if lacking & {_table(owner).name for owner in _owners(s)}]
     rows: dict[str, list[pa.Table]] = {}
+    # by source: `_Origin` takes a batch to be of one
     for source in part.ends:
         for batch in _batches(connection, part, source):
             for name, parsed in _parsed(batch, needed).items():
                 rows.setdefault(name, []).append(parsed)
     for table in tables:
+        # popped, so that the rows of a table are given back once it is committed
         yield table, _united(rows.pop(table.spec.name, []), table.spec)
 
 
@@ -157,6 +159,7 @@ def _united(parts: list[pa.Table], spec: TableSpec) -> pa.Table:
     schema = arrow_schema(spec)
     if not parts:
         return schema.empty_table()
+    # a batch has only columns in which it has a value; the others are filled with NULL
     united = pa.concat_tables(parts, promote_options="default")
     present = set(united.column_names)
     columns = [

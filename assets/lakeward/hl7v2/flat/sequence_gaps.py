@@ -16,6 +16,8 @@ HEADERS = "hl7v2__msh"
 _LARGEST_STEP = 1000
 """A larger step is taken for a counter that starts again elsewhere, not for lost messages."""
 
+# By sender, because each counts for itself, and in the order of arrival. What is no number is NULL
+# and makes no gap.
 _SQL = f"""
 with numbered as (
     select source, try_cast(sequence_number as bigint) as number,

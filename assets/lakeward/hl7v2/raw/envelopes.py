@@ -97,6 +97,8 @@ def reconcile_files(
     """
     ensure_table(lake, ENVELOPES)
     done = transaction_version(lake, ENVELOPES.name, source.name) or 0
+    # Compared with files before the load only, and these are added one by one: so the second run
+    # after a kill compares each file with the same ones as the first.
     history = _history(lake, source, done, layouts)
     reconciled: list[FileLayout] = []
     rows: list[dict[str, Any]] = []
@@ -174,6 +176,7 @@ def _history(lake: Lake, source: Source, through: int, layouts: Sequence[FileLay
     """Read what was accepted up to a file, and bears on the control ids of some files."""
     history = History()
     keys = [e.key for layout in layouts for e in (*layout.files, *layout.batches) if e.key]
+    # most files have no control ids, and then nothing has to be asked
     if not keys:
         return history
     parameters = {"source": source.name, "through": through}
@@ -197,7 +200,9 @@ def _row(file: LedgerFile, outcome: EnvelopeOutcome) -> dict[str, Any]:
         "file": file.file,
         "kind": envelope.kind,
         "number": envelope.number,
+        # 0 is no file
         "in_file": envelope.file or None if envelope.kind == "batch" else None,
+        # a trailer without a header is an envelope as well: what a header would say is NULL
         **vars(envelope.header or Header()),
         "promised": envelope.promised,
         "found": envelope.found,

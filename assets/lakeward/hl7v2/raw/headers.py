@@ -40,6 +40,7 @@ def headers_of(bodies: pa.Array, zone: str) -> pa.Table:
         bodies: Texts of the messages, CR after each segment.
         zone: IANA zone of times without an offset.
     """
+    # `utf-8` for all: the texts are decoded, whatever set they came in
     found = parse(
         Messages(_first_segments(bodies), ["utf-8"] * len(bodies), zone), [_header_spec()]
     )
@@ -65,6 +66,7 @@ def _first_segments(bodies: pa.Array) -> pa.Array:
         return bodies
     offsets, data = text_offsets(bodies), text_bytes(bodies)
     returns = np.flatnonzero(data == CR)
+    # there is always one: every text ends with CR
     ends = returns[np.searchsorted(returns, offsets[:-1])] + 1
     lengths = np.zeros(len(bodies) + 1, np.int32)
     np.cumsum(ends - offsets[:-1], out=lengths[1:])

@@ -95,6 +95,8 @@ class SeenMessages:
     def before(cls, lake: Lake, file: LedgerFile) -> "SeenMessages":
         """Read what is stored of the files of a source before one, all of which are loaded."""
         with connect(lake, tables=[RAW.name, REPEAT.name, QUARANTINE.name]) as connection:
+            # not all that is stored: after a kill, raw may hold the messages of these very files,
+            # which would be duplicates of themselves
             hashes = SeenHashes.stored(connection, file.source, through=file.received - 1)
             snapshots = Snapshots.stored(connection, file.source, through=file.received - 1)
             return cls(hashes, snapshots)
@@ -111,6 +113,7 @@ class RejectedBuffer:
     def add(self, batch: pa.RecordBatch) -> None:
         """Hold a batch, or drop all when they become too many."""
         self.size += batch.nbytes
+        # all or none: for the rest, the files would have to be read again all the same
         self.is_full = self.size > _HELD_BYTES
         self.batches.append(batch)
         if self.is_full:
@@ -173,6 +176,7 @@ def _read(
     pass_ = _Pass(lake, opened)
     yield Reading(
         outputs=(
+            # marked also without rows, or a file of nothing but repeats is read again after a kill
             Output(RAW, partial(_stored, pass_), marks_progress=True),
             Output(REPEAT, partial(_repeats, pass_)),
             Output(QUARANTINE, partial(_rejected, pass_)),
@@ -185,12 +189,14 @@ def _read(
 
 def _stored(pass_: _Pass, done: int) -> Rows:
     """Return rows of raw: of all files, or of none, as `load_files` parts them."""
+    # the last file decides: `load_files` gives only files that are stored, or only others
     is_stored = done >= pass_.files[-1].entry.received
     return Rows(iter(()) if is_stored else pass_.raw_rows())
 
 
 def _repeats(pass_: _Pass, done: int) -> Rows:
     """Return rows of `hl7v2_repeat`, found again if raw was stored before a kill."""
+    # raw was stored before a kill, so nobody pulled its rows in this run
     if done < pass_.files[-1].entry.received and pass_.repeats is None:
         for _ in pass_.raw_rows():
             pass  # only what it finds beside raw is needed
@@ -231,6 +237,7 @@ def _compare(
     new = _Messages.of(file, checked, fresh)
     positions = [(file.entry.received, number) for number in new.values["message"].to_pylist()]
     rejected = np.flatnonzero([reason is not None for reason in checked.reasons])
+    # for each rejected record, which of the new messages is the first behind it
     between = np.searchsorted(checked.kept[fresh], rejected)
     outcome = seen.snapshots.admit(new.bodies, new.headers, positions, between)
     values = new.values | {
@@ -270,6 +277,7 @@ class _Messages:
     def of(cls, file: _File, checked: CheckedMessages, chosen: NDArray[np.int64]) -> "_Messages":
         local = checked.kept[chosen]
         at = local + checked.first
+        # indices: `chosen` among the messages kept, `local` in the block, `at` in the file
         batch, n = file.layout.batch[at], len(chosen)
         charsets, charset = checked.charset_names, pa.array(checked.charset[chosen])
         whole = n == len(checked.kept)

@@ -97,6 +97,7 @@ class CheckedMessages:
 def check_file(path: Path, layout: FileLayout, source: Source) -> Iterator[CheckedMessages]:
     """Check all records of a file, a few megabytes at a time."""
     if layout.encoding:
+        # UTF-16 and UTF-32 are split as UTF-8, so that is the set, whatever MSH-18 says
         source = source.model_copy(update={"charset": layout.encoding})
     for block in read_blocks(path, layout):
         yield check_records(block, layout, source)

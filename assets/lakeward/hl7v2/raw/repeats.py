@@ -141,10 +141,12 @@ class Snapshots:
         for index, (patient, snapshot) in enumerate(zip(patients, snapshots, strict=True)):
             if index in after_rejected:
                 self.last.clear()
+            # it may be about anybody, so nobody's last message is known to be the last one any more
             if patient == BARRIER:
                 self.last.clear()
             elif patient is not None:
                 repeats[index] = self._follow(patient, snapshot, positions[index])
+        # rejected records behind the last message lie before the first one of the next block
         if len(positions) in after_rejected:
             self.last.clear()
         return RepeatOutcome(repeats, patients, snapshots)
@@ -211,6 +213,7 @@ def _find_patients(data: Bytes, offsets: Ints) -> tuple[Ints, tuple[Ints, Ints]]
         is_stop |= data == byte
     stops = np.flatnonzero(is_stop)
     third_bar = np.searchsorted(bars, starts) + 2
+    # PID-3 begins behind the third bar; PID-3.1 ends at the first separator of any kind
     first = np.append(bars, len(data))[np.minimum(third_bar, len(bars))] + 1
     inside = first <= ends  # else the segment has fewer fields, and the bar is another segment's
     first = np.where(inside, first, ends)
@@ -251,6 +254,7 @@ def _exact_key(body: str) -> str | None:
 
 
 def _hash(identifier: bytes | memoryview) -> str:
+    # to hold patients apart, not to protect them: the column is classed as a key that links
     return md5(identifier, usedforsecurity=False).hexdigest()
 
 

@@ -107,12 +107,14 @@ class SeenHashes:
             hashes: SHA-256 of each message.
             keys: What `message_keys` returns for each.
         """
+        # the first half of SHA-256, as the SQL above reads it from raw
         contents = [digest[:_WIDTH] for digest in hashes]
         # a content that was seen is a duplicate; its key was seen with it
         fresh = _first_ones(contents, self.contents.contains(contents))
         self.contents.add([contents[index] for index in fresh.tolist()])
         fresh_keys = [keys[index] for index in fresh.tolist()]
         reused = self.keys.contains(fresh_keys)
+        # among themselves, too: the set gets them only below
         reused[_repeated(fresh_keys)] = True
         reused &= np.fromiter(map(bool, fresh_keys), bool, len(fresh_keys))  # no control id: no key
         self.keys.add([key for key in fresh_keys if key])
