@@ -1,7 +1,8 @@
 """Renders the dbt YAML of canonical, worklist and metric models whole from their contracts.
 
 The contract is the source; what is generated says so and may not differ from it (`check_dbt_yaml`).
-Staging and intermediate models have no contract: their YAML is written by hand.
+Models without a contract are described elsewhere: staging models and steps of worklists by the
+grain that their SQL states (`lakeward contracts build` writes it), intermediate models by hand.
 """
 
 from pathlib import Path

@@ -1,9 +1,9 @@
 """What dbt must list and the rest of the project knows: written by `lakeward contracts build`.
 
 Places that would otherwise be kept by hand, and forgotten: which tables of the lake staging models
-read and of which resource types, where code maps are used, which candidate steps worklists have.
-YAML of models under contract is generated in `contracts.dbt_yaml`; the rest of `dbt_project/` is
-written by hand.
+read and of which resource types, where code maps are used, which candidate steps worklists
+have, and the grain of staging models and steps. YAML of models under contract is generated in
+`contracts.dbt_yaml`; the rest of `dbt_project/` is written by hand.
 """
 
 import re
@@ -23,6 +23,7 @@ SOURCES = "models/staging/_lake__sources.yml"
 STAGED_TYPES = "macros/staged_types.sql"
 UNMAPPED_CODES = "models/canonical/canonical__unmapped_code.sql"
 SUPPRESSIONS = "models/worklists/worklist__suppression.sql"
+STAGING = "models/staging/_staging__models.yml"
 STEPS = "models/worklists/steps/_steps__models.yml"
 
 _SOURCE_CALL = re.compile(r"""\bsource\(\s*'lake'\s*,\s*'(\w+)'\s*\)""")
@@ -61,7 +62,8 @@ def _files(project: Path) -> dict[Path, str]:
         project / STAGED_TYPES: _staged_types(tables),
         unmapped: _with_list(unmapped, "coded_columns", _code_map_uses(project)),
         suppressions: _with_list(suppressions, "candidates", _candidate_steps(project)),
-        project / STEPS: _steps(project),
+        project / STAGING: _described_models(project / STAGING),
+        project / STEPS: _described_models(project / STEPS),
     }
 
 
@@ -153,10 +155,10 @@ def _candidate_steps(project: Path) -> Iterator[Sequence[str]]:
         yield f"'{worklist}'", f"ref('{path.stem}')"
 
 
-def _steps(project: Path) -> str:
-    """Return the YAML of the steps of worklists, described by the grain that their SQL states."""
+def _described_models(target: Path) -> str:
+    """Return the YAML of the models beside and below a file, by the grain that their SQL states."""
     models = []
-    for path in sorted((project / STEPS).parent.glob("*.sql")):
+    for path in sorted(target.parent.rglob("*.sql"), key=lambda model: model.stem):
         grain = _GRAIN.search(path.read_text(encoding="utf-8"))
         if grain is None:
             raise SpecError(

@@ -114,7 +114,7 @@ def test_a_deleted_appointment_leaves_and_the_other_names_its_practitioner(
 
 def test_every_staged_type_is_in_the_list() -> None:
     project = project_path("dbt_project")
-    macro = (project / "macros" / "fhir.sql").read_text()
+    macro = (project / "macros" / "staged_types.sql").read_text()
     listed = set(re.findall(r"'(\w+)'", macro[: macro.index("endmacro")]))
     staged = {
         kind

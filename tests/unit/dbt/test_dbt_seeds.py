@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from lakeward.contracts import load_contracts
+from lakeward.contracts.rule_types.outside_set import OutsideSet
+
 SEEDS = Path(__file__).resolve().parents[3] / "dbt_project" / "seeds"
 FILES = sorted(path.stem for path in SEEDS.glob("*.csv"))
 DESCRIBED: dict[str, dict[str, Any]] = {
@@ -36,3 +39,16 @@ def test_the_grain_identifies_a_row(seed: str) -> None:
     grain = DESCRIBED[seed]["config"]["meta"]["grain"]
     counts = Counter(tuple(row[column] for column in grain) for row in _rows(seed))
     assert [key for key, count in counts.items() if count > 1] == []
+
+
+def test_events_are_the_same_in_triggers_event_types_and_contract() -> None:
+    # an event that the contract lacks would hold the release on the first night that has one
+    types = [row["event_type"] for row in _rows("event_type")]
+    # a bed status is an event for each status: bed_dirty, bed_clean, …
+    rows = [row for row in _rows("trigger_event") if row["effect"] != "bed"]
+    triggered = {row["event_type"] for row in rows} - {""}
+    contract = load_contracts()["canonical__visit_event"]
+    (known,) = [rule.check for rule in contract.rules if rule.id == "event_type_known"]
+    assert isinstance(known, OutsideSet)
+    assert triggered <= set(types)
+    assert sorted(types) == sorted(known.values)
