@@ -34,7 +34,7 @@ State = Literal["released", "held"]
 
 RELEASE = TableSpec(
     name="release",
-    description="Which table versions are published, or why not",
+    description="Which table versions are released, or why not",
     grain="One row per release and table",
     columns=(
         Column("release_id", "VARCHAR", Phi.N, "One identifier per unit and decision"),
@@ -191,7 +191,7 @@ def rollback(lake: Lake, release_id: str, *, run_id: str) -> Release:
     if release.state != "released":
         raise UsageError(
             f"release {release_id}",
-            "was held and never published",
+            "was held and never released",
             "a release in state released",
             "run `lakeward release list`",
         )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lakeward.lake.tables import Lake
 
 release_app = typer.Typer(
-    no_args_is_help=True, help="What is published, and back to an earlier one."
+    no_args_is_help=True, help="What is released, and back to an earlier one."
 )
 
 
