@@ -24,6 +24,11 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
+def partial_of(path: Path) -> Path:
+    """Return the name, in the same folder, that a file has while it is still being written."""
+    return path.with_name(f".{path.name}{PARTIAL}")
+
+
 def write_atomically(
     path: Path, content: bytes, *, mode: int | None = None, folder_mode: int = 0o777
 ) -> None:
@@ -36,7 +41,7 @@ def write_atomically(
         folder_mode: Mode of the folder when it is created here.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=folder_mode)
-    partial = path.with_name(f".{path.name}{PARTIAL}")
+    partial = partial_of(path)
     handle = os.open(
         partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666 if mode is None else mode
     )

@@ -4,7 +4,6 @@ A view is data (`views/*.json`, and `views/` of the home). How it compiles to SQ
 `lakeward.sqlonfhir`, how a table is kept up to date in `fhir.flat`; neither stands here.
 """
 
-import hashlib
 import json
 from collections.abc import Container, Sequence
 from functools import lru_cache
@@ -12,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from lakeward.core.errors import SpecError
+from lakeward.core.files import sha256_of
 from lakeward.core.phi import Phi
 from lakeward.lake.incremental import OnFailure, raise_failure
 from lakeward.lake.origin import DAY, FILE, LINE, RECEIVED, SOURCE
@@ -144,4 +144,4 @@ def spec_digest(view: ViewDefinition) -> str:
         [w.path for w in view.where],
         [c.model_dump(mode="json") for c in view.constant],
     ]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    return sha256_of(json.dumps(parts, sort_keys=True).encode())[:16]

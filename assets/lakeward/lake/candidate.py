@@ -5,10 +5,9 @@ changes nothing writes nothing. What dbt builds and in which order is not known 
 candidates are released.
 """
 
-from hashlib import sha256
-
 from lakeward.contracts import Contract, load_contracts
 from lakeward.core.errors import SpecError
+from lakeward.core.files import sha256_of
 from lakeward.core.phi import Phi
 from lakeward.lake.query import Connection, register_table
 from lakeward.lake.tables import Column, Lake, TableSpec, TableWrite, content_of, write
@@ -81,4 +80,4 @@ def _content(connection: Connection, spec: TableSpec) -> str:
     # A column that is reclassed must be written again though no value changed: files that were
     # written under the old class may hold its least and greatest value in their statistics.
     columns = [(c.name, c.type, str(c.phi)) for c in spec.columns]
-    return sha256(f"{count}:{total}:{columns}".encode()).hexdigest()
+    return sha256_of(f"{count}:{total}:{columns}".encode())

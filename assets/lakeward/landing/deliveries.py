@@ -20,6 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from lakeward.core.errors import SpecError, UsageError
+from lakeward.core.files import partial_of
 from lakeward.landing.manifest import Manifest, parse_manifest
 
 MARKER = "_COMPLETE"
@@ -172,6 +173,6 @@ def _copy(file: Path, target: Path) -> None:
         # record may have to be read from it again.
         target = target.with_name(f"{file.stem}.{digest[:8]}{file.suffix}")
     # hidden until it is whole: a kill must not leave half a file under a name that is loaded
-    partial = target.with_name(f".{target.name}.partial")
+    partial = partial_of(target)
     shutil.copyfile(file, partial)
     partial.replace(target)

@@ -13,6 +13,7 @@ from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 
+from lakeward.core.files import sha256_of
 from lakeward.core.paths import replay_file
 from lakeward.lake.tables import Lake
 from lakeward.quarantine.records import Rejected, contents, read_content
@@ -182,7 +183,7 @@ def _copy(content: bytes | Path, path: Path) -> None:
 
 def _hash(content: bytes | Path) -> str:
     if isinstance(content, bytes):
-        return sha256(content).hexdigest()
+        return sha256_of(content)
     digest = sha256()
     with content.open("rb") as file:
         while piece := file.read(1 << 20):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from lakeward.core.errors import UsageError
-from lakeward.core.files import flush
+from lakeward.core.files import PARTIAL, flush, partial_of
 from lakeward.core.paths import replayed
 from lakeward.lake.tables import Lake, arrow_schema
 from lakeward.quarantine.compose import ReplayedRecord, ReplayFile, ReplayPlan, compose
@@ -283,7 +283,7 @@ def _hide(composed: Path, target: Path) -> None:
             "make it, with an empty file _COMPLETE in it",
         )
     target.parent.mkdir(exist_ok=True)
-    hidden = target.with_name(f".{target.name}.partial")
+    hidden = partial_of(target)
     shutil.move(composed, hidden)
     # the folder as well: a file is on disk only when its name is, too
     for path in (hidden, hidden.parent):
@@ -301,8 +301,8 @@ def _clear(lake: Lake, landing: Path) -> None:
 def _hidden(landing: Path) -> dict[str, Path]:
     """Find hidden replay files, by the name that they will have below landing."""
     shown = {
-        path.with_name(path.name.removeprefix(".").removesuffix(".partial")): path
-        for path in landing.glob("*/*/replay/.*.partial")
+        path.with_name(path.name.removeprefix(".").removesuffix(PARTIAL)): path
+        for path in landing.glob(f"*/*/replay/.*{PARTIAL}")
     }
     return {path.relative_to(landing).as_posix(): hidden for path, hidden in shown.items()}
 

@@ -5,7 +5,6 @@ order shows in `verify`. A row is written before the files that it names: what c
 does not leave. The same revision with the same content is entered once.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -14,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from lakeward.core.errors import PermanentError
+from lakeward.core.files import sha256_of
 from lakeward.core.phi import Phi
 from lakeward.lake.query import Connection, connect, register_table
 from lakeward.lake.tables import Column, Lake, TableSpec, ensure_table, write
@@ -120,4 +120,4 @@ def _hash(row: dict[str, Any]) -> str:
     # in UTC: the hash may not depend on the zone of whoever verifies it
     content["at"] = row["at"].astimezone(UTC).isoformat()
     content["day"] = row["day"].isoformat()
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return sha256_of(json.dumps(content, sort_keys=True).encode())

@@ -8,12 +8,12 @@ is imported in function bodies only: its import costs seconds.
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from lakeward.contracts.model import Contract, Rule, Severity
 from lakeward.contracts.threshold import Measure, Operator, Threshold
 from lakeward.core.errors import SpecError
+from lakeward.core.files import sha256_of
 from lakeward.core.settings import silence_telemetry
 from lakeward.expectations.measure import Counted
 
@@ -55,7 +55,7 @@ def build_suite(contract: Contract) -> Any:
             "contract_version": contract.version,
             # of the whole contract: the notes of a suite hold its words, so a
             # changed word is a changed suite
-            DIGEST: sha256(repr(contract).encode()).hexdigest(),
+            DIGEST: sha256_of(repr(contract).encode()),
         },
     )
 

@@ -101,7 +101,7 @@ def odd_volume(series: Sequence[tuple[date, int]]) -> str:
     return f"{'more' if now > middle else 'fewer'} rows than usual ({now}, usually {middle:g})"
 
 
-def _change(before: bool | None, now: bool | None) -> ChangeKind | None:  # noqa: FBT001
+def _change(before: bool | None, now: bool | None) -> ChangeKind | None:  # noqa: FBT001  two nights' results
     if before is None:
         return "new and broken" if now is False else None
     if now is None:

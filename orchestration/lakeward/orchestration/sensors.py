@@ -7,12 +7,12 @@ times changed is a new one.
 import json
 from collections.abc import Iterator
 from datetime import date
-from hashlib import sha256
 from typing import Any
 
 import dagster as dg
 
 from lakeward.assets.home import PARTITION_TAG
+from lakeward.core.files import sha256_of
 from lakeward.core.settings import Settings
 from lakeward.lake.release import newest_day
 from lakeward.lake.tables import Lake
@@ -122,12 +122,12 @@ def _recent(settings: Settings, inventory: Inventory) -> Iterator[Delivery]:
 def _stamp(delivery: Delivery) -> str:
     """Return a stamp that changes when a folder's files change, without reading them."""
     stats = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in delivery.files]
-    return sha256(json.dumps(stats).encode()).hexdigest()[:12]
+    return sha256_of(json.dumps(stats).encode())[:12]
 
 
 def _content(delivery: Delivery) -> str:
     """Return a hash of a folder's content: the same files sent again start no second run."""
-    return sha256("".join(sorted(map(hash_file, delivery.files))).encode()).hexdigest()[:12]
+    return sha256_of("".join(sorted(map(hash_file, delivery.files))).encode())[:12]
 
 
 def _request(day: date, names: list[str]) -> dg.RunRequest:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lakeward.core.files import flush, write_atomically
+from lakeward.core.files import flush, partial_of, write_atomically
 from lakeward.landing.deliveries import MANIFEST, MARKER
 
 
@@ -68,7 +68,7 @@ def _move(source: Path, target: Path) -> None:
         if not source.exists():
             raise
         # landing is on another disk, where a rename is not possible and a copy is not atomic
-        partial = target.with_name(f".{target.name}.partial")
+        partial = partial_of(target)
         shutil.copyfile(source, partial)
         flush(partial)
         partial.replace(target)

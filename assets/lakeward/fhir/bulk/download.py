@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from lakeward.core.errors import PermanentError, RetryableError, UsageError
-from lakeward.core.files import flush
+from lakeward.core.files import flush, partial_of
 from lakeward.fhir.bulk.auth import AccessTokens
 from lakeward.fhir.bulk.content import ContentChecks, ContentCounts, LineTooLongError, store
 from lakeward.fhir.bulk.filters import verifier
@@ -122,7 +122,7 @@ def _attempt(fetching: Fetching, entry: FileEntry, token: str | None) -> Fetched
 
 def _kept(fetching: Fetching, entry: FileEntry, response: httpx.Response) -> Fetched:
     fetching.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = fetching.folder / f".{entry.name}.partial"
+    partial = partial_of(fetching.folder / entry.name)
     pieces = unpacked(response.iter_raw(1 << 16), response.headers.get("content-encoding"))
     # 0600 from the first byte on: a file that is made readable only later was readable before
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

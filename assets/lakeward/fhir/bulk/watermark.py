@@ -7,11 +7,11 @@ end of the job instead, so what changed while it ran would never come. The time 
 safe, and the overlap covers clocks that differ; what comes twice is stored once by the loading.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from lakeward.core.files import sha256_of
 from lakeward.fhir.bulk.state import FrozenModel, Job, Purpose
 from lakeward.landing.bulk import BulkExport
 
@@ -59,7 +59,7 @@ def request_hash(bulk: BulkExport) -> str:
     """
     asked = (bulk.base_url, bulk.level, bulk.group, sorted(bulk.types), bulk.membership)
     more = (sorted(bulk.elements), sorted(bulk.type_filters), sorted(bulk.associated_data))
-    return hashlib.sha256(json.dumps([asked, more]).encode()).hexdigest()[:16]
+    return sha256_of(json.dumps([asked, more]).encode())[:16]
 
 
 def must_be_full(bulk: BulkExport, held: Watermark | None, now: datetime) -> bool:

@@ -5,7 +5,6 @@ type may join later. Which rows are current is decided by `fhir_version`. What t
 `reference_tables` and `discriminators`.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from functools import partial
 
 import pyarrow as pa
 
+from lakeward.core.files import sha256_of
 from lakeward.core.phi import Phi
 from lakeward.fhir.flat.view_rows import RESOURCES
 from lakeward.fhir.view_tables import COMPILER_VERSION
@@ -60,7 +60,7 @@ class CrossTypeTable:
 def digest_of(*parts: object) -> str:
     """Return a hash of what decides the rows of a table."""
     text = json.dumps([COMPILER_VERSION, *parts], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return sha256_of(text.encode())[:16]
 
 
 def fill_cross_type_table(lake: Lake, table: CrossTypeTable) -> list[TableWrite]:

@@ -113,7 +113,7 @@ class EnvelopeScan:
             self._batch.warnings += ("no_trailer", *warnings)
             self._close_batch(record, None, is_no_number=False)
 
-    def _close_batch(self, record: int, promised: int | None, is_no_number: bool) -> None:  # noqa: FBT001
+    def _close_batch(self, record: int, promised: int | None, is_no_number: bool) -> None:  # noqa: FBT001  as read_count returns it
         batch = self._batch or _OpenEnvelope(record)
         found = self._count(batch.first, record)
         number = len(self.batches) + 1
@@ -129,7 +129,7 @@ class EnvelopeScan:
             self._file.warnings += ("no_trailer", *warnings)
             self._close_file(record, None, is_no_number=False)
 
-    def _close_file(self, record: int, promised: int | None, is_no_number: bool) -> None:  # noqa: FBT001
+    def _close_file(self, record: int, promised: int | None, is_no_number: bool) -> None:  # noqa: FBT001  as read_count returns it
         if self._file.header is None:
             self._file.warnings += ("no_header",)
         # Senders that write no BHS still promise 1 in FTS-1: FHS MSH… FTS counts as one batch.

@@ -29,6 +29,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from lakeward.core.files import sha256_of
 from lakeward.hl7v2.framing.batch import REASONS, FileLayout
 from lakeward.hl7v2.framing.envelope import Envelope, count_skipped, later_control_id
 from lakeward.hl7v2.framing.streams import PIECE, open_file
@@ -228,8 +229,7 @@ def _hash_contents(path: Path, layout: FileLayout) -> dict[tuple[int, int], str]
             sections.append(digest.digest())
     at = {cut: index for index, cut in enumerate(cuts)}
     return {
-        (first, last): sha256(b"".join(sections[at[first] : at[last]])).hexdigest()
-        for first, last in spans
+        (first, last): sha256_of(b"".join(sections[at[first] : at[last]])) for first, last in spans
     }
 
 

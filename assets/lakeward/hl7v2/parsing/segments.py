@@ -23,12 +23,12 @@ import json
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 from typing import Literal
 
 from lakeward.core.errors import SpecError
+from lakeward.core.files import sha256_of
 from lakeward.core.phi import Phi
 from lakeward.hl7v2.parsing.specfile import ChildFile, ColumnLine, read_spec_file, spec_error
 from lakeward.hl7v2.parsing.specfile import Path as LinePath
@@ -232,7 +232,7 @@ def flat_tables(
 def spec_sha(spec: SegmentSpec | ChildSpec) -> str:
     """Return a short hash that changes when the rows of a table would."""
     content = json.dumps([PARSER_VERSION, asdict(spec)], sort_keys=True, default=str)
-    return sha256(content.encode()).hexdigest()[:12]
+    return sha256_of(content.encode())[:12]
 
 
 def _names(spec: SegmentSpec) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ losing a change would. What a repeat is stored as is decided in `load`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from hashlib import md5, sha256
+from hashlib import md5
 from importlib import resources
 from typing import Any
 
@@ -27,6 +27,7 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
+from lakeward.core.files import sha256_of
 from lakeward.hl7v2.arrays import CR, Bools, Bytes, Ints, text_bytes, text_offsets
 from lakeward.hl7v2.parsing.escapes import Separators
 from lakeward.lake.query import Connection
@@ -284,4 +285,4 @@ def _snapshot(body: bytes) -> str:
                 if number - shift < len(fields):
                     fields[number - shift] = b""
             segments[index] = separator.join(fields)
-    return sha256(b"\r".join(segments)).hexdigest()
+    return sha256_of(b"\r".join(segments))

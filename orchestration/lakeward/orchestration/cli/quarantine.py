@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lakeward.core.errors import UsageError
+from lakeward.core.files import sha256_of
 from lakeward.core.settings import Settings, load_settings, principal
 from lakeward.orchestration.cli.arguments import Json, read_day
 from lakeward.orchestration.cli.output import PrintFormat, print_document, print_records, say
@@ -203,9 +204,7 @@ def _print_content(settings: Settings, record: "Rejected", held: bytes) -> None:
     if isinstance(whole, Path):
         digest, content = hash_file(whole), whole.read_bytes()
     else:
-        from hashlib import sha256
-
-        digest, content = sha256(whole).hexdigest(), whole
+        digest, content = sha256_of(whole), whole
     # before the bytes: what cannot be audited is not shown
     _audit(settings, "show", (f"{record.quarantine_id} sha256:{digest}",), 1)
     # as bytes: the character set may be what is wrong with the record
