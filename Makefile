@@ -34,7 +34,7 @@ check: $(READY) ## Lint Python and SQL, check formatting, types, layers and cont
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models
+	$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar dbt_project/models
 	$(BIN)/lakeward contracts check
 
 bench: $(READY) ## Run the benchmarks

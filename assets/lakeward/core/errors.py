@@ -8,6 +8,8 @@ it says where something stands, not what it says.
     ├── PermanentError        the same call fails again
     │   ├── UsageError        the call or the environment is wrong (exit code 2)
     │   ├── SpecError         a ViewDefinition, segment table, contract or inventory is wrong
+    │   ├── DamagedError      a file of a table is missing or not whole
+    │   ├── DiskError         the disk is full
     │   └── ContractError     the data broke a contract (exit code 1)
     └── RetryableError        the same call may pass later
 """
@@ -42,6 +44,14 @@ class UsageError(PermanentError):
 
 class SpecError(PermanentError):
     """A spec that we read as data (view, segment, contract, inventory) is wrong."""
+
+
+class DamagedError(PermanentError):
+    """A table has lost a file: somebody or something outside Lakeward changed its folder."""
+
+
+class DiskError(PermanentError):
+    """No space is left where something has to be written."""
 
 
 class ContractError(PermanentError):

@@ -42,6 +42,11 @@ class Home:
         return self.root / "site"
 
     @property
+    def config(self) -> Path:
+        """What a site sets of the seeds: `config/<seed>.csv`; no run writes there."""
+        return self.root / "config"
+
+    @property
     def work(self) -> Path:
         """Disposable run-time files: dbt target and catalogue, spill."""
         return self.root / "work"

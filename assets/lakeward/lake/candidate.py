@@ -10,7 +10,15 @@ from lakeward.core.errors import SpecError
 from lakeward.core.files import sha256_of
 from lakeward.core.phi import Phi
 from lakeward.lake.query import Connection, register_table
-from lakeward.lake.tables import Column, Lake, TableSpec, TableWrite, content_of, write
+from lakeward.lake.tables import (
+    Column,
+    Lake,
+    TableSpec,
+    TableWrite,
+    content_of,
+    has_statistics,
+    write,
+)
 
 _BATCH_ROWS = 65_536
 
@@ -79,5 +87,5 @@ def _content(connection: Connection, spec: TableSpec) -> str:
     ).fetchall()[0]
     # A column that is reclassed must be written again though no value changed: files that were
     # written under the old class may hold its least and greatest value in their statistics.
-    columns = [(c.name, c.type, str(c.phi)) for c in spec.columns]
+    columns = [(c.name, c.type, str(c.phi), has_statistics(c)) for c in spec.columns]
     return sha256_of(f"{count}:{total}:{columns}".encode())

@@ -14,6 +14,9 @@ from typing import Any
 from lakeward.core.errors import PermanentError, SpecError
 from lakeward.core.paths import Home, project_path
 from lakeward.core.settings import Settings, exported
+from lakeward.lake.data_files import damage_in
+from lakeward.lake.disk import full_disk_in
+from lakeward.lake.seed_overrides import Override, apply_overrides, read_overrides
 
 # `Conversion Error` is left out on purpose: a cast that fails quotes the value it was given
 SAFE_ERRORS = ("Binder Error", "Catalog Error", "Parser Error", "Compilation Error", "SpecError")
@@ -31,7 +34,7 @@ class ModelRun:
 def build(
     settings: Settings,
     select: Sequence[str],
-    variables: Mapping[str, str],
+    variables: Mapping[str, object],
     *,
     keep_going: bool = False,
 ) -> list[ModelRun]:
@@ -40,27 +43,33 @@ def build(
     Args:
         settings: Gives the home; the catalogue lies in its work folder.
         select: dbt selectors, as `path:models/canonical`.
-        variables: dbt variables (`day`, `as_of`, `time_zone`).
+        variables: dbt variables (`day`, `as_of`, `time_zone`, `source_time_zones`).
         keep_going: Leave out models that fail instead of raising.
 
     Returns:
         The models that were built.
 
     Raises:
-        SpecError: The project does not parse.
+        SpecError: The project does not parse, or what the home sets of the seeds cannot be.
         PermanentError: A model failed; the text names it.
     """
     # dbt need not list the catalogue first: our materializations replace what is there unseen
     command = ("run", "--no-populate-cache", "--select", *select)
-    return _run(_started(settings), command, variables, keep_going=keep_going)
+    session = _started(settings)
+    _set_seeds(session, read_overrides(settings.home))
+    return _run(session, command, variables, keep_going=keep_going)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Session:
-    """dbt in this process: the parsed project, and a catalogue of its own that holds the seeds."""
+    """dbt in this process: the parsed project, and a catalogue of its own that holds the seeds.
+
+    `overrides` are the rows of the site that are in the seeds; None: nothing is in them yet.
+    """
 
     settings: Settings
     manifest: Any
+    overrides: tuple[Override, ...] | None = None
 
 
 @lru_cache(maxsize=4)
@@ -73,15 +82,21 @@ def _started(settings: Settings) -> _Session:
     for leftover in settings.home.work.glob("catalogue.duckdb*"):
         leftover.unlink()
     with exported(settings):
-        session = _Session(settings, _parse(settings.home))
-    _run(session, ("seed",), {})
-    return session
+        return _Session(settings, parsed_project(settings.home))
+
+
+def _set_seeds(session: _Session, overrides: tuple[Override, ...]) -> None:
+    """Load the seeds with the rows of the site: again only when these have changed."""
+    if session.overrides != overrides:
+        _run(session, ("seed",), {})
+        apply_overrides(session.settings.home.work / "catalogue.duckdb", overrides)
+        session.overrides = overrides
 
 
 def _run(
     session: _Session,
     arguments: Sequence[str],
-    variables: Mapping[str, str],
+    variables: Mapping[str, object],
     *,
     keep_going: bool = False,
 ) -> list[ModelRun]:
@@ -101,12 +116,33 @@ def _run(
     # dbt skips what depends on a failed model: that is not built either, and not `success`
     failed = [r for r in results if str(r.status) != "success"]
     if (failed and not keep_going) or result.exception is not None:
+        # a fault of the machine is named as such: no model is to be mended for it
+        for text in (*(str(r.message) for r in failed), str(result.exception)):
+            if fault := full_disk_in(text) or damage_in(text):
+                raise fault
         raise PermanentError(*_explain(failed, result.exception))
     done = [r for r in results if r not in failed]
     return [ModelRun(str(r.node.name), float(r.execution_time)) for r in done]
 
 
-@lru_cache(maxsize=4)
+_PARSED: list[Any] = []
+"""The parsed project, once a process has needed it."""
+
+
+def parsed_project(home: Home) -> Any:
+    """Return dbt's manifest of the project, parsed once in a process.
+
+    It is of the project and not of a home: the second home of a process paid five seconds for the
+    same manifest, a test suite some hundred times.
+
+    Raises:
+        SpecError: The project does not parse.
+    """
+    if not _PARSED:
+        _PARSED.append(_parse(home))
+    return _PARSED[0]
+
+
 def _parse(home: Home) -> Any:
     """Parse with default variables, so that dbt's own cache holds from night to night."""
     result = _invoke(home, ["parse"], None)

@@ -15,7 +15,8 @@ from dbt.adapters.duckdb.utils import TargetConfig
 from lakeward.contracts import load_contracts
 from lakeward.core.settings import Settings, load_settings
 from lakeward.lake.candidate import store_candidate
-from lakeward.lake.query import Connection, register, register_table, secure_spill
+from lakeward.lake.memory import bound_memory
+from lakeward.lake.query import Connection, register, register_table
 from lakeward.lake.release import released_pins
 from lakeward.lake.tables import Lake
 
@@ -45,7 +46,7 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb ships no types
     def configure_connection(self, conn: Connection) -> None:
         """Show the lake in a fresh catalogue."""
         self._connection = conn
-        secure_spill(conn, self._settings.home.work / "spill")
+        bound_memory(conn, self._settings.home.work / "spill")
         conn.execute("begin")  # one write of the catalogue file, not one for each view
         conn.execute(f"create schema if not exists {SOURCE_SCHEMA}")
         # the newest version of a contracted table may be a candidate that was held: a run must

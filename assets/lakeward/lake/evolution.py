@@ -18,7 +18,15 @@ That reads the footer of every file, so readers do it for tables with this prope
 """
 
 
-def add_columns(opened: DeltaTable, expected: pa.Schema, properties: Mapping[str, str]) -> None:
+def set_properties(opened: DeltaTable, properties: Mapping[str, str]) -> None:
+    """Set properties of a table where they differ, as when a column is classed in another way."""
+    present = opened.metadata().configuration
+    # a commit for each table and night would be too dear: nearly always they are the same
+    if any(present.get(name) != value for name, value in properties.items()):
+        opened.alter.set_table_properties(dict(properties))
+
+
+def add_columns(opened: DeltaTable, expected: pa.Schema) -> None:
     """Add the columns that a table lacks.
 
     Two commits: the property first, so that a kill between them leaves a table that reads well.
@@ -26,7 +34,6 @@ def add_columns(opened: DeltaTable, expected: pa.Schema, properties: Mapping[str
     Args:
         opened: The table.
         expected: The columns that it should have.
-        properties: Table properties that depend on the columns.
     """
     present = set(pa.schema(opened.schema().to_arrow()).names)
     lacking = [field for field in Schema.from_arrow(expected).fields if field.name not in present]
@@ -34,9 +41,7 @@ def add_columns(opened: DeltaTable, expected: pa.Schema, properties: Mapping[str
         # Property first: after a kill between the two, readers match by name for nothing. The
         # other way round they would ask old files for a column that these lack, and fail.
         # Delta does not know the property and refuses it, unless it is asked not to.
-        opened.alter.set_table_properties(
-            {**properties, ADDED_KEY: "true"}, raise_if_not_exists=False
-        )
+        opened.alter.set_table_properties({ADDED_KEY: "true"}, raise_if_not_exists=False)
         opened.alter.add_columns(lacking)
 
 

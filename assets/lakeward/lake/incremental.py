@@ -10,6 +10,10 @@ between the two commits would lose rows or derive them twice.)
     hl7v2__zbe           ======|                                   its spec is new: it catches up
     slices                      1------->2-------->3------------>  each for the tables that lack it
 
+A slice that some table cannot hold is tried again by key (a source), and then by table: what still
+fails costs that table the records of that key, from there on, until a later run passes. One record
+that breaks a conversion stopped the tables of all sources before.
+
 How records become rows is the caller's business; what is new in a raw table is found in `progress`.
 """
 
@@ -20,9 +24,12 @@ from typing import TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeward.core.errors import SpecError
+from lakeward.core.errors import LakewardError, SpecError
+from lakeward.lake.causes import cause_of
+from lakeward.lake.memory import spill_of
 from lakeward.lake.progress import NewRecords, Positions, RawTable, Slice, new_since, slices
 from lakeward.lake.query import Connection, connect
+from lakeward.lake.restoring import restore
 from lakeward.lake.table_progress import TableProgress, progress_text, read_progress
 from lakeward.lake.tables import (
     Lake,
@@ -37,6 +44,9 @@ from lakeward.lake.tables import (
 
 OnFailure = Callable[[str, SpecError], None]
 """Called with a table that cannot be filled (or would be named so), and with what is wrong."""
+
+OnLost = Callable[[str, str, LakewardError], None]
+"""Called with a table, a key whose records it lacks (empty: the table stays as it is), and why."""
 
 
 def raise_failure(_table: str, error: SpecError) -> None:
@@ -55,6 +65,8 @@ class DerivedTable:
         is_rebuilt: The next commit replaces all that the table holds.
         is_catching_up: It is behind its witness, which cannot answer for it before it is complete.
         has_failed: Its rows cannot be derived; it stays as it is.
+        lost: Keys whose records it cannot hold; in this run it gets no more of them.
+        replaced: The version that this run replaced, if it is rebuilt.
         witness: The table that answers for it, see `appoint_witness`.
         witnessed: The tables that it answers for.
         named_complete: Those that its newest commit names; None when that names none.
@@ -66,13 +78,19 @@ class DerivedTable:
     is_rebuilt: bool = False
     is_catching_up: bool = False
     has_failed: bool = False
+    lost: set[str] = field(default_factory=set)
+    replaced: int | None = None
     witness: "DerivedTable | None" = field(default=None, repr=False)
     witnessed: Sequence["DerivedTable"] = field(default=(), repr=False)
     named_complete: frozenset[str] | None = None
 
     def is_behind(self, through: Positions) -> bool:
-        """Return whether it lacks anything up to some positions."""
-        return any(self.through.get(key, 0) < position for key, position in through.items())
+        """Return whether it lacks anything up to some positions that it can get."""
+        return not self.has_failed and any(
+            self.through.get(key, 0) < position
+            for key, position in through.items()
+            if key not in self.lost
+        )
 
     def advance(self, through: Positions) -> None:
         """Note that it is complete up to some positions."""
@@ -81,7 +99,9 @@ class DerivedTable:
 
     def progress(self) -> TableProgress:
         """Return what the next commit of the table says of its progress."""
-        complete = [t.spec.name for t in self.witnessed if not (t.is_catching_up or t.has_failed)]
+        complete = [
+            t.spec.name for t in self.witnessed if not (t.is_catching_up or t.has_failed or t.lost)
+        ]
         return TableProgress(
             self.digest,
             self.through,
@@ -152,6 +172,7 @@ def bring_up(
     derive_rows: DeriveRows,
     *,
     on_failure: OnFailure = raise_failure,
+    on_lost: OnLost | None = None,
     cut: Callable[[Connection, NewRecords], Iterable[Slice]] = slices,
 ) -> list[TableWrite]:
     """Bring tables up to their raw table; return the writes that brought rows or replaced them.
@@ -163,7 +184,9 @@ def bring_up(
         raw: The raw table.
         tables: The derived tables; a witness among them is the last.
         derive_rows: Makes the rows of a slice.
-        on_failure: Called with each table whose rows cannot be derived; the others go on.
+        on_failure: Called with each table whose spec is wrong; the others go on.
+        on_lost: Called with each table and key whose records cannot be derived, whatever the cause;
+            the others go on. Without it, the cause is raised.
         cut: Cuts the new records into slices.
     """
     # begins where the table ends that is furthest behind; the others pass over what they have
@@ -171,17 +194,90 @@ def bring_up(
     if new is None:  # what is to be rebuilt has nothing to be rebuilt from
         return [_emptied(lake, table) for table in tables if table.is_rebuilt]
     writes: list[TableWrite] = []
-    with connect() as connection:
+    with connect(spill=spill_of(lake)) as connection:
+        run = _Run(lake, connection, derive_rows, on_failure, on_lost)
         for part in cut(connection, new):
             # for each slice: tables advance, and one that failed gets none of the later slices
-            behind = [t for t in tables if t.is_behind(part.through) and not t.has_failed]
-            for table, rows in derive_rows(connection, part, behind):
+            for piece, behind in _pieces(part, tables):
+                writes += run.bring_through(piece, behind)
+    return writes
+
+
+def _pieces(part: Slice, tables: Sequence[DerivedTable]) -> list[tuple[Slice, list[DerivedTable]]]:
+    """Part the tables that are behind by the keys that they have lost, nearly always none."""
+    by_lost: dict[frozenset[str], list[DerivedTable]] = {}
+    for table in tables:
+        if table.is_behind(part.through):
+            by_lost.setdefault(frozenset(table.lost & part.through.keys()), []).append(table)
+    return [
+        (part.only(part.through.keys() - lost) if lost else part, behind)
+        # the witness commits after all others, or after a kill it would answer for what they lack
+        for lost, behind in sorted(
+            by_lost.items(), key=lambda each: any(t.witnessed for t in each[1])
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run of `bring_up`: how rows are made, and who hears of what cannot be."""
+
+    lake: Lake
+    connection: Connection
+    derive_rows: DeriveRows
+    on_failure: OnFailure
+    on_lost: OnLost | None
+
+    def bring_through(self, part: Slice, tables: Sequence[DerivedTable]) -> list[TableWrite]:
+        """Derive a slice for tables; what fails is tried again in smaller pieces."""
+        writes: list[TableWrite] = []
+        try:
+            for table, rows in self.derive_rows(self.connection, part, tables):
                 if isinstance(rows, SpecError):
                     table.has_failed = True
-                    on_failure(table.spec.name, rows)
-                elif (written := commit_rows(lake, table, part, rows)) is not None:
+                    self.on_failure(table.spec.name, rows)
+                elif (written := commit_rows(self.lake, table, part, rows)) is not None:
                     writes.append(written)
-    return writes
+        except Exception as error:
+            if self.on_lost is None:
+                raise
+            # those that were committed before it failed have what they need
+            behind = [table for table in tables if table.is_behind(part.through)]
+            writes += self._in_pieces(part, behind, error)
+        return writes
+
+    def _in_pieces(
+        self, part: Slice, tables: Sequence[DerivedTable], error: Exception
+    ) -> list[TableWrite]:
+        keys = sorted(part.through)
+        if len(keys) > 1:
+            pieces = [(part.only({key}, ends=key == keys[-1]), tables) for key in keys]
+        elif len(tables) > 1:
+            pieces = [(part, [table]) for table in tables]
+        else:
+            for table in tables:
+                self._lose(table, keys[0], error)
+            return []
+        return [
+            written
+            for piece, some in pieces
+            if (behind := [t for t in some if t.is_behind(piece.through)])
+            for written in self.bring_through(piece, behind)
+        ]
+
+    def _lose(self, table: DerivedTable, key: str, error: Exception) -> None:
+        """Leave a key out of a table, or the table as it was when it was to be replaced."""
+        if table.is_rebuilt or table.replaced is not None:
+            # half of a new table is worse than the old one: its other records would be gone
+            table.has_failed = True
+            if table.replaced is not None:
+                restore(self.lake, table.spec.name, table.replaced)
+            key = ""
+        else:
+            table.lost.add(key)
+            table.is_catching_up = table.witness is not None
+        if self.on_lost is not None:
+            self.on_lost(table.spec.name, key, cause_of(error))
 
 
 def commit_rows(lake: Lake, table: DerivedTable, part: Slice, rows: Rows) -> TableWrite | None:
@@ -196,23 +292,30 @@ def commit_rows(lake: Lake, table: DerivedTable, part: Slice, rows: Rows) -> Tab
     if isinstance(rows, pa.Table):
         # not for a reader: it fills one table alone, which begins exactly where it ended
         rows = _not_stored_yet(rows, table, part)
-    # before the write, because the commit itself states the position; if the write fails, the run
-    # ends and the next one reads the position of the last commit
+    before = dict(table.through), table.is_catching_up
+    # before the write, because the commit itself states the position
     table.advance(part.through)
     # asked before the next line: the commit that ends the catching up is still its own
     answers_itself = table.witness is None or table.is_catching_up
-    table.is_catching_up = table.is_catching_up and not part.is_last
+    table.is_catching_up = table.is_catching_up and (bool(table.lost) or not part.is_last)
     is_replaced = table.is_rebuilt
     if not (_may_hold(rows) or is_replaced or (part.is_last and answers_itself)):
         return None
-    written = write(
-        lake,
-        table.spec,
-        rows,
-        mode="overwrite" if is_replaced else "append",
-        content=progress_text(table.progress()),
-    )
-    table.is_rebuilt = False
+    last = newest_version(lake, table.spec.name)
+    try:
+        written = write(
+            lake,
+            table.spec,
+            rows,
+            mode="overwrite" if is_replaced else "append",
+            content=progress_text(table.progress()),
+        )
+    except Exception:
+        # it holds what it held: the next attempt, or the next run, begins there
+        table.through, table.is_catching_up = before
+        raise
+    if is_replaced:
+        table.is_rebuilt, table.replaced = False, last
     return written if written.rows or is_replaced else None
 
 

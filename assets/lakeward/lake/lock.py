@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lakeward.core.errors import RetryableError
+from lakeward.core.files import closed_to_others
 from lakeward.core.locks import locked
 from lakeward.core.paths import Home
 
 
 @contextmanager
 def sole_writer(home: Home) -> Iterator[None]:
-    """Hold the lake for writing.
+    """Hold the lake for writing; what is written meanwhile is closed to others.
 
     Raises:
         RetryableError: Another run holds it.
@@ -25,5 +26,5 @@ def sole_writer(home: Home) -> Iterator[None]:
         "one run at a time",
         "wait until it has ended, then try again",
     )
-    with locked(home.work / "writer.lock", busy):
+    with closed_to_others(home), locked(home.work / "writer.lock", busy):
         yield

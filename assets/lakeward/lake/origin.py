@@ -7,7 +7,7 @@ in its own order. They stand here, below landing and quarantine, because both us
 from lakeward.core.phi import Phi
 from lakeward.lake.tables import Column
 
-SOURCE = Column("source", "VARCHAR", Phi.N, "Interface that delivered the record")
+SOURCE = Column("source", "VARCHAR", Phi.N, "Interface that delivered the record", is_ours=True)
 RECEIVED = Column("received", "BIGINT", Phi.N, "Sequence number of the file within its source")
 DAY = Column("day", "DATE", Phi.N, "Day of the delivery")
 FILE = Column("file", "VARCHAR", Phi.LK, "Path below landing; names are the sender's")

@@ -11,7 +11,7 @@ Positions of one source: its files are numbered by `received`, the records of a 
                         end of file 7: 7<<32|0xffffffff
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -41,6 +41,11 @@ all of the work. Much smaller slices make many small commits and files.
 _RECORD_BITS = 32
 _KEY_SEPARATOR = "/"
 """Stands in no name of a source (see `landing.sources`) and in no resource type."""
+
+
+def source_of(key: str) -> str:
+    """Return the source of a key; empty for an empty one."""
+    return key.split(_KEY_SEPARATOR)[0]
 
 
 def end_of_file(received: int) -> int:
@@ -217,6 +222,21 @@ class Slice:
         """Return the SQL of columns of its records, of all keys or of some."""
         ends = {key: last for key, last in self.ends.items() if not keys or key in keys}
         return self.new.relation(columns, self.after, ends)
+
+    def only(self, keys: Collection[str], *, ends: bool = True) -> "Slice":
+        """Return the part of it that holds the records of some keys.
+
+        Args:
+            keys: The keys.
+            ends: Whether it is the last such part, so that nothing new comes after it if nothing
+                comes after the whole.
+        """
+        return replace(
+            self,
+            ends={key: last for key, last in self.ends.items() if key in keys},
+            through={key: last for key, last in self.through.items() if key in keys},
+            is_last=self.is_last and ends,
+        )
 
 
 def slices(connection: Connection, new: NewRecords) -> Iterator[Slice]:

@@ -6,6 +6,7 @@ DuckDB extension (hospital networks download nothing). Which versions readers se
 """
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,9 +16,12 @@ import duckdb.func
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from lakeward.core.errors import SpecError
+from lakeward.core.errors import DamagedError, SpecError
 from lakeward.lake.arrow import sql_literal
+from lakeward.lake.data_files import damage_of, file_paths
 from lakeward.lake.evolution import may_lack_columns
+from lakeward.lake.log_files import log_damage
+from lakeward.lake.memory import bound_memory, spill_of
 from lakeward.lake.relations import ViewsByValue, derived_views, views_by_value
 from lakeward.lake.tables import Lake, commit_stamp, newest_version, open_table, table_names
 
@@ -52,6 +56,14 @@ class Snapshot:
             return f"select {names} from ({nothing} union all by name from {self._scan()})"
         return f"select {names} from {self._scan()}"
 
+    def select_error(self, text: str) -> str:
+        """Return the SQL of a table of these columns that fails with a text when it is read."""
+        raised = f"error({sql_literal(text)})"
+        # each column and the filter: one that nobody asks for is not computed, and `x = 1` of a
+        # constant NULL is decided before the filter is
+        values = ", ".join(f'cast({raised} as {kind}) as "{name}"' for name, kind in self.columns)
+        return f"select {values} where {raised} is null"
+
     def _scan(self) -> str:
         files = ", ".join(sql_literal(file) for file in self.files)
         options = ", union_by_name=true" if self.by_name else ""
@@ -68,6 +80,7 @@ def snapshot(lake: Lake, table: str, version: int | None = None) -> Snapshot | N
 
     Raises:
         SpecError: The table uses a reader feature that this reader would get wrong in silence.
+        DamagedError: Its log is not whole up to that version.
     """
     pinned = newest_version(lake, table) if version is None else version
     if pinned is None:
@@ -81,6 +94,10 @@ def _snapshot(
 ) -> Snapshot | None:
     """Read a version once per process: it never changes, and a night asks for it many times."""
     del stamp  # part of the key
+    if (lake.path(table) / "_delta_log").is_dir() and (
+        damage := log_damage(lake.path(table), version)
+    ):
+        raise damage
     opened = open_table(lake, table, version)
     if opened is None:
         return None
@@ -89,7 +106,7 @@ def _snapshot(
     return Snapshot(
         table=table,
         version=opened.version(),
-        files=tuple(sorted(opened.file_uris())),
+        files=file_paths(lake, table, opened),
         columns=tuple((field.name, duckdb_type(field.type)) for field in schema),
         partition_columns=tuple(opened.metadata().partition_columns),
         by_name=may_lack_columns(opened),
@@ -112,25 +129,41 @@ def connect(
             few are needed.
         pins: Versions to show; a table not named is shown at its newest version.
         hidden: Tables that are not shown.
-        spill: Folder for temporary files (encrypted); without it nothing spills.
+        spill: Folder for temporary files (encrypted); default: that of the lake's home.
     """
     # A hospital's network downloads nothing, so an extension that is missing must fail at once.
     # The zone of the machine must not decide on which day an instant falls.
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
     connection.execute("set TimeZone = 'UTC'")
-    secure_spill(connection, spill)
+    bound_memory(connection, spill or (spill_of(lake) if lake else None))
     if lake is not None:
         register(connection, lake, tables=tables, pins=pins or {}, hidden=hidden)
     return connection
 
 
-def secure_spill(connection: Connection, spill: Path | None) -> None:
-    """Let a connection spill into a folder, encrypted, or not at all."""
-    # spilled rows are records of patients; by default DuckDB spills to `.tmp` in the working folder
-    connection.execute("set temp_file_encryption = true")
-    if spill is not None:
-        spill.mkdir(parents=True, exist_ok=True)
-    connection.execute(f"set temp_directory = {sql_literal(str(spill) if spill else '')}")
+def confine(
+    connection: Connection,
+    lake: Lake,
+    *,
+    pins: Mapping[str, int] | None = None,
+    hidden: frozenset[str] = frozenset(),
+) -> None:
+    """Let a connection read the pinned files of the tables shown, write nothing, and stay so.
+
+    For queries that people write: else `read_text` reads every file that the account can read, and
+    `copy` writes over the outbox. To be called last: no setting can be changed afterwards.
+    """
+    shown = []
+    for table in table_names(lake):
+        # a damaged table has no files to read: who asks for it is answered with the damage
+        with suppress(DamagedError):
+            if table not in hidden and (pinned := snapshot(lake, table, (pins or {}).get(table))):
+                shown.append(pinned)
+    # files, not folders: the folder of a table also holds candidates that nobody released
+    files = ", ".join(sql_literal(file) for pinned in shown for file in pinned.files)
+    connection.execute(f"set allowed_paths = [{files}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
 
 
 def register(
@@ -142,30 +175,68 @@ def register(
     hidden: frozenset[str] = frozenset(),
     schema: str = "main",
 ) -> None:
-    """Create or replace the views of a lake's tables and of the relations derived from them."""
+    """Create or replace the views of a lake's tables and of the relations derived from them.
+
+    Of all tables, a damaged one gets a view that fails when it is read: the others still answer.
+
+    Raises:
+        DamagedError: A table of those named has lost a file.
+    """
     named = table_names(lake) if tables is None else sorted(tables)
-    shown = [
-        name
-        for name in named
-        if name not in hidden
-        and register_table(connection, lake, name, (pins or {}).get(name), schema=schema)
-    ]
+    shown, damaged = [], set()
+    for name in named:
+        if name in hidden:
+            continue
+        version = (pins or {}).get(name)
+        try:
+            exists = register_table(connection, lake, name, version, schema=schema)
+        except DamagedError as damage:
+            if tables is not None or (pinned := _columns_of_damaged(lake, name, version)) is None:
+                raise
+            exists = True
+            damaged.add(name)
+            connection.execute(
+                f'create or replace view {schema}."{name}" as {pinned.select_error(str(damage))}'
+            )
+        if exists:
+            shown.append(name)
     for name, body in derived_views(shown, schema):
         connection.execute(f'create or replace view {schema}."{name}" as {body}')
     # each needs a query for its values: made for people who look at everything, not for a step
     for views in views_by_value() if tables is None else ():
-        if views.table in shown:
+        if views.table in shown and views.table not in damaged:
             _register_by_value(connection, views, schema)
+
+
+def _columns_of_damaged(lake: Lake, table: str, version: int | None) -> Snapshot | None:
+    """Return the version whose data files are damaged, or the last one whose log is whole."""
+    newest = newest_version(lake, table)
+    tried = newest if version is None else version
+    for number in range(tried if tried is not None else -1, -1, -1):
+        try:
+            return snapshot(lake, table, number)
+        except DamagedError:
+            continue
+    return None
 
 
 def register_table(
     connection: Connection, lake: Lake, table: str, version: int | None, *, schema: str = "main"
 ) -> bool:
-    """Create or replace the view of one table at a version; return whether the table exists."""
+    """Create or replace the view of one table at a version; return whether the table exists.
+
+    Raises:
+        DamagedError: The table has lost a file.
+    """
     pinned = snapshot(lake, table, version)
     if pinned is None:
         return False
-    connection.execute(f'create or replace view {schema}."{table}" as {pinned.select()}')
+    try:
+        connection.execute(f'create or replace view {schema}."{table}" as {pinned.select()}')
+    except duckdb.Error:  # of a kind for each way in which a file can be broken
+        if damage := damage_of(lake, table, pinned.version):
+            raise damage from None
+        raise
     return True
 
 

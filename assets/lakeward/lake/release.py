@@ -5,7 +5,7 @@ a unit that broke its contract is entered as `held` and keeps its last good vers
 new release that pins old versions. Checking a unit belongs to `lakeward.expectations`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -49,6 +49,7 @@ RELEASE = TableSpec(
         Column("held_by", "VARCHAR[]", Phi.N, "Rules of severity error that failed"),
         Column("created_at", "TIMESTAMP WITH TIME ZONE", Phi.N, "When the decision was made"),
         Column("run_id", "VARCHAR", Phi.N, "Run that decided"),
+        Column("overrides", "VARCHAR[]", Phi.N, "Seeds of which the site set rows, with SHA-256"),
     ),
 )
 
@@ -65,6 +66,7 @@ class Decision:
         contract_version: Versions of the contracts that it was checked by.
         held_by: `<table>.<rule>` of each broken rule of severity error; empty: it is released.
         run_id: The run that decides.
+        overrides: Seeds of which the site set rows, each with the SHA-256 of its file.
     """
 
     unit: str
@@ -74,6 +76,7 @@ class Decision:
     contract_version: str
     held_by: tuple[str, ...]
     run_id: str
+    overrides: tuple[str, ...] = ()
 
     @property
     def state(self) -> State:
@@ -96,13 +99,22 @@ class Release:
     held_by: tuple[str, ...]
     created_at: datetime
     run_id: str
+    overrides: tuple[str, ...] = ()
 
     def repeats(self, decision: Decision) -> bool:
         """Return whether a decision would say the same again, whichever run makes it."""
         # without `run_id` and `created_at`: a night that is run twice is one decision
         return all(
             getattr(self, name) == getattr(decision, name)
-            for name in ("unit", "pins", "day", "state", "held_by", "contract_version")
+            for name in (
+                "unit",
+                "pins",
+                "day",
+                "state",
+                "held_by",
+                "contract_version",
+                "overrides",
+            )
         )
 
 
@@ -134,16 +146,32 @@ def _decisions(commit: _Commit) -> tuple[Release, ...]:
     # pinned: what is cached under this version must not be read from a newer one
     pins = {RELEASE.name: commit.version}
     with connect(commit.lake, tables=[RELEASE.name], pins=pins) as connection:
+        # an older version of Lakeward wrote none; the next decision adds the column
+        has_overrides = "overrides" in connection.table(RELEASE.name).columns
+        overrides = "any_value(overrides)" if has_overrides else "null"
         rows = connection.execute(
             'select release_id, sequence, unit, list("table" order by "table"),'
             ' list(delta_version order by "table"), any_value(day), any_value(as_of),'
             " any_value(contract_version), any_value(state), any_value(held_by),"
-            " any_value(created_at), any_value(run_id)"
+            f" any_value(created_at), any_value(run_id), {overrides}"
             " from release group by release_id, sequence, unit order by sequence desc"
         ).fetchall()
     return tuple(
-        Release(i, n, u, dict(zip(tables, versions, strict=True)), d, a, c, s, tuple(h), at, run)
-        for i, n, u, tables, versions, d, a, c, s, h, at, run in rows
+        Release(
+            i,
+            n,
+            u,
+            dict(zip(tables, versions, strict=True)),
+            d,
+            a,
+            c,
+            s,
+            tuple(h),
+            at,
+            run,
+            tuple(o or ()),
+        )
+        for i, n, u, tables, versions, d, a, c, s, h, at, run, o in rows
     )
 
 
@@ -203,6 +231,7 @@ def rollback(lake: Lake, release_id: str, *, run_id: str) -> Release:
         contract_version=release.contract_version,
         held_by=(),
         run_id=run_id,
+        overrides=release.overrides,
     )
     # no look at `repeats`: whoever rolls back wants it in the history, also to what is current
     return _commit(lake, decision)
@@ -241,10 +270,12 @@ def unreleased_tables(lake: Lake, pins: Mapping[str, int]) -> frozenset[str]:
     return frozenset(load_contracts()) - frozenset(pins)
 
 
-def pins_known_at(lake: Lake, known_at: datetime) -> dict[str, int]:
-    """Return the version that each table of the lake had at an instant."""
+def pins_known_at(
+    lake: Lake, known_at: datetime, tables: Collection[str] | None = None
+) -> dict[str, int]:
+    """Return the version that tables (default: each of the lake) had at an instant."""
     pins = {}
-    for name in table_names(lake):
+    for name in table_names(lake) if tables is None else tables:
         opened = open_table(lake, name)
         if opened is not None:
             # Delta counts milliseconds
@@ -275,10 +306,12 @@ def _commit(lake: Lake, decision: Decision) -> Release:
         # read from the clock, unlike all that rules look at: `known_at` asks what readers saw when
         created_at=datetime.now(UTC),
         run_id=decision.run_id,
+        overrides=decision.overrides,
     )
     # one row a table, in one commit: readers see the new versions of all tables of a unit or none
     shared = {name: value for name, value in vars(release).items() if name != "pins"}
     shared["held_by"] = list(release.held_by)
+    shared["overrides"] = list(release.overrides)
     rows = [
         {**shared, "table": table, "delta_version": version}
         for table, version in sorted(release.pins.items())

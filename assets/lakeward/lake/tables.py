@@ -1,8 +1,7 @@
 """The table factory: the only place that creates or writes a Delta table.
 
-It knows each column's PHI class, and by it keeps values out of the transaction log and the Parquet
-footers: delta-rs by itself writes min and max of every column in clear text, names and birth dates
-among them. What a table means is not known here.
+It keeps values out of the transaction log and the Parquet footers: delta-rs by itself writes min
+and max of every column in clear text, names too. What a table means is not known here.
 
     lake/raw_fhir__resource/_delta_log/00000000000000000000.json             commit 0: no rows
                                        00000000000000000007.json             see below
@@ -11,7 +10,7 @@ among them. What a table means is not known here.
     lake/_rules/                                                no table, see `landing.source_rules`
 
 A commit holds, a line each: `commitInfo` (with `lakeward.content`, see `content_of`), the files
-that it adds and removes (with rows, and ranges of columns without PHI), and `txn` (`Transaction`).
+that it adds and removes (with rows, and the ranges of `has_statistics`), and `txn` (`Transaction`).
 """
 
 import time
@@ -36,19 +35,24 @@ from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from lakeward.core.errors import RetryableError, SpecError
 from lakeward.core.phi import Phi
 from lakeward.lake.commits import CONTENT_KEY, remembered
-from lakeward.lake.evolution import add_columns, append_schema
+from lakeward.lake.evolution import add_columns, append_schema, set_properties
+from lakeward.lake.log_files import empty_commit, has_empty_commit
 
 _STATISTICS = "delta.dataSkippingStatsColumns"
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, its type in DuckDB SQL, its PHI class and what it says."""
+    """One column: its name, its type in DuckDB SQL, its PHI class and what it says.
+
+    `is_ours`: a closed set of ours, names of the deployment or keys that we made: no record's text.
+    """
 
     name: str
     type: str
     phi: Phi = Phi.DI  # a class that nobody stated counts as identifying
     description: str = ""
+    is_ours: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,23 +67,15 @@ class TableSpec:
     owner: str = "team:data-platform"
 
     def __post_init__(self) -> None:
-        """Refuse a partition column that could carry PHI into a path."""
-        phi = {c.name: c.phi for c in self.columns}
-        for column in self.partition_by:
-            if phi.get(column) is not Phi.N:
-                raise SpecError(
-                    f"table {self.name}",
-                    f"partition column {column} is not classed N",
-                    "a column without PHI, since partition values become folder names",
-                )
+        """Refuse a partition column that could carry text of a record into a path."""
+        for column in set(self.partition_by).difference(_plain(self)):
+            what = f"partition column {column} is not classed N or is text of a record"
+            raise SpecError(f"table {self.name}", what, "a column of ours: values are folder names")
 
 
 @dataclass(frozen=True)
 class Transaction:
-    """Marks a commit as the `version`-th of `app_id`, so that a repeated one is recognised.
-
-    delta-rs records it and enforces nothing: committed twice, the rows are there twice.
-    """
+    """Marks a commit as the `version`-th of `app_id`; delta-rs records it and enforces nothing."""
 
     app_id: str
     version: int
@@ -111,10 +107,16 @@ def open_table(lake: Lake, table: str, version: int | None = None) -> DeltaTable
     """Open a table at a version (default: the newest); None when it does not exist.
 
     The newest version is one object for the whole process, which follows the table.
+
+    Raises:
+        DamagedError: Its last commit is empty.
     """
     newest = newest_version(lake, table)
     if newest is None:
         return None
+    # delta-rs takes it for one that changes nothing
+    if version in (None, newest) and has_empty_commit(lake.path(table), newest):
+        raise empty_commit(lake.path(table), newest)
     try:
         if version not in (None, newest):
             return DeltaTable(lake.path(table), version=version)
@@ -185,7 +187,8 @@ def ensure_table(lake: Lake, spec: TableSpec, *, content: str | None = None) -> 
     """
     opened = open_table(lake, spec.name)
     if opened is not None:
-        add_columns(opened, arrow_schema(spec), {_STATISTICS: ",".join(_plain(spec))})
+        set_properties(opened, {_STATISTICS: ",".join(_plain(spec))})
+        add_columns(opened, arrow_schema(spec))
         return
     lake.path(spec.name).mkdir(parents=True, exist_ok=True)
     DeltaTable.create(
@@ -256,12 +259,12 @@ def amend(lake: Lake, spec: TableSpec, key: str, rows: pa.Table) -> TableWrite:
         rows: The key and the columns to set.
 
     Raises:
-        SpecError: The key is not classed N.
+        SpecError: The key is not classed N, or is text of a record.
         RetryableError: Another writer committed at the same time.
     """
     started = time.perf_counter()
-    if key not in {column.name for column in spec.columns if column.phi is Phi.N}:
-        raise SpecError(f"table {spec.name}", f"key {key} is not classed N", "a key without PHI")
+    if key not in _plain(spec):
+        raise SpecError(f"table {spec.name}", f"key {key} is not classed N", "a key that we made")
     ensure_table(lake, spec)
     types = arrow_schema(spec)
     source = rows.cast(pa.schema([types.field(name) for name in rows.column_names]))
@@ -284,9 +287,8 @@ def amend(lake: Lake, spec: TableSpec, key: str, rows: pa.Table) -> TableWrite:
 
 
 def _overtaken(spec: TableSpec) -> RetryableError:
-    return RetryableError(
-        f"table {spec.name}", "another writer committed first", "one writer", "run again"
-    )
+    what = "another writer committed first"
+    return RetryableError(f"table {spec.name}", what, "one writer", "run again")
 
 
 def transaction_version(lake: Lake, table: str, app_id: str) -> int | None:
@@ -325,9 +327,16 @@ def _conform(
         yield whole_batch.select(schema.names).cast(schema)
 
 
+def has_statistics(column: Column) -> bool:
+    """Return whether the least and greatest value of a column may stand in logs and footers."""
+    # Class N is not enough: whatever a sender puts into a code is free text, and a telephone number
+    # stood in a log as the least `system`. (Lists have no least value.)
+    is_text = column.type in ("VARCHAR", "BLOB") and not column.is_ours
+    return column.phi is Phi.N and not is_text and not column.type.endswith("]")
+
+
 def _plain(spec: TableSpec) -> list[str]:
-    # lists have no least and no greatest value
-    return [c.name for c in spec.columns if c.phi is Phi.N and not c.type.endswith("]")]
+    return [column.name for column in spec.columns if has_statistics(column)]
 
 
 def _configuration(spec: TableSpec) -> dict[str, str | None]:

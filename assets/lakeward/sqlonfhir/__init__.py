@@ -5,15 +5,15 @@ A view is read with `viewdefinition.parse_view` (or `read_view`, from a file), c
 
     >>> from lakeward.sqlonfhir.view import compile_view
     >>> from lakeward.sqlonfhir.viewdefinition import parse_view
-    >>> columns = [{"name": "id", "path": "id"}, {"name": "born", "path": "birthDate"}]
-    >>> view = parse_view({"resource": "Patient", "select": [{"column": columns}]}, "view born")
+    >>> columns = [{"name": "id", "path": "id"}, {"name": "kept", "path": "active"}]
+    >>> view = parse_view({"resource": "Patient", "select": [{"column": columns}]}, "view kept")
     >>> print(compile_view(view).over("patients"))
     with view_rows as (select
         CAST(STRUCT_EXTRACT("r", 'id') AS TEXT) as "id",
-        TRY_CAST(STRUCT_EXTRACT("r", 'birthDate') AS DATE) as "born"
-        from (select from_json(resource, '{"id": "VARCHAR", "birthDate": "VARCHAR"}') as r
+        TRY_CAST(STRUCT_EXTRACT("r", 'active') AS BOOLEAN) as "kept"
+        from (select from_json(resource, '{"id": "VARCHAR", "active": "BOOLEAN"}') as r
             from patients))
-    select "id", "born" from view_rows
+    select "id", "kept" from view_rows
 
 The modules, from the view down to the SQL:
 

@@ -13,8 +13,9 @@ Source: FHIR R4, "References" (hl7.org/fhir/R4/references.html); SQL on FHIR v2,
 from lakeward.sqlonfhir import sql
 from lakeward.sqlonfhir.sql import Sql
 
-_ID = r"([A-Za-z0-9\-.]{1,64})"
-_VERSION = r"(?:/_history/[A-Za-z0-9\-.]{1,64})?"
+# FHIR allows 64 characters, and large EHRs send ids that are longer.
+_ID = r"([A-Za-z0-9\-.]{1,255})"
+_VERSION = r"(?:/_history/[A-Za-z0-9\-.]{1,255})?"
 
 
 def reference_key(reference: Sql, kind: str | None) -> Sql:

@@ -55,6 +55,31 @@ class Element:
     choices: Mapping[str, str] = field(default_factory=dict)
 
 
+_ONLY_IN_R4 = frozenset(
+    (
+        "EffectEvidenceSynthesis",
+        "MedicinalProduct",
+        "MedicinalProductAuthorization",
+        "MedicinalProductContraindication",
+        "MedicinalProductIndication",
+        "MedicinalProductIngredient",
+        "MedicinalProductInteraction",
+        "MedicinalProductManufactured",
+        "MedicinalProductPackaged",
+        "MedicinalProductPharmaceutical",
+        "MedicinalProductUndesirableEffect",
+        "RiskEvidenceSynthesis",
+        "SubstanceNucleicAcid",
+        "SubstancePolymer",
+        "SubstanceProtein",
+        "SubstanceReferenceInformation",
+        "SubstanceSourceMaterial",
+        "SubstanceSpecification",
+    )
+)
+"""Types of R4 that R4B gave up, so that no model knows them. Source: hl7.org/fhir/R4B/diff.html."""
+
+
 def is_primitive(kind: str) -> bool:
     """Return whether a FHIR type is a scalar in JSON."""
     return kind in PRIMITIVES
@@ -73,6 +98,11 @@ def is_resource(name: str) -> bool:
     model = _model(name)
     # DomainResource is a model, too, and no resource has that type
     return bool(model) and issubclass(model, Resource) and not name.endswith("Resource")
+
+
+def is_known_resource(name: str) -> bool:
+    """Return whether R4 or R4B has a resource type of that name, whether it has a model or not."""
+    return name in _ONLY_IN_R4 or is_resource(name)
 
 
 @lru_cache(maxsize=512)

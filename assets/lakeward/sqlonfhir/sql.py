@@ -76,6 +76,24 @@ def cast(value: Sql, kind: str, *, attempt: bool = False) -> Sql:
     return node(this=_own(value), to=exp.DataType.build(kind, dialect="duckdb"))
 
 
+_EARLIEST, _LATEST = "0001-01-01", "9999-12-31 23:59:59.999999"
+"""What FHIR can write: its years have four digits. DuckDB reads more, see `cast_time`."""
+
+
+def cast_time(value: Sql, kind: str) -> Sql:
+    """Build a cast of a text to a date or an instant; NULL where it states none that FHIR has.
+
+    DuckDB reads `epoch`, `infinity`, `2026-01-05 (BC)` and the year 290000 as well: no reader of a
+    table can show the second, and the table writer ends the night at the last.
+    """
+    time = cast(value, kind, attempt=True)
+    low, high = (cast(text(limit), kind) for limit in (_EARLIEST, _LATEST))
+    # `:` follows `9`, so this is true of a text that starts with a digit
+    starts_with_digit = exp.Between(this=_own(value), low=text("0"), high=text(":"))
+    in_range = exp.Between(this=time, low=low, high=high)
+    return case((exp.and_(starts_with_digit, in_range), time.copy()))
+
+
 def field(struct: Sql, key: str) -> Sql:
     """Build the field of a struct; NULL for a NULL struct."""
     return call("struct_extract", struct, text(key))

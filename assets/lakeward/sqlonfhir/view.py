@@ -333,8 +333,12 @@ class _Compiler:
         # a text that is no date becomes NULL: one wrong value must not stop the whole table
         attempt = type_ != "VARCHAR"
         self.types[column.name] = f"{type_}[]" if column.collection else type_
+        is_time = self.typed and type_ in (TYPED["date"], TYPED["instant"])
+        if column.collection and is_time:
+            names = self.root.build.names
+            return sql.each(as_list(value), names, lambda item, _: sql.cast_time(item, type_))
         if column.collection:
             return sql.cast(as_list(value), f"{type_}[]", attempt=attempt)
         message = f"{scope.where}: more than one value; set collection or take the first()"
         one = sql.only(value.sql, message) if value.many else value.sql
-        return sql.cast(one, type_, attempt=attempt)
+        return sql.cast_time(one, type_) if is_time else sql.cast(one, type_, attempt=attempt)

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lakeward.core.errors import SpecError
+from lakeward.core.files import shown
 from lakeward.core.phi import Phi
 
 PHI_TAG = "lakeward/phi"
@@ -185,8 +186,8 @@ def read_view(path: Path) -> ViewDefinition:
     Raises:
         SpecError: The file is not JSON or not a ViewDefinition.
     """
-    where = f"view {path.name}"
+    where = f"view {shown(path.name)}"
     try:
         return parse_view(json.loads(path.read_text("utf-8")), where)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise SpecError(where, "cannot be read as JSON") from error
