@@ -4,14 +4,17 @@ The only place that turns exceptions into `dg.Failure`. Dagster stores and shows
 exception; that of a database can quote a name or a birth date.
 """
 
-import traceback
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import dagster as dg
 
-from lakeward.core.errors import LakewardError, RetryableError
+from lakeward.core.errors import DamagedError, DiskError, RetryableError
+from lakeward.lake.causes import cause_of
+
+CAUSE = "cause"
+"""Metadata of a failure: its kind, as `worklists.day_release.Cause` names them."""
 
 Parameters = ParamSpec("Parameters")
 Event = TypeVar("Event")
@@ -28,21 +31,24 @@ def without_record_values(
             yield from body(*args, **kwargs)
         except dg.Failure:
             raise
-        except LakewardError as error:
-            retry = isinstance(error, RetryableError)
-            # `from None`: Dagster would store the text of the chained exception as well
-            raise dg.Failure(description=str(error), allow_retries=retry) from None
         except Exception as error:
-            raise dg.Failure(description=_kind_and_place(error), allow_retries=False) from None
+            # `from None`: Dagster would store the text of the chained exception as well
+            raise failure_of(error) from None
 
     return _body
 
 
-def _kind_and_place(error: Exception) -> str:
-    # the line of ours that came last: the frames below it are a library's
-    ours = [f for f in traceback.extract_tb(error.__traceback__) if "lakeward" in f.filename]
-    place = f"{ours[-1].name}, line {ours[-1].lineno}" if ours else "a library"
-    return (
-        f"{place}: {type(error).__name__}; expected no error;"
-        " run `lakeward doctor`, then the step again"
+def failure_of(error: Exception) -> dg.Failure:
+    """Return the failure to raise for an error: its cause in words, and of which kind it is."""
+    cause = cause_of(error)
+    kinds: dict[type, str] = {DamagedError: "file", DiskError: "disk"}
+    return dg.Failure(
+        description=str(cause),
+        # what the page of a failed run shows; an empty remedy would only look like one
+        metadata={
+            CAUSE: kinds.get(type(cause), "step"),
+            "where": cause.where,
+            "remedy": cause.remedy or "see the run",
+        },
+        allow_retries=isinstance(cause, RetryableError),
     )

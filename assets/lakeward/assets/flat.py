@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import dagster as dg
 
@@ -9,9 +10,12 @@ from lakeward.assets.failure import without_record_values
 from lakeward.assets.formats import FORMATS
 from lakeward.assets.home import LakewardHome
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
+from lakeward.assets.source_checks import up_to_date, up_to_date_check
 from lakeward.core.paths import Home
-from lakeward.lake.tables import TableSpec
-from lakeward.landing.formats import Format
+from lakeward.lake.causes import cause_of
+from lakeward.lake.tables import Lake, TableSpec, ensure_table
+from lakeward.landing.formats import Flattened, Format
+from lakeward.landing.source_failures import SourceFailure, enter_failures, failure
 
 OWN_SPEC = "own_spec_is_right"
 """Check of a view or segment spec that the deployment brought: it can be read and run."""
@@ -53,14 +57,7 @@ def _flat_asset(step: _FlatStep) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{step.format.name}_flat",
         specs=[*_specs(step)],
-        check_specs=[
-            dg.AssetCheckSpec(
-                OWN_SPEC,
-                asset=table,
-                description=f"Its file in the home's `{step.format.specs}/` can be read and run",
-            )
-            for table in checked
-        ],
+        check_specs=_check_specs(step, checked),
         pool=WRITER_POOL,
     )
     @without_record_values
@@ -68,7 +65,9 @@ def _flat_asset(step: _FlatStep) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, home: LakewardHome
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         lake, folders = home.lake(), home.settings().home
-        flattened = step.format.flatten(lake, step.format.own_specs(folders))
+        sources = [s.name for s in home.inventory().sources if s.format == step.format.name]
+        flattened, failed = _flatten(step, lake, folders, sources, home.day_of(context).day)
+        lasting = enter_failures(lake, "flatten", sources, failed)
         writes = {write.table: write for write in flattened.writes}
         problems = flattened.problems
         facts = step.format.flat_facts(lake)
@@ -80,15 +79,50 @@ def _flat_asset(step: _FlatStep) -> dg.AssetsDefinition:
             # own table whose spec failed was not written: it is not reported as if it had been.
             if name not in step.own or name not in problems:
                 yield table_result(lake, name, writes.get(name), extra=facts.get(name))
+        yield up_to_date(dg.AssetKey(step.tables[0].name), lasting)
         for name in checked:
             yield dg.AssetCheckResult(
                 check_name=OWN_SPEC,
                 asset_key=name,
                 passed=name not in problems,
+                # a wrong file of the home stops no list
+                severity=dg.AssetCheckSeverity.WARN,
                 description=problems.get(name),
             )
 
     return _flat
+
+
+def _check_specs(step: _FlatStep, checked: Sequence[str]) -> list[dg.AssetCheckSpec]:
+    can_be_read = f"Its file in the home's `{step.format.specs}/` can be read and run"
+    is_whole = f"Every flat table of {step.format.name} holds the records of every source"
+    return [
+        *(dg.AssetCheckSpec(OWN_SPEC, asset=name, description=can_be_read) for name in checked),
+        up_to_date_check(dg.AssetKey(step.tables[0].name), is_whole),
+    ]
+
+
+def _flatten(
+    step: _FlatStep, lake: Lake, home: Home, sources: Sequence[str], day: date
+) -> tuple[Flattened, list[SourceFailure]]:
+    """Bring the flat tables up; return also what they could not hold, by source.
+
+    A table that was not built is read as it was last built, so the store is built all the same.
+    """
+    try:
+        flattened = step.format.flatten(lake, step.format.own_specs(home))
+    except Exception as error:  # whatever it is, the other format does not stand on it
+        cause = cause_of(error)
+        # a table that was never made would stop every model: it is there without rows
+        for table in step.tables:
+            ensure_table(lake, table)
+        return Flattened((), {}), [failure("flatten", day, cause, s) for s in sources]
+    failed = [
+        failure("flatten", day, lost.cause, source, lost.table)
+        for lost in flattened.lost
+        for source in ([lost.source] if lost.source else sources)
+    ]
+    return flattened, failed
 
 
 def _specs(step: _FlatStep) -> Iterator[dg.AssetSpec]:

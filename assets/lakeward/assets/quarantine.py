@@ -15,6 +15,8 @@ from lakeward.quarantine.records import Rejected, Selection, count_by_reason, fi
 from lakeward.quarantine.table import QUARANTINE
 from lakeward.quarantine.trail import update_states
 
+NONE_OPEN = "none_open"
+
 
 def quarantine_asset() -> dg.AssetsDefinition:
     """Build the asset `quarantine`: rejected records by interface, reason and state."""
@@ -29,18 +31,46 @@ def quarantine_asset() -> dg.AssetsDefinition:
                 deps=[dg.AssetKey(each.raw.name) for each in FORMATS],
             )
         ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                NONE_OPEN,
+                asset=QUARANTINE.name,
+                description="No rejected record waits for somebody to correct or discard it",
+            )
+        ],
         pool=WRITER_POOL,
     )
     @without_record_values
-    def _quarantine(home: LakewardHome) -> Iterator[dg.MaterializeResult[None]]:
+    def _quarantine(
+        home: LakewardHome,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         lake = home.lake()
         ensure_table(lake, QUARANTINE)
         # after raw: whether a replay was loaded follows from what the ledger says of its file
         written = update_states(lake)
-        counts = _counts(find(lake, Selection()))
-        yield table_result(lake, QUARANTINE.name, written, extra=counts)
+        records = find(lake, Selection())
+        yield table_result(lake, QUARANTINE.name, written, extra=_counts(records))
+        yield _none_open(records)
 
     return _quarantine
+
+
+def _none_open(records: Sequence[Rejected]) -> dg.AssetCheckResult:
+    """Check whether records are open, and count them by interface."""
+    by_source = Counter(record.source for record in records if record.state == "open")
+    named = ", ".join(f"{count} of {source}" for source, count in sorted(by_source.items()))
+    return dg.AssetCheckResult(
+        check_name=NONE_OPEN,
+        asset_key=QUARANTINE.name,
+        passed=not by_source,
+        # what it means for a list is decided by the coverage of its sources
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{by_source.total()} record(s) open: {named};"
+        " `lakeward quarantine list --state open`"
+        if named
+        else None,
+        metadata=dict(by_source),
+    )
 
 
 def _counts(records: Sequence[Rejected]) -> dict[str, Any]:

@@ -8,13 +8,16 @@ import dagster as dg
 from lakeward.assets.failure import without_record_values
 from lakeward.assets.formats import FORMATS
 from lakeward.assets.home import LakewardHome
-from lakeward.assets.landing import delivery_key
+from lakeward.assets.landing import REGISTERED
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
+from lakeward.assets.source_checks import up_to_date, up_to_date_check
+from lakeward.lake.causes import cause_of
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake, ensure_table
 from lakeward.landing.formats import Format
 from lakeward.landing.ledger import LEDGER_ENTRY, FileCounts
 from lakeward.landing.loading import load_pending
+from lakeward.landing.source_failures import SourceFailure, enter_failures, failure
 from lakeward.landing.sources import Inventory
 from lakeward.quarantine.table import QUARANTINE
 
@@ -40,7 +43,7 @@ def _raw_asset(inventory: Inventory, format_: Format) -> dg.AssetsDefinition:
                 table,
                 group="raw",
                 kinds={"deltalake", format_.name},
-                deps=[delivery_key(source) for source in sources],
+                deps=[dg.AssetKey(REGISTERED)],
             )
             for table in (format_.raw, *format_.beside)
         ],
@@ -48,18 +51,26 @@ def _raw_asset(inventory: Inventory, format_: Format) -> dg.AssetsDefinition:
         pool=WRITER_POOL,
     )
     @without_record_values
-    def _raw(home: LakewardHome) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        lake, folders = home.lake(), home.settings().home
+    def _raw(
+        context: dg.AssetExecutionContext, home: LakewardHome
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        lake, folders, day = home.lake(), home.settings().home, home.day_of(context).day
         ensure_table(lake, format_.raw)
         ensure_table(lake, QUARANTINE)
-        counts = [
-            count for source in sources for count in load_pending(lake, folders, source, format_)
-        ]
+        counts: list[FileCounts] = []
+        failed: list[SourceFailure] = []
+        for source in sources:
+            try:
+                counts += load_pending(lake, folders, source, format_)
+            except Exception as error:  # whatever it is, the other sources do not stand on it
+                failed.append(failure("load", day, cause_of(error), source.name))
+        lasting = enter_failures(lake, "load", [s.name for s in sources], failed)
         facts = format_.facts(lake)
         yield table_result(lake, format_.raw.name, extra={**_totals(counts), **facts})
         for table in format_.beside:
             ensure_table(lake, table)
             yield table_result(lake, table.name, extra=facts)
+        yield up_to_date(key, lasting)
         yield _adds_up(counts, key)
         yield _keeps_promises(lake, format_, [s.name for s in sources], key)
 
@@ -69,7 +80,9 @@ def _raw_asset(inventory: Inventory, format_: Format) -> dg.AssetsDefinition:
 def _check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     adds_up = "found = stored + duplicate + quarantined, for every file"
     promised = "Files hold as many records as their manifest or batch trailers promised"
+    loaded = "The files of every source were loaded as far as they are entered in the ledger"
     return [
+        up_to_date_check(key, loaded),
         # blocking: counts that do not add up mean that a record is lost
         dg.AssetCheckSpec(ADD_UP, asset=key, blocking=True, description=adds_up),
         # not blocking: what came is accounted for; what did not come, only its sender can mend

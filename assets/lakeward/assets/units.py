@@ -9,15 +9,19 @@ step that builds a unit also checks it, so a broken rule of severity error stops
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from graphlib import TopologicalSorter
 
 import dagster as dg
 
+from lakeward.assets.broken import broken_contract, counts_of
 from lakeward.assets.failure import without_record_values
 from lakeward.assets.home import BusinessDay, LakewardHome
+from lakeward.assets.leaving_out import none_withheld, withheld_check, without_records, without_rows
 from lakeward.assets.lineage import tables_read_by
 from lakeward.assets.list_builds import ListBuilds
 from lakeward.assets.metadata import WRITER_POOL, table_asset, table_result
+from lakeward.assets.unit_facts import facts_of
 from lakeward.contracts import Contract, load_contracts
 from lakeward.contracts.model import Severity
 from lakeward.core.errors import PermanentError
@@ -27,6 +31,10 @@ from lakeward.expectations.unit import check_unit, recorded_result
 from lakeward.lake.candidate import contract_table
 from lakeward.lake.dbt import build
 from lakeward.lake.release import Decision, current, decide, newest_day
+from lakeward.lake.seed_overrides import read_overrides
+from lakeward.lake.tables import ensure_table
+from lakeward.landing.coverage_record import COVERAGE
+from lakeward.quarantine.withheld import WITHHELD, readmit_all_of
 
 CANONICAL = "canonical"
 CONTRACT_CHECK = "contract"
@@ -71,7 +79,9 @@ def unit_assets(days: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]
     """Make, for each unit, the step that builds and checks it and the asset that releases it."""
     made: list[dg.AssetsDefinition] = []
     for unit in release_units():
-        upstream = [] if unit.name == CANONICAL else [dg.AssetKey(f"release__{CANONICAL}")]
+        # what is known of the sources is recorded before anything is built on them
+        before = COVERAGE.name if unit.name == CANONICAL else f"release__{CANONICAL}"
+        upstream = [dg.AssetKey(before)]
         # the store is one state that goes on, a list belongs to one day
         partitions = None if unit.name == CANONICAL else days
         made += [_candidate_step(unit, upstream, partitions), _release_asset(unit, partitions)]
@@ -112,16 +122,26 @@ def _candidate_step(
         settings, today = home.settings(), home.day_of(context)
         if unit.name == CANONICAL:
             _reject_past(home, today)
+            ensure_table(home.lake(), WITHHELD)
             seconds = _build(settings, unit, today)
         else:
             _require_canonical(home, today)
             seconds = _build_list(context, settings, unit, today, lists)
-        result = check_unit(settings, unit.name, day=today.day, run_id=context.run.run_id)
+        run_id = context.run.run_id
+        result = check_unit(settings, unit.name, day=today.day, run_id=run_id)
+        if unit.name == CANONICAL and result.broken:
+            build_again = partial(_build, settings, unit, today)
+            result = without_records(settings, today, result, run_id, build_again)
+        result = without_rows(settings, today, result, run_id)
         if result.broken:
+            readmit_all_of(home.lake(), run_id)
             # the failed check below ends the run before the release asset: enter the hold here
-            decide(home.lake(), _decision(result, today, context.run.run_id))
+            decide(home.lake(), _decision(settings, result, today, run_id))
         yield from _results(home, unit, seconds)
         yield from _check_results(result)
+        if result.broken:
+            # before Dagster stops the run for the failed check with a stack trace of its own
+            raise broken_contract(result, unit.contracts)
 
     return _candidate
 
@@ -138,12 +158,11 @@ def _build_list(
     A list that failed there is built once more by its own step, so that the error of this step
     names it.
     """
-    # an empty selection means all assets
-    selected = {key.to_user_string() for key in context.run.asset_selection or ()}
+    # an empty selection of the run means all assets of its job
+    keys = context.run.asset_selection or context.job_def.asset_layer.executable_asset_keys
+    selected = {key.to_user_string() for key in keys}
     names = [c.name for u in release_units() if u.name != CANONICAL for c in u.contracts]
-    built = lists.build_once(
-        settings, [name for name in names if not selected or name in selected], today
-    )
+    built = lists.build_once(settings, [name for name in names if name in selected], today)
     if all(contract.name in built for contract in unit.contracts):
         return built
     return _build(settings, unit, today)
@@ -171,17 +190,19 @@ def _release_asset(
                 deps=[dg.AssetKey(contract.name) for contract in unit.contracts],
             )
         ],
+        check_specs=[withheld_check(unit.release_key)],
         partitions_def=partitions,
         pool=WRITER_POOL,
     )
     @without_record_values
     def _release(
         context: dg.AssetExecutionContext, home: LakewardHome
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         # from the history, with the versions that were checked: a candidate that was written since
         # must not be released by a result that is not its own
         result = recorded_result(home.lake(), unit.name)
-        decision = _decision(result, home.day_of(context), context.run.run_id)
+        today, run_id = home.day_of(context), context.run.run_id
+        decision = _decision(home.settings(), result, today, run_id)
         release = decide(home.lake(), decision)
         yield dg.MaterializeResult(
             metadata={
@@ -190,8 +211,11 @@ def _release_asset(
                 "tables": len(release.pins),
                 "contract_version": release.contract_version,
                 "as_of": release.as_of.isoformat(),
+                "overrides": ", ".join(release.overrides) or "none",
             }
         )
+        is_store = unit.name == CANONICAL
+        yield none_withheld(home.lake(), unit.release_key, unit.name, with_records=is_store)
 
     return _release
 
@@ -248,7 +272,7 @@ def _require_canonical(home: LakewardHome, today: BusinessDay) -> None:
         )
 
 
-def _decision(result: UnitResult, today: BusinessDay, run_id: str) -> Decision:
+def _decision(settings: Settings, result: UnitResult, today: BusinessDay, run_id: str) -> Decision:
     return Decision(
         unit=result.unit,
         pins=result.pins,
@@ -257,6 +281,7 @@ def _decision(result: UnitResult, today: BusinessDay, run_id: str) -> Decision:
         contract_version=result.contract_version,
         held_by=result.broken,
         run_id=run_id,
+        overrides=tuple(override.stamp for override in read_overrides(settings.home)),
     )
 
 
@@ -266,7 +291,8 @@ def _results(
     lake = home.lake()
     for contract in unit.contracts:
         extra = {"build_seconds": round(seconds.get(contract.name, 0.0), 3)}
-        yield table_result(lake, contract.name, extra=extra)
+        facts = facts_of(lake, contract.name)
+        yield table_result(lake, contract.name, extra={**extra, **facts})
 
 
 def _check_results(result: UnitResult) -> Iterator[dg.AssetCheckResult]:
@@ -296,8 +322,7 @@ def _check_results(result: UnitResult) -> Iterator[dg.AssetCheckResult]:
 def _sentence(rules: Sequence[RuleResult], broken: Sequence[RuleResult]) -> str:
     if not broken:
         return f"All {len(rules)} rules hold."
-    named = "; ".join(f"{r.rule_id}: {r.unexpected} of {r.evaluated}" for r in broken)
-    return f"{len(broken)} of {len(rules)} rules broken: {named}"
+    return f"{len(broken)} of {len(rules)} rules broken: {counts_of(broken)}"
 
 
 def _rule_table(rules: Sequence[RuleResult]) -> dg.TableMetadataValue:

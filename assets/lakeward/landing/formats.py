@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lakeward.core.errors import SpecError
+from lakeward.core.errors import LakewardError, SpecError
 from lakeward.core.paths import Home
-from lakeward.lake.incremental import OnFailure
+from lakeward.lake.incremental import OnFailure, OnLost
+from lakeward.lake.progress import source_of
 from lakeward.lake.tables import Lake, TableSpec, TableWrite
 from lakeward.landing.ledger import FileCounts, LedgerFile
 from lakeward.landing.sources import Source
+from lakeward.landing.stored_records import StoredRecords
 from lakeward.quarantine.compose import Shape
 from lakeward.quarantine.records import Rejected
 
@@ -37,11 +39,21 @@ class FlatTables:
 
 
 @dataclass(frozen=True)
+class LostRecords:
+    """Records of a source that a flat table lacks, and why; no source: it stays as it was."""
+
+    table: str
+    source: str
+    cause: LakewardError
+
+
+@dataclass(frozen=True)
 class Flattened:
-    """What flattening wrote, and what is wrong with specs of the deployment."""
+    """What flattening wrote, what is wrong with specs of the deployment, and what it could not."""
 
     writes: Sequence[TableWrite]
     problems: Problems
+    lost: Sequence[LostRecords] = ()
 
 
 def collected_in(problems: dict[str, str]) -> OnFailure:
@@ -49,6 +61,15 @@ def collected_in(problems: dict[str, str]) -> OnFailure:
 
     def keep(table: str, error: SpecError) -> None:
         problems[table] = "\n".join(filter(None, (problems.get(table), str(error))))
+
+    return keep
+
+
+def lost_in(lost: list[LostRecords]) -> OnLost:
+    """Return a callback that keeps which records a table lacks."""
+
+    def keep(table: str, key: str, cause: LakewardError) -> None:
+        lost.append(LostRecords(table, source_of(key), cause))
 
     return keep
 
@@ -74,32 +95,32 @@ class Format:
             which happens once, and a file delivered again says nothing.
         raw: Its raw table: one row per distinct record of a source.
         beside: Tables that loading writes beside raw.
-        position: Column of the raw table that numbers the records of a file.
-        title: SQL over the raw table that names a record by its type, without PHI.
+        records: How those of the raw table are found and called.
         load: Loads landed files into `raw`, `beside` and quarantine.
         facts: Returns counts by name, over all that is stored.
         broken_promises: Returns where the content itself promises another count.
         specs: Name of the folder of a home that holds specs of the deployment.
         flat_tables: Returns the flat tables, those of specs in a folder among them.
         flatten: Brings the flat tables up to the raw table. A wrong spec of the deployment does
-            not stop the others.
+            not stop the others, nor do records that a table cannot hold.
         flat_facts: Returns counts by flat table and name.
         shape: How rejected records stand in a replay file.
         explain: Says what is wrong with a rejected record.
+        reads_utf16: Its files may be in UTF-16.
     """
 
     name: str
     is_state: bool
     raw: TableSpec
     beside: tuple[TableSpec, ...]
-    position: str
-    title: str
+    records: StoredRecords
     load: Load
     specs: str
     flat_tables: Callable[[Path | None], FlatTables]
     flatten: Callable[[Lake, Path | None], Flattened]
     shape: Shape
     explain: Explain
+    reads_utf16: bool = False
     facts: Callable[[Lake], Mapping[str, Any]] = no_facts
     broken_promises: Callable[[Lake], Sequence[str]] = no_broken_promises
     flat_facts: Callable[[Lake], Mapping[str, Mapping[str, Any]]] = no_facts

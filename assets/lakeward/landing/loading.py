@@ -5,7 +5,7 @@ the ledger. What makes it exactly once:
 
 - every commit carries the source and `received` of the last file whose rows it holds;
 - a table that holds a file already gets no row of that file again;
-- counts are taken from what is stored, so a repeated load counts the same;
+- stored and quarantined are counted in the tables, so a repeated load counts the same;
 - the ledger entry commits last, so whatever a kill leaves is pending in the next run.
 
 How files become rows is not known here.
@@ -83,12 +83,15 @@ class Reading:
         found: Number of records of each file, by `received`; a file without records may be absent.
         ignored: Files that hold nothing of the format.
         promised: Records that the files themselves promise (batch trailers), by `received`.
+        duplicate: Records that were compared with others and left out, by `received`; complete
+            when the outputs are committed. A file that is absent was not compared in this run.
     """
 
     outputs: tuple[Output, ...]
     found: Mapping[int, int]
     ignored: frozenset[int] = frozenset()
     promised: Mapping[int, int | None] = field(default_factory=dict)
+    duplicate: Mapping[int, int] = field(default_factory=dict)
 
 
 Read = Callable[[Sequence[LedgerFile]], AbstractContextManager[Reading]]
@@ -229,8 +232,10 @@ def _counts(
                 received=number,
                 found=found,
                 stored=kept,
-                # a duplicate has no row anywhere: it is what remains
-                duplicate=found - kept - rejected,
+                # counted where they are left out: taken for what remains, a record that was lost
+                # on the way was a duplicate, and the counts of every file added up. Only of a file
+                # that a kill left with all its rows nobody compares the records again.
+                duplicate=reading.duplicate.get(number, found - kept - rejected),
                 quarantined=rejected,
                 state="ignored" if number in reading.ignored else "loaded",
                 promised=reading.promised.get(number),

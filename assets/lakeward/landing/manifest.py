@@ -6,9 +6,11 @@ Read here because a delivery may carry one; fetching exports belongs to `lakewar
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from lakeward.core.errors import SpecError
 
@@ -47,7 +49,9 @@ class ManifestFile:
     @property
     def name(self) -> str:
         """Return the last part of the URL's path: the name of the file in a delivery."""
-        return unquote(urlsplit(self.url).path.rsplit("/", 1)[-1])
+        # split again after the escapes are read: `%2E%2E%2Fx` is a name and leads nowhere
+        whole = unquote(urlsplit(self.url).path.rsplit("/", 1)[-1])
+        return "".join(c for c in whole.rsplit("/", 1)[-1] if c.isprintable())
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,68 @@ class Manifest:
         return next((f for f in self.files if f.name == name), None)
 
 
+COUNT_LIMIT = 10**15
+"""Promised counts and sizes end here: no export is so large, and no table holds 20 digits."""
+
+
+def _whole_text(value: str) -> str:
+    # JSON may escape half of a pair, `\\ud800`: no table can hold that and no message print it
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        raise ValueError("text without a lone surrogate")
+    return value
+
+
+def _url(value: str) -> str:
+    try:
+        urlsplit(value)
+    except ValueError:
+        raise ValueError("a URL") from None
+    return value
+
+
+def _number(value: object) -> object:
+    # some servers write numbers as text; `²` is a digit to Python
+    if isinstance(value, str) and value.isdigit() and value.isascii():
+        return int(value[: len(str(COUNT_LIMIT)) + 1])
+    return value
+
+
+Text = Annotated[str, AfterValidator(_whole_text)]
+Url = Annotated[Text, AfterValidator(_url)]
+Count = Annotated[int, BeforeValidator(_number), Field(ge=0, le=COUNT_LIMIT)]
+
+
+class _Part(BaseModel):
+    # the guide lets servers add properties of their own, so those unknown are passed over
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+class _File(_Part):
+    url: Annotated[Url, Field(min_length=1)]
+    type: Text | None = None
+    count: Count | None = None
+    fileSize: Count | None = None  # noqa: N815  (the guide's name)
+
+
+class _Link(_Part):
+    relation: Text | None = None
+    url: Url | None = None
+
+
+class _Manifest(_Part):
+    """What is read of a manifest, by the names of the guide."""
+
+    transactionTime: Text | None = None  # noqa: N815
+    requiresAccessToken: bool | None = None  # noqa: N815
+    request: Url | None = None
+    outputOrganizedBy: Text | None = None  # noqa: N815
+    output: list[_File] | None = None
+    deleted: list[_File] | None = None
+    error: list[_File] | None = None
+    outcome: list[_File] | None = None
+    link: list[_Link] | None = None
+
+
 def parse_manifest(data: Any, where: str) -> Manifest:
     """Read a manifest of STU1 to STU4; properties that nobody reads here are passed over.
 
@@ -107,65 +173,50 @@ def parse_manifest(data: Any, where: str) -> Manifest:
     Raises:
         SpecError: It is no manifest; the text names the property, not its value.
     """
-    if not isinstance(data, Mapping) or not _is_manifest(data):
+    if not is_manifest(data):
         raise SpecError(where, "is no bulk export manifest", "an object with `output`")
+    try:
+        read = _Manifest.model_validate(data)
+    except ValidationError as error:
+        # the first is enough to go on with; pydantic would quote the input, and we never do
+        first = error.errors(include_input=False, include_url=False)[0]
+        expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        remedy = "ask the sender for the manifest again"
+        place = f"{where} {'.'.join(map(str, first['loc']))}"
+        raise SpecError(place, "is not as the guide says", expected, remedy) from None
     return Manifest(
-        transaction_time=_instant(data.get("transactionTime")),
+        transaction_time=_instant(read.transactionTime),
         files=tuple(
-            file
+            ManifestFile(kind, file.url, file.type or None, file.count, file.fileSize)
             for key, kind in _ARRAYS
-            for number, entry in enumerate(data.get(key) or [])
-            if (file := _file(entry, kind, f"{where} {key}[{number}]"))
+            for file in getattr(read, key) or ()
         ),
-        requires_access_token=data.get("requiresAccessToken") is True,
-        request_url=_text(data.get("request")),
-        organized_by=_text(data.get("outputOrganizedBy")),
-        next_url=_next(data.get("link") or []),
+        requires_access_token=read.requiresAccessToken is True,
+        request_url=read.request or None,
+        organized_by=read.outputOrganizedBy or None,
+        next_url=_next(read.link or []),
     )
 
 
-def _is_manifest(data: Mapping[str, Any]) -> bool:
-    """A published or submitted manifest may have no `output`; then others give it away."""
-    if "output" in data:
-        return isinstance(data["output"], list)
-    return "transactionTime" in data and "requiresAccessToken" in data
+def is_manifest(data: Any) -> bool:
+    """Return whether some JSON means to be the manifest of an export, right or wrong.
+
+    A published or submitted manifest may have no `output`; then others give it away.
+    """
+    if not isinstance(data, Mapping):
+        return False
+    return "output" in data or {"transactionTime", "requiresAccessToken"} <= data.keys()
 
 
-def _file(entry: Any, kind: FileKind, where: str) -> ManifestFile:
-    if not isinstance(entry, Mapping) or not _text(entry.get("url")):
-        raise SpecError(where, "names no file", "an object with `url`")
-    return ManifestFile(
-        kind=kind,
-        url=str(entry["url"]),
-        type=_text(entry.get("type")),
-        count=_number(entry.get("count")),
-        size=_number(entry.get("fileSize")),
-    )
-
-
-def _next(links: Any) -> str | None:
-    urls = [
-        _text(link.get("url"))
-        for link in links
-        if isinstance(link, Mapping) and link.get("relation") == "next"
-    ]
+def _next(links: list[_Link]) -> str | None:
+    urls = [link.url for link in links if link.relation == "next"]
     return next((url for url in urls if url and not url.startswith("#")), None)
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _number(value: Any) -> int | None:
-    # `true` is an int to Python, and `²` is a digit to it
-    text = str(value)
-    return int(text) if not isinstance(value, bool) and text.isdigit() and text.isascii() else None
-
-
-def _instant(value: Any) -> datetime | None:
+def _instant(value: str | None) -> datetime | None:
     """Read an instant; one without an offset orders nothing."""
     try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        found = datetime.fromisoformat(value) if value else None
+        return found.astimezone(UTC) if found and found.tzinfo else None
+    except (ValueError, OverflowError):  # the first and the last hours have no instant in UTC
         return None
-    return found if found and found.tzinfo else None

@@ -173,9 +173,15 @@ def commit(
     update_states(lake)
 
 
-def finish(lake: Lake, landing: Path) -> int:
-    """Show files that the trail names and that a kill left hidden; return how many."""
-    hidden = _hidden(landing)
+def finish(lake: Lake, landing: Path, source: str = "*") -> int:
+    """Show files that the trail names and that a kill left hidden; return how many.
+
+    Args:
+        lake: Where the trail is kept.
+        landing: Where the files are.
+        source: Whose files; default: those of all sources.
+    """
+    hidden = _hidden(landing, source)
     named = _named(lake) if hidden else frozenset()
     done = [file for file in hidden if file in named]
     for file in done:
@@ -298,11 +304,11 @@ def _clear(lake: Lake, landing: Path) -> None:
         path.unlink()
 
 
-def _hidden(landing: Path) -> dict[str, Path]:
+def _hidden(landing: Path, source: str = "*") -> dict[str, Path]:
     """Find hidden replay files, by the name that they will have below landing."""
     shown = {
         path.with_name(path.name.removeprefix(".").removesuffix(PARTIAL)): path
-        for path in landing.glob(f"*/*/replay/.*{PARTIAL}")
+        for path in landing.glob(f"{source}/*/replay/.*{PARTIAL}")
     }
     return {path.relative_to(landing).as_posix(): hidden for path, hidden in shown.items()}
 

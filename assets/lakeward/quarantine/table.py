@@ -14,7 +14,13 @@ QUARANTINE = TableSpec(
     description="Records that could not be loaded: position, reason and raw bytes",
     grain="One row per rejected record",
     columns=(
-        Column("quarantine_id", "VARCHAR", Phi.N, "Identifier made of source, received and place"),
+        Column(
+            "quarantine_id",
+            "VARCHAR",
+            Phi.N,
+            "Identifier made of source, received and place",
+            is_ours=True,
+        ),
         *ORIGIN,
         Column("place", "VARCHAR", Phi.N, "Where it stood, as `line 12` or `message 3`"),
         Column("position", "BIGINT", Phi.N, "Line or message number, from 1"),

@@ -1,0 +1,1 @@
+"""What registrars decide about records of patients: kept as data, append-only, read by dbt."""
