@@ -6,9 +6,17 @@ from lakeward.fhir.flat import derived_tables
 from lakeward.fhir.raw.explain import explain
 from lakeward.fhir.raw.load import RAW, load
 from lakeward.fhir.raw.repeats import REPEAT
-from lakeward.fhir.raw.unknown_elements import unknown_elements
+from lakeward.fhir.raw.unknown_elements import beyond_r4
+from lakeward.fhir.stored_resources import RESOURCES
 from lakeward.lake.tables import Lake
-from lakeward.landing.formats import FlatTables, Flattened, Format, collected_in
+from lakeward.landing.formats import (
+    FlatTables,
+    Flattened,
+    Format,
+    LostRecords,
+    collected_in,
+    lost_in,
+)
 from lakeward.landing.sources import Source
 from lakeward.quarantine.compose import Shape
 from lakeward.quarantine.records import Rejected
@@ -22,8 +30,9 @@ def _flat_tables(views: Path | None) -> FlatTables:
 
 def _flatten(lake: Lake, views: Path | None) -> Flattened:
     problems: dict[str, str] = {}
-    writes = derived_tables.flatten(lake, views, collected_in(problems))
-    return Flattened(writes, problems)
+    lost: list[LostRecords] = []
+    writes = derived_tables.flatten(lake, views, collected_in(problems), lost_in(lost))
+    return Flattened(writes, problems, lost)
 
 
 def _explain(_record: Rejected, content: bytes, _landing: Path, _source: Source) -> list[str]:
@@ -41,11 +50,9 @@ FHIR = Format(
     is_state=True,
     raw=RAW,
     beside=(REPEAT,),
-    position="line",
-    # without the id: it can be a medical record number
-    title="resource_type || coalesce(' version ' || version_id, '')",
+    records=RESOURCES,
     load=load,
-    facts=unknown_elements,
+    facts=beyond_r4,
     specs="views",
     flat_tables=_flat_tables,
     flatten=_flatten,

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from lakeward.core.errors import SpecError
-from lakeward.core.files import sha256_of
+from lakeward.core.files import sha256_of, shown
 from lakeward.core.phi import Phi
 from lakeward.lake.incremental import OnFailure, raise_failure
 from lakeward.lake.origin import DAY, FILE, LINE, RECEIVED, SOURCE
@@ -21,8 +21,12 @@ from lakeward.sqlonfhir.viewdefinition import ViewDefinition, parse_view, read_v
 
 PREFIX = "fhir__"
 RAW_NAME = "raw_fhir__resource"
-COMPILER_VERSION = 3
-"""To be raised when the same view compiles to other rows, so that tables are rebuilt.
+RESOURCE_TYPE = Column(
+    "resource_type", "VARCHAR", Phi.N, "resourceType, a type that R4 has", is_ours=True
+)
+COMPILER_VERSION = 4
+"""To be raised when the same view compiles to other rows, so that tables are rebuilt. Also when
+other columns than before get statistics: only a file that is written again loses what it has.
 
 The digest of a table covers its view and this number, not the SQL: a compiler that writes the same
 rows in other words must not rebuild every table.
@@ -61,6 +65,12 @@ def all_views(
         except SpecError as error:
             # a file that cannot be read names no view, so the name of the file stands for it
             on_failure(table_name(path.stem), error)
+        except Exception as error:
+            # whatever its author wrote, a view of the deployment stops no other table
+            problem = SpecError(
+                f"view {shown(path.name)}", f"cannot be used ({type(error).__name__})"
+            )
+            on_failure(table_name(path.stem), problem)
         else:
             views[view.name] = view
     return tuple(views.values())

@@ -11,8 +11,16 @@ from lakeward.hl7v2.parsing.segments import flat_tables
 from lakeward.hl7v2.raw.envelopes import ENVELOPES, broken_promises, count_envelopes
 from lakeward.hl7v2.raw.load import load
 from lakeward.hl7v2.raw.table import RAW, REPEAT
+from lakeward.hl7v2.stored_messages import MESSAGES
 from lakeward.lake.tables import Lake
-from lakeward.landing.formats import FlatTables, Flattened, Format, collected_in
+from lakeward.landing.formats import (
+    FlatTables,
+    Flattened,
+    Format,
+    LostRecords,
+    collected_in,
+    lost_in,
+)
 from lakeward.landing.sources import Source
 from lakeward.quarantine.compose import Shape
 from lakeward.quarantine.records import Rejected
@@ -26,8 +34,9 @@ def _flat_tables(segments: Path | None) -> FlatTables:
 
 def _flatten(lake: Lake, segments: Path | None) -> Flattened:
     problems: dict[str, str] = {}
-    writes = flatten(lake, segments, collected_in(problems))
-    return Flattened(writes, problems)
+    lost: list[LostRecords] = []
+    writes = flatten(lake, segments, collected_in(problems), lost_in(lost))
+    return Flattened(writes, problems, lost)
 
 
 def _flat_facts(lake: Lake) -> Mapping[str, Mapping[str, Any]]:
@@ -48,8 +57,7 @@ HL7V2 = Format(
     is_state=False,
     raw=RAW,
     beside=(ENVELOPES, REPEAT),
-    position="message",
-    title="message_type || coalesce('^' || trigger_event, '')",
+    records=MESSAGES,
     load=load,
     facts=count_envelopes,
     broken_promises=broken_promises,
@@ -59,4 +67,5 @@ HL7V2 = Format(
     flat_facts=_flat_facts,
     shape=Shape(".hl7", b"\r", keeps_lines=False, joins=_starts_a_message),
     explain=_explain,
+    reads_utf16=True,
 )

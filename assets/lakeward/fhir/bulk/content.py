@@ -5,13 +5,13 @@ by the loading, which quarantines those that are not.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
 
+from lakeward.core.foreign_json import read_json
 from lakeward.fhir.bulk.unpacking import BOM, gunzipped
 
 _UPDATED = re.compile(rb'"lastUpdated"\s*:\s*"([^"]{1,40})"')
@@ -48,7 +48,7 @@ class ContentCounts:
         A last line without its line end is legal NDJSON, so only the JSON decides.
         """
         try:
-            return bool(self.tail) and not isinstance(json.loads(self.tail), dict)
+            return bool(self.tail) and not isinstance(read_json(self.tail), dict)
         except ValueError:
             return True
 
@@ -155,7 +155,7 @@ def _count(line: bytes, found: ContentCounts, checks: ContentChecks) -> None:
 
 def _entries(text: bytes) -> int:
     try:
-        return len(json.loads(text).get("entry", []))
+        return len(read_json(text).get("entry", []))
     except (ValueError, AttributeError, TypeError):
         return 0
 

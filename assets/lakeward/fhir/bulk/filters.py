@@ -8,12 +8,13 @@ matches no filter is counted and reported.
 Source: FHIR R4 search, token and date parameters.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
+
+from lakeward.core.foreign_json import read_json
 
 Test = Callable[[Mapping[str, Any]], bool]
 
@@ -55,7 +56,7 @@ class Verifier:
         A line that cannot be read is not counted here: the loading rejects it.
         """
         try:
-            resource = json.loads(line)
+            resource = read_json(line)
         except ValueError:
             return False
         if not isinstance(resource, dict) or resource.get("resourceType") != self.type:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from lakeward.core.errors import PermanentError
+from lakeward.core.foreign_json import read_json
 from lakeward.fhir.bulk.context import ExportContext
 from lakeward.fhir.bulk.delivery import JobFiles, land_jobs
 from lakeward.fhir.bulk.fetching import entries_of, read_progress
@@ -161,7 +162,7 @@ def _ids(path: Path) -> set[str]:
         if not text:
             continue
         try:
-            patient = json.loads(text)
+            patient = read_json(text)
             if patient["resourceType"] == "Patient":
                 found.add(str(patient["id"]))
         except (ValueError, KeyError, TypeError):

@@ -4,11 +4,11 @@ Source: FHIR R4 OperationOutcome; transient codes are those below `transient` in
 Bulk Data Access STU2, export, status request: a transient error is about the request, not the job.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lakeward.core.foreign_json import read_json
 from lakeward.fhir.bulk.unpacking import BOM
 
 TRANSIENT = frozenset(
@@ -45,7 +45,7 @@ def _is_loss(line: bytes) -> bool:
     if not text:
         return False
     try:
-        issues = list(_issues(json.loads(text)))
+        issues = list(_issues(read_json(text)))
     except ValueError:
         return True
     return not issues or any(issue.get("severity") in LOST for issue in issues)

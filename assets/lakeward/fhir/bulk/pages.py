@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urljoin
 
+from lakeward.core.foreign_json import read_json
 from lakeward.fhir.bulk.store import write_text
 from lakeward.fhir.bulk.transport import Answer
 from lakeward.landing.manifest import Manifest, ManifestFile, parse_manifest
@@ -83,7 +84,7 @@ def read_pages(folder: Path, count: int, refresh: int = 0) -> list[Page]:
     found = []
     for number in range(1, count + 1):
         record = json.loads((folder / _page_name(number, refresh)).read_text(encoding="utf-8"))
-        found.append(Page(record["url"], json.loads(record["body"])))
+        found.append(Page(record["url"], read_json(record["body"])))
     return found
 
 

@@ -6,7 +6,6 @@ Source: Bulk Data Access STU2, export, security considerations (TLS 1.2 or later
 Launch 2, best practices: a client must not send its token to wherever a reference points.
 """
 
-import json
 import logging
 import ssl
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from lakeward.core.errors import PermanentError, RetryableError, UsageError
+from lakeward.core.foreign_json import read_json
 from lakeward.fhir.bulk.unpacking import unpacked
 from lakeward.fhir.bulk.waiting import http_date
 from lakeward.landing.bulk import LOOPBACK, BulkExport, is_protected
@@ -48,7 +48,7 @@ class Answer:
     def json(self) -> Any:
         """Return the body read as JSON, None if it is something else."""
         try:
-            return json.loads(self.body)
+            return read_json(self.body)
         except ValueError:
             return None
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
+from lakeward.core.unpacked_size import unfolds_too_far
+
 GZIP = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
 
@@ -53,15 +55,21 @@ def _members(first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
     # a gzip file may be several members in a row: whoever appends to one makes such a
     # file. zlib stops after the first member, and the rest would be lost without an error.
     decoder = zlib.decompressobj(wbits=31)
+    taken = given = 0
     try:
         for piece in _chain(first, stream):
             rest = piece
+            taken += len(piece)
             while rest:
                 if decoder.eof:
                     if not rest.strip(b"\0"):
                         break  # padding after the last member
                     decoder = zlib.decompressobj(wbits=31)
-                yield decoder.decompress(rest)
+                data = decoder.decompress(rest)
+                given += len(data)
+                if unfolds_too_far(taken, given):
+                    raise TruncatedError("unfolds to over 200 times its size")
+                yield data
                 rest = decoder.unused_data
     except zlib.error as error:
         raise TruncatedError(str(error)) from None

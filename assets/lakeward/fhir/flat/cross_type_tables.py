@@ -15,8 +15,8 @@ import pyarrow as pa
 from lakeward.core.files import sha256_of
 from lakeward.core.phi import Phi
 from lakeward.fhir.flat.view_rows import RESOURCES
-from lakeward.fhir.view_tables import COMPILER_VERSION
-from lakeward.lake.incremental import DerivedTable, bring_up, open_derived
+from lakeward.fhir.view_tables import COMPILER_VERSION, RESOURCE_TYPE
+from lakeward.lake.incremental import DerivedTable, OnLost, bring_up, open_derived
 from lakeward.lake.origin import LINE, RECEIVED, SOURCE
 from lakeward.lake.progress import Slice, in_one_slice
 from lakeward.lake.query import Connection
@@ -26,7 +26,7 @@ from lakeward.sqlonfhir.viewdefinition import ViewDefinition
 
 ORIGIN = (
     SOURCE,
-    Column("resource_type", "VARCHAR", Phi.N, "resourceType"),
+    RESOURCE_TYPE,
     Column("id", "VARCHAR", Phi.LK, "Resource id"),
     RECEIVED,
     LINE,
@@ -63,7 +63,9 @@ def digest_of(*parts: object) -> str:
     return sha256_of(text.encode())[:16]
 
 
-def fill_cross_type_table(lake: Lake, table: CrossTypeTable) -> list[TableWrite]:
+def fill_cross_type_table(
+    lake: Lake, table: CrossTypeTable, on_lost: OnLost | None = None
+) -> list[TableWrite]:
     """Bring a table up to the raw resources, in one commit; return it if it brought rows.
 
     The rows are few and are streamed: slices would cost a commit each, with a file a type.
@@ -71,7 +73,8 @@ def fill_cross_type_table(lake: Lake, table: CrossTypeTable) -> list[TableWrite]
     # by type as well: a type that joins was passed over in files that the others have read long ago
     raw = replace(RESOURCES, key=("source", "resource_type"), only=("resource_type", table.types))
     derived = open_derived(lake, table.spec, table.digest)
-    return bring_up(lake, raw, [derived], partial(_rows_of, table), cut=in_one_slice)
+    rows_of = partial(_rows_of, table)
+    return bring_up(lake, raw, [derived], rows_of, on_lost=on_lost, cut=in_one_slice)
 
 
 def _rows_of(

@@ -14,7 +14,7 @@ from lakeward.fhir.flat.reference_tables import (
 )
 from lakeward.fhir.flat.view_rows import flatten_views
 from lakeward.lake.data_files import data_files
-from lakeward.lake.incremental import OnFailure, raise_failure
+from lakeward.lake.incremental import OnFailure, OnLost, raise_failure
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake, TableSpec, TableWrite, newest_version
 
@@ -39,7 +39,10 @@ def flat_tables(
 
 
 def flatten(
-    lake: Lake, own_specs: Path | None = None, on_failure: OnFailure = raise_failure
+    lake: Lake,
+    own_specs: Path | None = None,
+    on_failure: OnFailure = raise_failure,
+    on_lost: OnLost | None = None,
 ) -> list[TableWrite]:
     """Bring every derived table up to the raw resources; return the writes of rows.
 
@@ -48,14 +51,16 @@ def flatten(
         own_specs: Folder with views of the deployment.
         on_failure: Called with each of those that is wrong or cannot be run, whose table then
             stays as it is.
+        on_lost: Called with each table and source whose resources it cannot hold; default: raise.
     """
-    writes = flatten_views(lake, own_specs, on_failure)
+    writes = flatten_views(lake, own_specs, on_failure, on_lost)
     views = view_tables.all_views(own_specs, _reported_already)
-    writes += fill_cross_type_table(lake, discriminator_table(views))
+    writes += fill_cross_type_table(lake, discriminator_table(views), on_lost)
     types = _stored_types(lake)
-    writes += fill_cross_type_table(lake, reference_table(types))
+    writes += fill_cross_type_table(lake, reference_table(types), on_lost)
     # last: which types it is about is read from the references that were just filled
-    return writes + fill_cross_type_table(lake, identifier_table(_named_types(lake, types)))
+    named = identifier_table(_named_types(lake, types))
+    return writes + fill_cross_type_table(lake, named, on_lost)
 
 
 def _reported_already(_table: str, _error: SpecError) -> None:

@@ -7,7 +7,8 @@ what is current. Columns of views that hold the id of a reference are in `sqlonf
 Source: FHIR R4, References (2.3.0), "Reference Data Type".
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -60,7 +61,7 @@ _ELSEWHERE = frozenset({"Extension", "Meta", "Narrative", "Resource"})
 _DEPTH = 5
 """Elements above a reference, at most: a bound that no type of the packaged views reaches."""
 
-_ID = r"[A-Za-z0-9\-.]{1,64}"
+_ID = r"[A-Za-z0-9\-.]{1,255}"
 _PLAIN = rf"(.*://.*/)?[A-Z][A-Za-z]+/{_ID}(/_history/{_ID})?"
 
 # Whether a reference has a form is asked without groups and its parts are cut at the slashes:
@@ -103,7 +104,8 @@ targeted as (
             when kind = 'conditional' then list_append(path, '')
         end as target_path,
         case when kind = 'conditional' then
-            url_decode(regexp_extract(text, '[?&]identifier=([^&]*)', 1))
+            -- a text that is no encoding of UTF-8 ended the night of all tables
+            try(url_decode(regexp_extract(text, '[?&]identifier=([^&]*)', 1)))
         end as token
     from classified
 )
@@ -155,16 +157,66 @@ def _paths(
             first = repeating or (".".join(path) if element.many else "")
             if type_ == "Reference":
                 yield ".".join(path), first
-            # `seen`: an item of a Questionnaire holds items, without end; those below the first are
-            # not looked into
+            # `seen`: an item of a Questionnaire holds items, without end; see `nestings`
             elif type_ not in (*_ELSEWHERE, *seen) and len(chain) < _DEPTH:
                 yield from _paths(type_, (*seen, type_), path, first)
+
+
+@dataclass(frozen=True)
+class Nesting:
+    """An element whose items hold items of their own kind, without end.
+
+    Attributes:
+        element: Its path, as `item`.
+        first: The first repeating element on the way to it; empty when none repeats.
+        steps: Paths from an item to the items in it, as `item` and `answer.item`.
+    """
+
+    element: str
+    first: str
+    steps: tuple[str, ...]
+
+
+@lru_cache(maxsize=256)
+def nestings(kind: str) -> tuple[Nesting, ...]:
+    """List the elements of a resource type that nest in themselves, sorted."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for element, first, step in _nested(kind, {}, (), ""):
+        found.setdefault((element, first), set()).add(step)
+    return tuple(Nesting(*key, tuple(sorted(steps))) for key, steps in sorted(found.items()))
+
+
+def _nested(
+    kind: str, entered: Mapping[str, tuple[int, str]], chain: tuple[str, ...], repeating: str
+) -> Iterator[tuple[str, str, str]]:
+    """Yield where a type was entered, the first repeating element there, and a way back to it.
+
+    Args:
+        kind: Type whose elements are walked.
+        entered: By type, the number of steps to where it was entered, and what repeats up to there.
+        chain: The steps to here.
+        repeating: The first repeating element on the way to here.
+    """
+    for element in elements(kind).values():
+        path = (*chain, element.name)
+        first = repeating or (".".join(path) if element.many else "")
+        if element.type in entered:
+            length, first_there = entered[element.type]
+            yield ".".join(chain[:length]), first_there, ".".join(path[length:])
+        # a reference is the end of the way, though its identifier has an assigner
+        elif (
+            not element.choices
+            and element.type not in (*_ELSEWHERE, "Reference")
+            and len(chain) < _DEPTH
+        ):
+            inner = {**entered, element.type: (len(path), first)}
+            yield from _nested(element.type, inner, path, first)
 
 
 def reference_table(types: Iterable[str]) -> CrossTypeTable:
     """Build the table of references from resources of some types."""
     # 1: to be raised when other elements are listed; they come from the schema, which is not hashed
-    digest = digest_of(1, _REFERENCES)
+    digest = digest_of(2, _REFERENCES)
     return CrossTypeTable(REFERENCE, frozenset(types), _references_of, _REFERENCES, digest)
 
 
@@ -177,7 +229,14 @@ def identifier_table(types: Iterable[str]) -> CrossTypeTable:
 
 @lru_cache(maxsize=256)
 def _references_of(kind: str) -> ViewDefinition | None:
-    branches = [_branch(path, first) for path, first in reference_paths(kind)]
+    paths = reference_paths(kind)
+    branches = [_branch(path, first) for path, first in paths]
+    branches += [
+        _nested_branch(path, nesting)
+        for nesting in nestings(kind)
+        for path, _ in paths
+        if path.startswith(f"{nesting.element}.")
+    ]
     if not branches:
         return None
     # types such as Bundle contain nothing; `{}` is FHIRPath for nothing
@@ -193,8 +252,8 @@ def _references_of(kind: str) -> ViewDefinition | None:
     )
 
 
-def _branch(path: str, first: str) -> dict[str, Any]:
-    columns = [
+def _columns(path: str) -> list[dict[str, Any]]:
+    return [
         _column("element", f"'{path.replace('.ofType(Reference)', '')}'"),
         _column("reference", "reference"),
         _column("type", "type"),
@@ -202,6 +261,28 @@ def _branch(path: str, first: str) -> dict[str, Any]:
         _column("logical_value", "identifier.value"),
         _column("display", "display"),
     ]
+
+
+def _nested_branch(path: str, nesting: Nesting) -> dict[str, Any]:
+    """Select what `_branch` selects, in the items below the first ones, at any depth.
+
+    An item in an item has the element of the outer one, and the position of the outermost.
+    """
+    below = path.removeprefix(f"{nesting.element}.")
+    ordinal = _column("ordinal", "%rowIndex", "integer")
+    inner = {"forEach": below, "column": _columns(path)}
+    if not nesting.first:
+        repeat = {"repeat": list(nesting.steps), "column": [ordinal], "select": [inner]}
+        return {"forEach": nesting.element, "select": [repeat]}
+    repeat = {"repeat": list(nesting.steps), "select": [inner]}
+    rest = nesting.element.removeprefix(nesting.first).removeprefix(".")
+    if rest:
+        repeat = {"forEach": rest, "select": [repeat]}
+    return {"forEach": nesting.first, "column": [ordinal], "select": [repeat]}
+
+
+def _branch(path: str, first: str) -> dict[str, Any]:
+    columns = _columns(path)
     # in the first list on the way: it numbers the participant, or item, that refers to something
     ordinal = _column("ordinal", "%rowIndex", "integer")
     rest = path.removeprefix(first).removeprefix(".") if first else ""

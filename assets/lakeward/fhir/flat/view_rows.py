@@ -24,6 +24,7 @@ from lakeward.fhir.view_tables import (
 from lakeward.lake.incremental import (
     DerivedTable,
     OnFailure,
+    OnLost,
     bring_up,
     open_derived,
     raise_failure,
@@ -42,7 +43,10 @@ RESOURCES = RawTable(RAW_NAME, record="line", size="strlen(resource)")
 
 
 def flatten_views(
-    lake: Lake, own_specs: Path | None = None, on_failure: OnFailure = raise_failure
+    lake: Lake,
+    own_specs: Path | None = None,
+    on_failure: OnFailure = raise_failure,
+    on_lost: OnLost | None = None,
 ) -> list[TableWrite]:
     """Bring the table of every view up to the raw resources; return the writes of rows.
 
@@ -51,15 +55,22 @@ def flatten_views(
         own_specs: Folder with views of the deployment.
         on_failure: Called with each of those that is wrong or cannot be run, whose table then
             stays as it is.
+        on_lost: Called with each table and source whose resources a view cannot hold, and with each
+            packaged view that cannot be run; default: raise.
 
     Raises:
-        SpecError: A packaged view cannot be run, whatever `on_failure` does.
+        SpecError: A packaged view cannot be run, and there is no `on_lost`.
     """
     packaged = {table_of(view).name for view in packaged_views()}
 
     def fail(table: str, error: SpecError) -> None:
-        # models of ours read the packaged tables: old rows in silence are worse than no list
-        (raise_failure if table in packaged else on_failure)(table, error)
+        if table not in packaged:
+            on_failure(table, error)
+        elif on_lost is None:
+            # models of ours read the packaged tables: old rows in silence are worse than no list
+            raise error
+        else:
+            on_lost(table, "", error)
 
     views = {table_of(view).name: view for view in all_views(own_specs, on_failure)}
     # by type, since raw is partitioned by it and one parse serves all views of a type
@@ -71,7 +82,7 @@ def flatten_views(
     for kind, tables in by_type.items():
         of_type = replace(RESOURCES, only=("resource_type", frozenset({kind})))
         rows_of = partial(_rows_of, views)
-        writes += bring_up(lake, of_type, tables, rows_of, on_failure=fail)
+        writes += bring_up(lake, of_type, tables, rows_of, on_failure=fail, on_lost=on_lost)
     return writes
 
 

@@ -21,8 +21,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lakeward.fhir.raw.lines import TOO_LONG, UNREADABLE, FilePart, blocks
-from lakeward.fhir.raw.record_blocks import NOT_TEXT, Block, piece_of_spans
+from lakeward.fhir.raw.file_bytes import TOO_FAR, TRUNCATED
+from lakeward.fhir.raw.lines import TOO_LONG, TOO_MANY, UNREADABLE, FilePart, blocks
+from lakeward.fhir.raw.record_blocks import LEVELS, NOT_TEXT, TOO_DEEP, Block, piece_of_spans
 from lakeward.fhir.raw.shape_prefilter import build_prefilter, path_condition
 from lakeward.fhir.raw.shapes import (
     LaxJsonError,
@@ -33,21 +34,24 @@ from lakeward.fhir.raw.shapes import (
     read_strictly,
 )
 from lakeward.lake.query import Connection
-from lakeward.sqlonfhir.schema import WITHOUT_ID
+from lakeward.sqlonfhir.schema import WITHOUT_ID, is_known_resource
 
 REASONS = {
     "broken_json": "the record is not one JSON value",
     "not_an_object": "the record is JSON but not an object",
     "duplicate_key": "the object has a name twice, so that readers differ on what it says",
     "missing_resource_type": "the object has no resourceType",
-    "illegal_resource_type": "resourceType is not the name of a type",
+    "illegal_resource_type": "resourceType is not the name of a type of FHIR R4",
     "wrong_resource_type": "the resource is of another type than the file promises",
     "missing_id": "the resource has no id",
-    "illegal_id": "id is not 1 to 64 letters, digits, hyphens and dots",
+    "illegal_id": "id is not 1 to 255 letters, digits, hyphens and dots",
     "structure_mismatch": "an element has another shape than FHIR R4 says",
     NOT_TEXT: "the record is not UTF-8",
     TOO_LONG: "the record is longer than 64 MB; only its head is kept here",
-    UNREADABLE: "the file ends, or is damaged, within or after this record",
+    TOO_DEEP: f"objects and lists are nested deeper than {LEVELS} levels",
+    TRUNCATED: "the file ends, or is damaged, within or after this record",
+    TOO_FAR: "the file unfolds to over 200 times its size; what follows was not read",
+    TOO_MANY: "the lines are too short for any resource; what follows was not read",
 }
 """Reason codes of quarantined records and what each says."""
 
@@ -95,12 +99,19 @@ identified as (
         *,
         case
             when not has_id and resource_type in {WITHOUT_ID} then content_sha256 else own_id
-        end as id
+        end as id,
+        -- DuckDB also reads `infinity`, years before Christ and of six digits, at which the table
+        -- writer ended the night. FHIR's years have four digits, of which 0000 is none.
+        case
+            when regexp_matches(last_updated_text, '^[0-9]{{4}}-[^(]*$')
+                and not starts_with(last_updated_text, '0000')
+                then try_cast(last_updated_text as timestamptz)
+        end as instant
     from read
 )
 select
     received, line, byte_offset, byte_length, content_sha256, resource_type, id, version_id,
-    last_updated_text, try_cast(last_updated_text as timestamptz) as last_updated, is_subsetted,
+    last_updated_text, instant as last_updated, is_subsetted,
     case
         when flaw is not null then flaw
         when is_broken then 'broken_json'
@@ -109,13 +120,13 @@ select
         when not regexp_matches(resource_type, '^[A-Z][A-Za-z]{{0,63}}$')
             then 'illegal_resource_type'
         when id is null then 'missing_id'
-        when not regexp_matches(id, '^[A-Za-z0-9\-.]{{1,64}}$') then 'illegal_id'
+        when not regexp_matches(id, '^[A-Za-z0-9\-.]{{1,255}}$') then 'illegal_id'
     end as reason,
     cast(null as varchar) as detail,
     -- what each sign means: `file_kinds._Look`
     case
         when resource_type is not null then 'typed'
-        when flaw = '{UNREADABLE}' then 'strong'
+        when flaw in {UNREADABLE} then 'strong'
         when (is_broken or not is_object) and contains(content, '"resourceType"') then 'strong'
         when is_broken then if(is_object, 'weak', 'none')
         else 'plain'
@@ -215,7 +226,7 @@ class _Checker:
         self, block: Block, records: pa.Table, contents: pa.ChunkedArray
     ) -> dict[int, Rejection]:
         """Return the rejections of records whose content is wrong, by position in the block."""
-        found: dict[int, Rejection] = {}
+        found: dict[int, Rejection] = self._of_unknown_type(records)
         roots = records.column("root").to_numpy(zero_copy_only=False)
         for root in {hash_ for hash_, one in self.roots.items() if one.has_repeated_name}:
             found |= dict.fromkeys(np.flatnonzero(roots == root).tolist(), ("duplicate_key", None))
@@ -225,6 +236,19 @@ class _Checker:
             if rejection:
                 found[position] = rejection
         return found
+
+    def _of_unknown_type(self, records: pa.Table) -> dict[int, Rejection]:
+        """Return the rejections of resources whose type R4 does not have.
+
+        A stored type becomes the name of a folder and of a view: whatever word stood there, a
+        patient's name perhaps, would be in the paths of the lake.
+        """
+        kinds = pc.if_else(pc.is_null(records["reason"]), records["resource_type"], None)
+        unknown = [k for k in pc.unique(kinds).drop_null().to_pylist() if not is_known_resource(k)]
+        if not unknown:
+            return {}
+        chosen = pc.is_in(kinds, pa.array(unknown, pa.string())).to_numpy(zero_copy_only=False)
+        return dict.fromkeys(np.flatnonzero(chosen).tolist(), ("illegal_resource_type", None))
 
     def _suspects(self, block: Block, records: pa.Table, contents: pa.ChunkedArray) -> set[int]:
         """Return the positions of resources whose shape needs an exact look."""

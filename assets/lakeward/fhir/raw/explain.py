@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from lakeward.sqlonfhir.schema import WITHOUT_ID, is_primitive, is_resource, properties
 
-_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,255}")
 _NAME = re.compile(r"_?[a-z][A-Za-z0-9]{0,63}")
 
 _NOT_JSON = "record: is nested too deeply or holds what JSON does not have"
@@ -73,7 +73,7 @@ def _identity(kind: str, record: Mapping[str, Any]) -> list[str]:
     if found is None:
         return [] if kind in WITHOUT_ID else [f"{kind}.id: is missing"]
     legal = isinstance(found, str) and _ID.fullmatch(found)
-    return [] if legal else [f"{kind}.id: is not 1 to 64 letters, digits, hyphens and dots"]
+    return [] if legal else [f"{kind}.id: is not 1 to 255 letters, digits, hyphens and dots"]
 
 
 def _findings(kind: str, record: dict[str, Any]) -> list[str]:

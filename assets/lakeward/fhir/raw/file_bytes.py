@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from lakeward.core.unpacked_size import unfolds_too_far
+
 _GZIP = b"\x1f\x8b"
 """How a gzip file starts. The name does not decide: `.ndjson` may be packed and `.gz` plain."""
 
@@ -15,8 +17,13 @@ _PACKED_SHARE = 8
 """JSON unpacks to about eight times its size, so an eighth of a chunk is read at once."""
 
 
-def read_chunks(path: Path, size: int) -> Iterator[bytes | None]:
-    """Yield the unpacked bytes; None at last when the file ends before its content does.
+TRUNCATED = "truncated_gzip"
+TOO_FAR = "gzip_unfolds_too_far"
+"""Reason codes of files that are not read to their end."""
+
+
+def read_chunks(path: Path, size: int) -> Iterator[bytes | str]:
+    """Yield the unpacked bytes; at last a reason code when the file is not read to its end.
 
     Args:
         path: A file, packed or plain.
@@ -31,13 +38,15 @@ def read_chunks(path: Path, size: int) -> Iterator[bytes | None]:
         yield from iter(lambda: stream.read(size), b"")
 
 
-def _inflated(packed: Iterator[bytes], size: int) -> Iterator[bytes | None]:
+def _inflated(packed: Iterator[bytes], size: int) -> Iterator[bytes | str]:
     """Unpack gzip step by step, so that what stands before a damage is still read."""
     inflate = zlib.decompressobj(wbits=31)  # 31: gzip with header and checksum
     complete = False
+    taken = given = 0
     try:
         for chunk in packed:
             rest = chunk
+            taken += len(chunk)
             while rest:
                 if inflate.eof:  # a further member; padding after the last one is not data
                     rest = rest.lstrip(b"\0")
@@ -45,10 +54,14 @@ def _inflated(packed: Iterator[bytes], size: int) -> Iterator[bytes | None]:
                         break
                     inflate = zlib.decompressobj(wbits=31)
                 if data := inflate.decompress(rest, size):
+                    given += len(data)
+                    if unfolds_too_far(taken, given):
+                        yield TOO_FAR
+                        return
                     yield data
                 rest = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
         complete = inflate.eof
     except zlib.error:
         complete = False
     if not complete:
-        yield None
+        yield TRUNCATED

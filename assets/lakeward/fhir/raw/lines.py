@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from lakeward.fhir.raw.file_bytes import read_chunks
+from lakeward.fhir.raw.file_bytes import TOO_FAR, TRUNCATED, read_chunks
 from lakeward.fhir.raw.record_blocks import Block, Piece, piece_of_spans
 
 BOM = b"\xef\xbb\xbf"
@@ -23,9 +23,14 @@ RECORD_LIMIT = 64 << 20
 HEAD = 64 << 10
 """Bytes that are kept of a record that is too long."""
 
+SHORT, MANY = 20, 100_000
+"""A resource has 30 bytes at the least. Where so many lines in a row are shorter than this in the
+mean, the rest of the file is not read: a row for each of a billion lines would fill the memory."""
+
 TOO_LONG = "record_too_long"
-UNREADABLE = "truncated_gzip"
-"""Reason codes of records that are rejected for how they end."""
+TOO_MANY = "too_many_short_lines"
+UNREADABLE = (TRUNCATED, TOO_FAR)
+"""Reason codes of records that are rejected for how they end, or their file does."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,14 @@ def _pieces(part: FilePart) -> Iterator[Piece]:
         return
     splitter = _Splitter(part.received)
     for chunk in read_chunks(part.path, READ):
-        if chunk is None:
-            yield splitter.last(UNREADABLE)
+        if isinstance(chunk, str):
+            yield splitter.last(chunk)
             return
-        yield from splitter.take(chunk)
+        for piece in splitter.take(chunk):
+            if len(piece) > MANY and piece.lengths.mean() < SHORT:
+                yield piece.first(MANY, TOO_MANY)
+                return
+            yield piece
     yield splitter.last(None)
 
 
@@ -169,8 +178,8 @@ def read_document(path: Path) -> bytes | None:
     """Read a whole file of up to `RECORD_LIMIT`; None when it is larger or cannot be unpacked."""
     parts, size = [], 0
     for chunk in read_chunks(path, READ):
-        size += len(chunk or b"")
-        if chunk is None or size > RECORD_LIMIT:
+        if isinstance(chunk, str) or size + len(chunk) > RECORD_LIMIT:
             return None
+        size += len(chunk)
         parts.append(chunk)
     return b"".join(parts).removeprefix(BOM)

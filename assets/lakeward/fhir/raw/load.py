@@ -25,10 +25,10 @@ from lakeward.fhir.raw.file_kinds import Examined, examine_files
 from lakeward.fhir.raw.lines import blocks
 from lakeward.fhir.raw.repeats import REPEAT, find_duplicates, new_repeats
 from lakeward.fhir.raw.shapes import Walks, walks_of
-from lakeward.fhir.view_tables import all_views, packaged_views
+from lakeward.fhir.view_tables import RESOURCE_TYPE, all_views, packaged_views
 from lakeward.lake.origin import ORIGIN
 from lakeward.lake.query import Connection, connect, register_table
-from lakeward.lake.tables import Column, Lake, TableSpec, arrow_schema
+from lakeward.lake.tables import Column, Lake, TableSpec, arrow_schema, transaction_version
 from lakeward.landing.ledger import FileCounts, LedgerFile
 from lakeward.landing.loading import Output, Reading, Rows, load_files
 from lakeward.landing.sources import Source
@@ -37,7 +37,10 @@ from lakeward.quarantine.table import QUARANTINE, quarantine_rows
 RAW = TableSpec(
     name="raw_fhir__resource",
     description="FHIR resources as delivered, with their origin and identity",
-    grain="One row per source, resource type, id and content",
+    grain=(
+        "One row per source, resource type, id and content; of a resource without stamps one row"
+        " each time that its content changed (A, B and A again are three)"
+    ),
     partition_by=("resource_type",),
     columns=(
         *ORIGIN,
@@ -45,7 +48,7 @@ RAW = TableSpec(
             "line", "BIGINT", Phi.N, "Line in the file or entry of the Bundle, from 1; 0 itself"
         ),
         Column("byte_offset", "BIGINT", Phi.N, "First byte of the record, after unpacking"),
-        Column("resource_type", "VARCHAR", Phi.N, "resourceType"),
+        RESOURCE_TYPE,
         Column("id", "VARCHAR", Phi.LK, "Resource id; content_sha256 where a type may lack one"),
         Column("version_id", "VARCHAR", Phi.N, "meta.versionId"),
         Column("last_updated_text", "VARCHAR", Phi.QI, "meta.lastUpdated as delivered"),
@@ -122,11 +125,17 @@ class _Found:
         """Which records stand in files after one."""
         return np.asarray(pc.greater(self.examined.records.column("received"), done), np.bool_)
 
-    def counts(self) -> dict[int, int]:
-        """Number of records by `received`."""
+    @property
+    def is_left_out(self) -> Mask:
+        """Which records get no row anywhere: they, or the file that they stand in, came before."""
+        return np.where(self.is_rejected, self.is_of_repeated_file, self.is_duplicate)
+
+    def counts(self, chosen: Mask | None = None) -> dict[int, int]:
+        """Return the number of records by `received`: of all, or of those chosen."""
         received = self.examined.records.column("received").to_numpy()
-        numbers, counts = np.unique(received, return_counts=True)
-        return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+        numbers, positions = np.unique(received, return_inverse=True)
+        counts = np.bincount(positions, weights=chosen, minlength=len(numbers))
+        return dict(zip(numbers.tolist(), counts.astype(np.int64).tolist(), strict=True))
 
 
 @contextmanager
@@ -155,7 +164,19 @@ def _read(
             ),
             found=found.counts(),
             ignored=examined.ignored,
+            duplicate=_left_out(found, transaction_version(lake, RAW.name, files[0].source) or 0),
         )
+
+
+def _left_out(found: _Found, closed: int) -> dict[int, int]:
+    """Return the records left out, by `received`, of files whose counts can be made of records.
+
+    A repeated file that a kill left with all its rows is absent: a record that was bad then is in
+    quarantine under the earlier file, and may be good as checked now.
+    """
+    unsure = {f.received for f in found.files if f.repeats is not None and f.received <= closed}
+    counts = found.counts(found.is_left_out)
+    return {received: n for received, n in counts.items() if received not in unsure}
 
 
 def _walks(views: Path | None) -> Mapping[str, Walks]:

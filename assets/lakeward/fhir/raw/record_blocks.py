@@ -20,10 +20,12 @@ A record is found by its position in the block (0 to 10,001) or by its file and 
 are cut into records is in `lines`; what a record holds is not looked at here.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +33,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 NOT_TEXT = "invalid_utf8"
-"""Reason code of a record that is not UTF-8."""
+TOO_DEEP = "nested_too_deeply"
+"""Reason codes of a record that is not UTF-8, and of one that is nested deeper than `LEVELS`."""
+
+LEVELS = 200
+"""Objects and lists that may stand within one another. A questionnaire with 40 levels of groups has
+160; one with 1,000 took the views half a minute, and what grows so goes on for ever at 10,000."""
+
+_BRACKETS = b"{[}]\n"
+_OTHERS = bytes(set(range(256)) - set(_BRACKETS))
+_STEP = np.zeros(256, np.int32)
+_STEP[list(b"{[")], _STEP[list(b"}]")] = 1, -1
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 _INLINE = 12
 _VIEW = np.dtype([("length", "<i4"), ("prefix", "<u4"), ("buffer", "<i4"), ("start", "<i4")])
@@ -95,6 +108,23 @@ class Piece:
         """Return whether a regular expression is found anywhere in the bytes read."""
         return bool(pc.match_substring_regex(_as_one(self.data), pattern)[0].as_py())
 
+    def first(self, count: int, flaw: str) -> "Piece":
+        """Return the first records alone; the last of them bears a flaw."""
+        numbers, starts, lengths = (a[:count] for a in (self.numbers, self.starts, self.lengths))
+        return replace(self, numbers=numbers, starts=starts, lengths=lengths, flaw=flaw)
+
+    @cached_property
+    def too_deep(self) -> frozenset[int]:
+        """Indexes of the records that are nested deeper than `LEVELS`."""
+        # The whole at once, without a look at what is text: brackets in a text only make a record
+        # suspect. All but brackets is left out first: a look at each byte costs ten times more.
+        lines = self.data.translate(None, _OTHERS).split(b"\n")
+        long = [line for line in lines if len(line) > 2 * LEVELS]  # each level has two brackets
+        if _deepest(b"\n".join(long)) <= LEVELS:
+            return frozenset()
+        deep = (i for i in range(len(self)) if _depth(self.record(i)) > LEVELS)
+        return frozenset(deep)
+
     @cached_property
     def not_utf8(self) -> frozenset[int]:
         """Indexes of the records that are not UTF-8."""
@@ -127,17 +157,21 @@ class Block:
     @property
     def not_utf8(self) -> list[int]:
         """Positions of records that are not UTF-8."""
+        return self._positions("not_utf8")
+
+    def _positions(self, kind: Literal["not_utf8", "too_deep"]) -> list[int]:
         firsts = np.cumsum([0, *map(len, self.pieces)]).tolist()
         return [
             first + index
             for first, piece in zip(firsts, self.pieces, strict=False)
-            for index in piece.not_utf8
+            for index in getattr(piece, kind)
         ]
 
     @property
     def flaws(self) -> dict[int, str]:
         """Reason codes of records that are rejected for their bytes alone, by position."""
-        found = dict.fromkeys(self.not_utf8, NOT_TEXT)
+        found = dict.fromkeys(self._positions("too_deep"), TOO_DEEP)
+        found |= dict.fromkeys(self.not_utf8, NOT_TEXT)
         # a flaw is one of how a piece ends, so it is its last record's
         lasts = (np.cumsum([len(piece) for piece in self.pieces]) - 1).tolist()
         found.update(
@@ -244,6 +278,22 @@ def _as_one(content: bytes) -> pa.Array:
     """Return an array of one value that shares the bytes."""
     ends = pa.py_buffer(np.array([0, len(content)], np.int64))
     return pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(content)])
+
+
+def _deepest(brackets: bytes) -> int:
+    """Return how deep the deepest line is nested, of text that is brackets and line ends alone."""
+    if not brackets:
+        return 0
+    letters = np.frombuffer(brackets, np.uint8)
+    level = np.cumsum(_STEP[letters])
+    starts = np.flatnonzero(letters == ord("\n"))
+    starts = np.concatenate(([0], starts))
+    # each line counts from the level at its start: what stands before it may be unbalanced
+    return int((np.maximum.reduceat(level, starts) - (level - _STEP[letters])[starts]).max())
+
+
+def _depth(record: bytes) -> int:
+    return _deepest(_STRING.sub(b"", record).translate(None, _OTHERS + b"\n"))
 
 
 def _is_utf8(content: bytes) -> bool:

@@ -3,7 +3,7 @@
 with deletion as (
     select
         *,
-        regexp_full_match(url, '(https?://[^?#\s]+/|/)?[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}') as is_usable
+        regexp_full_match(url, '(https?://[^?#\s]+/|/)?[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,255}') as is_usable
     from {fhir__bundle_deletion}
 ),
 -- Only ids of which several contents are stored are looked at.

@@ -13,10 +13,10 @@
 with deletion as (
     select
         source, received, line, id as bundle_id, content_sha256,
-        regexp_extract(url, '([A-Za-z]+)/[A-Za-z0-9\-.]{1,64}$', 1) as resource_type,
-        regexp_extract(url, '([A-Za-z0-9\-.]{1,64})$', 1) as id
+        regexp_extract(url, '([A-Za-z]+)/[A-Za-z0-9\-.]{1,255}$', 1) as resource_type,
+        regexp_extract(url, '([A-Za-z0-9\-.]{1,255})$', 1) as id
     from {fhir__bundle_deletion}
-    where regexp_full_match(url, '(https?://[^?#\s]+/|/)?[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}')
+    where regexp_full_match(url, '(https?://[^?#\s]+/|/)?[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,255}')
 ),
 contested as (
     select source, resource_type, id
@@ -75,9 +75,11 @@ delivered as (
                 coalesce(try_cast((rejected_in).number as bigint), 0),
                 line
             ) as stored_position,
-            coalesce(last_updated, try_cast(case length(last_updated_text)
-                when 4 then last_updated_text || '-01-01'
-                when 7 then last_updated_text || '-01'
+            coalesce(last_updated, try_cast(case
+                -- `infinity` and the year 290000, which DuckDB reads as well, would win for ever
+                when not regexp_matches(last_updated_text, '^[0-9]{4}(-[^(]*)?$') then null
+                when length(last_updated_text) = 4 then last_updated_text || '-01-01'
+                when length(last_updated_text) = 7 then last_updated_text || '-01'
                 else replace(upper(last_updated_text), ':60', ':59')
             end as timestamp with time zone)) as instant
         from {schema}.raw_fhir__resource
@@ -235,7 +237,8 @@ undecided as (
 select
     r.source, r.resource_type, r.id, null as discriminator, r.version_id, r.last_updated,
     r.transaction_time, r.content_sha256, r.received, r.line, r.file, r.is_subsetted,
-    1 as version_rank, true as is_current, false as is_deleted, false as is_decided_by_delivery
+    1 as version_rank, true as is_current, false as is_deleted, false as is_decided_by_delivery,
+    r.day, r.last_updated_text, r.transaction_time as first_transaction_time, false as is_contested
 from {schema}.raw_fhir__resource as r
 anti join contested using (source, resource_type, id)
 union all
@@ -243,7 +246,8 @@ select
     r.source, r.resource_type, r.id, v.discriminator, r.version_id, r.last_updated,
     v.transaction_time, r.content_sha256, r.received, r.line, r.file, r.is_subsetted,
     v.version_rank, v.version_rank = 1 and not v.is_deleted as is_current, v.is_deleted,
-    u.id is not null as is_decided_by_delivery
+    u.id is not null as is_decided_by_delivery,
+    r.day, r.last_updated_text, r.transaction_time as first_transaction_time, true as is_contested
 from ranked as v
 join {schema}.raw_fhir__resource as r using (source, resource_type, id, received, line, content_sha256)
 left join undecided as u

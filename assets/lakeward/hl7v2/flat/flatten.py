@@ -27,6 +27,7 @@ from lakeward.hl7v2.parsing.times import message_offsets
 from lakeward.lake.incremental import (
     DerivedTable,
     OnFailure,
+    OnLost,
     appoint_witness,
     bring_up,
     open_derived,
@@ -49,7 +50,10 @@ _READ = (*_ORIGIN, "charset", "time_zone", "tz_policy", "message_at_text", "body
 
 
 def flatten(
-    lake: Lake, own_specs: Path | None = None, on_failure: OnFailure = raise_failure
+    lake: Lake,
+    own_specs: Path | None = None,
+    on_failure: OnFailure = raise_failure,
+    on_lost: OnLost | None = None,
 ) -> list[TableWrite]:
     """Bring every flat table up to the raw messages; return the writes of rows.
 
@@ -57,13 +61,14 @@ def flatten(
         lake: Where the tables live.
         own_specs: Folder with segment specs of the deployment.
         on_failure: Called with each of those that is wrong, whose tables then stay as they are.
+        on_lost: Called with each table and source whose messages cannot be split; default: raise.
     """
     specs = segment_specs(own_specs, on_failure)
     owners = [owner for spec in specs for owner in _owners(spec)]
     tables = [open_derived(lake, _table(owner), spec_sha(owner)) for owner in owners]
     tables.sort(key=lambda table: table.spec.name == _EVERY_MESSAGE)  # commits after the others
     appoint_witness(tables[-1], tables)
-    return bring_up(lake, MESSAGES, tables, partial(_rows_of, specs))
+    return bring_up(lake, MESSAGES, tables, partial(_rows_of, specs), on_lost=on_lost)
 
 
 def _owners(spec: SegmentSpec) -> tuple[SegmentSpec | ChildSpec, ...]:

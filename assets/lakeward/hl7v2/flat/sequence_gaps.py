@@ -20,8 +20,9 @@ _LARGEST_STEP = 1000
 # and makes no gap.
 _SQL = f"""
 with numbered as (
-    select source, try_cast(sequence_number as bigint) as number,
-        lag(try_cast(sequence_number as bigint)) over (
+    -- hugeint: the difference of two numbers that a sender chooses leaves the range of bigint
+    select source, cast(try_cast(sequence_number as bigint) as hugeint) as number,
+        lag(cast(try_cast(sequence_number as bigint) as hugeint)) over (
             partition by source, sending_application, sending_facility
             order by received, message
         ) as previous

@@ -29,7 +29,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from lakeward.hl7v2.arrays import Ints
+from lakeward.hl7v2.arrays import Bools, Ints
 from lakeward.hl7v2.framing.envelope import Envelope
 from lakeward.hl7v2.framing.envelope_scan import EnvelopeScan
 from lakeward.hl7v2.framing.line_marks import (
@@ -40,10 +40,19 @@ from lakeward.hl7v2.framing.line_marks import (
     LineMarks,
     mark_lines,
 )
-from lakeward.hl7v2.framing.streams import PIECE, open_file, open_unpacked, wide_encoding
+from lakeward.hl7v2.framing.streams import (
+    PIECE,
+    UnfoldsTooFarError,
+    open_file,
+    open_unpacked,
+    wide_encoding,
+)
 
 KEPT = 1 << 20
 """How much of a file that is no HL7 v2 file is read back; the file itself stays in landing."""
+LONGEST = 64 << 20
+"""Bytes of a record that is read back whole. Documents are sent in messages of up to 50 MB; one of
+100 MB took over a gigabyte of memory. Above `PIECE`, so a longer one is alone in its block."""
 _ENDS = b"\r\n\x0b\x1c\x00\x1a"
 """What is cut off at the end of a record: line ends, padding (NUL) and the end mark of DOS."""
 REASONS = (None, "count_mismatch", "truncated", "control_id_reuse")
@@ -120,6 +129,11 @@ class RecordBlock:
         """Return one record, trailing line ends removed."""
         return _trim(self.piece[self.starts[index] : self.ends[index]])
 
+    @property
+    def is_cut(self) -> Bools:
+        """Which records are longer than `LONGEST`: of them only the head is in `piece`."""
+        return np.asarray(self.ends - self.starts > LONGEST)
+
     def lengths(self) -> Ints:
         """Count the bytes of each record, trailing line ends removed."""
         data = np.frombuffer(self.piece, np.uint8)
@@ -147,6 +161,8 @@ def scan(path: Path) -> FileLayout:
             marks = mark_lines(file)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         return _layout_of_one_record(path.stat().st_size, "truncated_gzip")
+    except UnfoldsTooFarError:
+        return _layout_of_one_record(path.stat().st_size, "gzip_unfolds_too_far")
     positions, kinds = np.concatenate(marks.positions), np.concatenate(marks.kinds)
     if len(kinds) and not IS_HL7V2[kinds].any():
         return _layout_of_one_record(marks.size, "not_hl7v2", encoding)
@@ -164,7 +180,7 @@ def read_blocks(path: Path, layout: FileLayout) -> Iterator[RecordBlock]:
             last = max(last, first + 1)
             file.seek(start)
             size = int(layout.ends[last - 1]) - start
-            piece = file.read(min(size, KEPT) if layout.problem else size)
+            piece = file.read(min(size, KEPT) if layout.problem or size > LONGEST else size)
             span = slice(first, last)
             yield RecordBlock(first, piece, layout.starts[span] - start, layout.ends[span] - start)
             first = last
@@ -174,7 +190,8 @@ def _open_for(path: Path, layout: FileLayout) -> BinaryIO:
     """Open a file that is no HL7 v2 file as it was delivered, any other as it is split."""
     if layout.problem is None:
         return open_file(path)
-    return path.open("rb") if layout.problem == "truncated_gzip" else open_unpacked(path)
+    as_delivered = layout.problem in ("truncated_gzip", "gzip_unfolds_too_far")
+    return path.open("rb") if as_delivered else open_unpacked(path)
 
 
 def _trim(record: bytes) -> bytes:

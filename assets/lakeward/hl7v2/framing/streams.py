@@ -13,6 +13,8 @@ import re
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from lakeward.core.unpacked_size import unfolds_too_far
+
 PIECE = 4 << 20
 """Bytes that are read at once: few reads, and memory that does not grow with the file."""
 _BUFFER = 1 << 16
@@ -50,7 +52,25 @@ def open_unpacked(path: Path) -> BinaryIO:
     """Open a file, unpacking it when it is gzip, whatever its name says."""
     with path.open("rb") as file:
         packed = file.read(2) == _GZIP
-    return cast(BinaryIO, gzip.open(path, "rb")) if packed else path.open("rb")
+    return cast(BinaryIO, _Bounded(path)) if packed else path.open("rb")
+
+
+class UnfoldsTooFarError(ValueError):
+    """A packed file gives more bytes than it may, see `core.unpacked_size`."""
+
+
+class _Bounded(gzip.GzipFile):
+    """A gzip file that is read only as far as its size lets expect."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "rb")
+        self._packed = path.stat().st_size
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        if unfolds_too_far(self._packed, self.tell()):
+            raise UnfoldsTooFarError
+        return data
 
 
 def wide_encoding(path: Path) -> str | None:

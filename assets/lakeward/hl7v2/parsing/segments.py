@@ -6,8 +6,8 @@ A spec is one file of `specs/`; a new field is one line in it. Kinds of a line:
     date   a day                    -> <name> DATE, <name>_text
     ts     an instant               -> <name>_text, _at, _precision, _zone_source
     pl     a location               -> <name>_unit, _room, _bed, _facility, _status
-    cx     an identifier            -> <name>_id, _authority, _type
-    ei     an entity identifier     -> <name>_id, _authority
+    cx     an identifier            -> <name>_id, _authority, _authority_universal_id, _type
+    ei     an entity identifier     -> <name>_id, _authority, _authority_universal_id
     xcn    a person                 -> <name>_id, _family, _given, _authority
     cwe    a code                   -> <name>_code, _text, _system
 
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Literal
 
 from lakeward.core.errors import SpecError
-from lakeward.core.files import sha256_of
+from lakeward.core.files import sha256_of, shown
 from lakeward.core.phi import Phi
 from lakeward.hl7v2.parsing.specfile import ChildFile, ColumnLine, read_spec_file, spec_error
 from lakeward.hl7v2.parsing.specfile import Path as LinePath
@@ -36,13 +36,13 @@ from lakeward.lake.incremental import OnFailure, raise_failure
 from lakeward.lake.origin import DAY, FILE, MESSAGE, RECEIVED, SOURCE
 from lakeward.lake.tables import Column, TableSpec
 
-PARSER_VERSION = 3
+PARSER_VERSION = 4
 """Raised when the parser reads other values for the same spec; flat tables are then rebuilt."""
 
 PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "pl": (("unit", "1.1"), ("room", "2.1"), ("bed", "3.1"), ("facility", "4.1"), ("status", "5")),
-    "cx": (("id", "1"), ("authority", "4.1"), ("type", "5")),
-    "ei": (("id", "1"), ("authority", "2")),
+    "cx": (("id", "1"), ("authority", "4.1"), ("authority_universal_id", "4.2"), ("type", "5")),
+    "ei": (("id", "1"), ("authority", "2"), ("authority_universal_id", "3")),
     "xcn": (("id", "1"), ("family", "2.1"), ("given", "3"), ("authority", "9.1")),
     "cwe": (("code", "1"), ("text", "2"), ("system", "3")),
 }
@@ -152,8 +152,12 @@ def segment_specs(
         except SpecError as error:
             on_failure(_table_of_file(path), error)
         except (OSError, UnicodeDecodeError):
-            where, what = f"segment spec {path.name} line 1", "cannot be read"
+            where, what = f"segment spec {shown(path.name)} line 1", "cannot be read"
             on_failure(_table_of_file(path), SpecError(where, what, "UTF-8 text"))
+        except Exception as error:
+            # whatever its author wrote, a spec of the deployment stops no other table
+            what = f"cannot be used ({type(error).__name__})"
+            on_failure(_table_of_file(path), SpecError(f"segment spec {shown(path.name)}", what))
     return tuple(specs[name] for name in sorted(specs))
 
 

@@ -1,10 +1,11 @@
 """Reads HL7 v2 times in columns: the instant in UTC, its precision, and where its zone came from.
 
-A time is `YYYY[MM[DD[HH[MM[SS[.S…]]]]]][±ZZZZ]`; hours go to 23, midnight is 0000, and what is
-finer than a microsecond is cut off. Without an offset a time is local to the interface, or has the
-offset of MSH-7 where the policy of the interface says so. A time cut short stands for its start,
-and its precision says so. What is no time gives no instant; its text is kept by the caller. Nor do
-the years 0001 and 9999: systems write them for "never", and another zone puts them out of range.
+A time is `YYYY[MM[DD[HH[MM[SS[.S…]]]]]][±ZZZZ]`; hours go to 23, midnight is 0000 (2400 is read as
+that of the next day), and what is finer than a microsecond is cut off. Without an offset a time is
+local to the interface, or has the offset of MSH-7 where the policy of the interface says so. A time
+cut short stands for its start, and its precision says so. What is no time gives no instant; its
+text is kept by the caller. Nor do the years 0001 and 9999: systems write them for "never", and
+another zone puts them out of range.
 
 What daylight saving time does to a local clock, here New York in 2024:
 
@@ -100,7 +101,9 @@ def parse_times(texts: pa.Array, zone: Zone) -> tuple[pa.Array, pa.Array, pa.Arr
     micros, fraction_sound = _fractions(data, starts, lengths)
     days, date_sound = _days(parts, count)
     hour, minute, second = parts[3:]
-    clock_sound = (hour < 24) & (minute < 60) & (second < 60)
+    # 2400 is the end of its day: senders write it, and it can mean nothing else
+    is_midnight = (hour == 24) & (minute == 0) & (second == 0) & (micros == 0)
+    clock_sound = ((hour < 24) | is_midnight) & (minute < 60) & (second < 60)
     sound &= present & digits_sound & fraction_sound & date_sound & clock_sound
     sound &= (parts[0] >= _YEARS_MEANT.start) & (parts[0] < _YEARS_MEANT.stop)
     local = days * 86_400 + hour * 3_600 + minute * 60 + second

@@ -132,12 +132,15 @@ class _Pass:
         repeats: Rows of `hl7v2_repeat`; None before the pass.
         rejected: Rows of quarantine; None before the pass, which need not happen when raw is
             stored already.
+        duplicates: Messages that are neither stored nor rejected, by `received`; of no file
+            before the pass.
     """
 
     lake: Lake
     files: Sequence[_File]
     repeats: list[pa.RecordBatch] | None = None
     rejected: RejectedBuffer | None = None
+    duplicates: dict[int, int] = field(default_factory=dict)
 
     def raw_rows(self) -> Iterator[pa.RecordBatch]:
         """Read all files; yield the messages to be stored."""
@@ -147,12 +150,15 @@ class _Pass:
     def _rows(self, seen: SeenMessages) -> Iterator[pa.RecordBatch]:
         self.repeats, self.rejected = [], RejectedBuffer()
         for file in self.files:
+            number = file.entry.received
+            self.duplicates[number] = 0
             for checked in file.checked():
                 if any(checked.reasons):
                     self.rejected.add(_rejected_rows(file, checked))
                 stored, repeats = _compare(file, checked, seen)
                 if repeats is not None:
                     self.repeats.append(repeats)
+                self.duplicates[number] += len(checked.kept) - len(stored)
                 yield stored
 
 
@@ -184,6 +190,7 @@ def _read(
         ),
         found={file.entry.received: file.layout.found for file in opened},
         promised={file.entry.received: file.layout.promised for file in opened},
+        duplicate=pass_.duplicates,
     )
 
 
@@ -307,7 +314,11 @@ def _rejected_rows(file: _File, checked: CheckedMessages) -> pa.RecordBatch:
     reasons = [checked.reasons[i] or "" for i in local]
     # content of a file that is no HL7 v2 is cut; its length is that of the file as delivered
     is_whole_file = file.layout.problem is not None
-    lengths = [file.entry.bytes if is_whole_file else len(checked.block.record(i)) for i in local]
+    block = checked.block
+    delivered = np.where(block.is_cut, block.ends - block.starts, 0).tolist()
+    lengths = [
+        file.entry.bytes if is_whole_file else delivered[i] or len(block.record(i)) for i in local
+    ]
     rejected = _origin(file, len(local)) | {
         "place": pa.array([f"message {number}" for number in (at + 1).tolist()]),
         "position": pa.array(at + 1),

@@ -35,6 +35,8 @@ from lakeward.landing.sources import Source
 DETAILS = {
     "not_hl7v2": "no MSH segment in the file; content is cut at 1 MiB",
     "truncated_gzip": "the gzip stream ends early or is damaged; content is cut at 1 MiB",
+    "gzip_unfolds_too_far": "the file unfolds to over 200 times its size; content is cut at 1 MiB",
+    "message_too_long": "the message is longer than 64 MB; content is cut at 1 MiB",
     "no_msh": "text that belongs to no message",
     "count_mismatch": "the trailer of its batch or file promises another count",
     "truncated": "its batch or file has no trailer and ends in the middle of a segment",
@@ -264,6 +266,8 @@ def _reasons_of_layout(block: RecordBlock, layout: FileLayout) -> list[str | Non
     # text without a header is no message, whatever became of its batch
     for index in np.flatnonzero(layout.kinds[span] != LineKind.MSH).tolist():
         reasons[index] = "no_msh"
+    for index in np.flatnonzero(block.is_cut).tolist():
+        reasons[index] = "message_too_long"
     return reasons
 
 
