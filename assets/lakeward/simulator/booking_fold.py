@@ -39,6 +39,9 @@ def _merged(world: World, event: Event) -> None:
     # bookings move to the survivor, or the day's steps would look for them on a record nobody uses
     survivor.bookings |= retired.bookings
     retired.bookings = {}
+    for fact in world.facts.values():
+        if fact.patient == retired.id:
+            world.mark(fact)
     world.touch(retired, event.at)
     world.touch(survivor, event.at)
 

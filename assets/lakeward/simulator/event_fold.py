@@ -1,6 +1,7 @@
 """The fold: what each event does to the records. Nothing else changes a record.
 
-Visits are here, people and bookings in `booking_fold`, beds and orders in `service_fold`. `apply`
+Visits are here, people and bookings in `booking_fold`, beds and orders in `service_fold`, what is
+known beside them in `fact_fold`. `apply`
 is deterministic: chance decides which events happen, never what they do.
 """
 
@@ -8,6 +9,7 @@ from collections.abc import Callable
 
 from lakeward.simulator.booking_fold import BOOKING_FOLDS, refer
 from lakeward.simulator.events import Event, EventKind
+from lakeward.simulator.fact_fold import FACT_FOLDS
 from lakeward.simulator.hospital_records import Phase, Stay, Visit
 from lakeward.simulator.service_fold import SERVICE_FOLDS, close_order, set_bed
 from lakeward.simulator.world import World
@@ -185,6 +187,7 @@ def _departed(world: World, event: Event) -> None:
 _FOLDS: dict[EventKind, Fold] = (
     BOOKING_FOLDS
     | SERVICE_FOLDS
+    | FACT_FOLDS
     | {
         EventKind.ARRIVED: _arrived,
         EventKind.CHECKED_IN: _checked_in,

@@ -1,7 +1,7 @@
 """The vocabulary of the story: every change in the hospital is one `Event`.
 
 An event says what happened, when and to what. How it changes the hospital is in `event_fold`, why
-it happens in `clinic`, `emergency`, `ward`, `referrals` and `people`.
+it happens in `clinic`, `emergency`, `ward`, `referrals`, `people` and `facts`.
 """
 
 from dataclasses import dataclass
@@ -50,6 +50,8 @@ class EventKind(StrEnum):
     TASK_CREATED = "task_created"
     TASK_STARTED = "task_started"
     TASK_COMPLETED = "task_completed"
+    FACT_STATED = "fact_stated"
+    FACT_CHANGED = "fact_changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ class Event:
         order: Id of the order.
         referral: Id of the referral.
         task: Id of the task.
-        code: A reason, disposition, bed status, retired patient or practitioner.
+        code: A reason, disposition, bed status, retired patient, practitioner or fact.
         when: A new start, an expected discharge or the day that slots are opened for.
         changes: Attribute and new value of an updated record; an empty value clears.
         created: The record that begins with this event, in its first state.

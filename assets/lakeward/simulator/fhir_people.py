@@ -1,8 +1,9 @@
-"""Patient, Consent, Practitioner, Organization and Location resources from records."""
+"""Resources about people, their roles and where they work: Patient, Practitioner, Location."""
 
 from lakeward.simulator import fhir_terms as fhir
 from lakeward.simulator.facility_clock import FacilityClock
 from lakeward.simulator.fhir_terms import Resource
+from lakeward.simulator.hospital import REFERRERS, SPECIALTIES
 from lakeward.simulator.hospital_records import (
     Consent,
     Location,
@@ -36,6 +37,9 @@ def patient(person: Person, clock: FacilityClock) -> Resource:
         ],
         "link": _links(person),
     }
+    if person.interpreter is not None:
+        needed = {"url": fhir.INTERPRETER, "valueBoolean": person.interpreter}
+        found["extension"] = [needed]
     if person.deceased_at:
         found["deceasedDateTime"] = clock.fhir(person.deceased_at)
     # FHIR has no empty lists: an element without items is left out
@@ -107,9 +111,23 @@ def practitioner(found: Practitioner) -> Resource:
     }
 
 
+def role(found: Practitioner) -> Resource:
+    """Return the PractitionerRole: what a clinician is, in which specialty and where."""
+    body = fhir.resource("PractitionerRole", found, f"role-{found.id.removeprefix('prac-')}") | {
+        "active": True,
+        "practitioner": fhir.reference("Practitioner", found.id),
+        "code": [fhir.concept(fhir.TERMS + "practitioner-role", "doctor", "Doctor")],
+        "specialty": [fhir.concept(fhir.SNOMED, *SPECIALTIES[found.unit])],
+    }
+    # who refers from outside works at none of our locations
+    if found.unit != REFERRERS:
+        body["location"] = [fhir.reference("Location", fhir.location_id(found.unit))]
+    return body
+
+
 def organization(found: Organization) -> Resource:
     """Return the Organization resource."""
-    kinds = {"prov": "prov", "team": "team", "practice": "prov"}
+    kinds = {"prov": "prov", "team": "team", "practice": "prov", "payer": "pay"}
     body = fhir.resource("Organization", found) | {
         "active": True,
         "type": [fhir.concept(fhir.TERMS + "organization-type", kinds[found.code])],

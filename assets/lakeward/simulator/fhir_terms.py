@@ -14,6 +14,8 @@ SNOMED = "http://snomed.info/sct"
 ICD10 = "http://hl7.org/fhir/sid/icd-10-cm"
 MRN_SYSTEM = "urn:oid:2.16.840.1.113883.19.5"
 NPI_SYSTEM = "http://hl7.org/fhir/sid/us-npi"
+LOINC = "http://loinc.org"
+INTERPRETER = "http://hl7.org/fhir/StructureDefinition/patient-interpreterRequired"
 PLANNED_END = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedEndDate"
 
 CLASSES = {"AMB": "ambulatory", "EMER": "emergency", "IMP": "inpatient encounter"}

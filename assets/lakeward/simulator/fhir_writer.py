@@ -3,7 +3,8 @@
 The first export has everything, the later ones what changed, in the state at midnight: a resource
 that changed twice in a day comes once, so FHIR knows less about that day than HL7 v2 does. The last
 patient of an export comes again in the next one, unchanged, as servers do around `_since`. What a
-resource holds is in `fhir_people`, `fhir_scheduling` and `fhir_care`.
+resource holds is in `fhir_people`, `fhir_scheduling`, `fhir_care`,
+`fhir_results` and `fhir_facts`.
 """
 
 import json
@@ -14,10 +15,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lakeward.simulator import fhir_care, fhir_people, fhir_scheduling
+from lakeward.simulator import fhir_care, fhir_facts, fhir_people, fhir_results, fhir_scheduling
 from lakeward.simulator.facility_clock import FacilityClock, fhir_instant
+from lakeward.simulator.feed_habits import Hand
 from lakeward.simulator.fhir_terms import Resource
-from lakeward.simulator.hospital_records import Appointment, Practitioner, Referral, Slot
+from lakeward.simulator.hospital_records import Appointment, Order, Practitioner, Referral, Slot
 from lakeward.simulator.world import World
 
 SOURCE = "ehr_fhir"
@@ -32,12 +34,14 @@ class FhirWriter:
         world: The hospital.
         clock: The facility's time.
         start: First delivered day; slots before it are left out.
+        hand: Writes a resource as the feed's habits have it.
         written: Resources by type over the whole run.
     """
 
     world: World
     clock: FacilityClock
     start: date
+    hand: Hand = field(default_factory=Hand)
     written: Counter[str] = field(default_factory=Counter)
     _last_patient: str = ""
 
@@ -45,12 +49,14 @@ class FhirWriter:
         """Write the export of `day`: everything on the first day, later what changed."""
         files: dict[str, BinaryIO] = {}
         counts: Counter[str] = Counter()
-        repeated = self._last_patient
+        stamped = not self.hand.habits.without_stamps
+        # without a stamp nothing says that the patient who comes again is the older version
+        repeated = self._last_patient if stamped else ""
         for resource in self._resources():
             kind = resource["resourceType"]
             if kind not in files:
                 files[kind] = (folder / f"{kind}.ndjson").open("wb")
-            line = _line(resource)
+            line = _line(self.hand.resource(resource))
             files[kind].write(line.encode() + b"\n")
             counts[kind] += 1
             if kind == "Patient":
@@ -62,7 +68,8 @@ class FhirWriter:
         for file in files.values():
             file.close()
         self.written.update(counts)
-        _write_manifest(folder, day, self.start, self.clock, counts)
+        if stamped:
+            _write_manifest(folder, day, self.start, self.clock, counts)
 
     def _resources(self) -> Iterator[Resource]:
         for kind, render in _RENDERERS.items():
@@ -72,6 +79,7 @@ class FhirWriter:
 
 def _schedules(doctor: Practitioner, _: FhirWriter) -> Iterator[Resource]:
     yield fhir_people.practitioner(doctor)
+    yield fhir_people.role(doctor)
     if doctor.room:
         yield fhir_scheduling.schedule(doctor)
 
@@ -84,6 +92,12 @@ def _slots(slot: Slot, writer: FhirWriter) -> Iterator[Resource]:
 
 def _appointments(found: Appointment, writer: FhirWriter) -> Iterator[Resource]:
     yield fhir_scheduling.appointment(found, writer.clock, writer.clock.at(writer.start))
+
+
+def _orders(found: Order, writer: FhirWriter) -> Iterator[Resource]:
+    yield fhir_care.order(found, writer.clock)
+    if found.resulted_at:
+        yield from fhir_results.report(found, found.resulted_at, writer.clock)
 
 
 def _referrals(found: Referral, writer: FhirWriter) -> Iterator[Resource]:
@@ -101,9 +115,18 @@ _RENDERERS: dict[str, Callable[[Any, FhirWriter], Iterable[Resource]]] = {
     "Slot": _slots,
     "Appointment": _appointments,
     "Visit": lambda found, w: [fhir_care.encounter(found, w.world, w.clock)],
-    "Order": lambda found, w: [fhir_care.order(found, w.clock)],
+    "Order": _orders,
     "Referral": _referrals,
     "Task": lambda found, w: [fhir_care.task(found, w.clock)],
+    "Insurance": lambda found, w: fhir_facts.coverages(found, w.world, w.clock),
+    "Authorisation": lambda found, w: [fhir_facts.authorisation(found, w.world, w.clock)],
+    "Allergy": lambda found, w: [fhir_facts.allergy(found, w.clock)],
+    "Acuity": lambda found, w: [fhir_results.acuity(found, w.clock)],
+    "Review": lambda found, w: [fhir_results.review(found, w.clock)],
+    "IntakeForm": lambda found, w: [fhir_facts.form(found, w.clock)],
+    "Notice": lambda found, w: [fhir_facts.notice(found, w.clock)],
+    "Reply": lambda found, _: [fhir_facts.reply(found)],
+    "Prescription": lambda found, w: [fhir_facts.prescription(found, w.clock)],
 }
 
 

@@ -16,7 +16,8 @@ from typing import Any, TextIO
 
 from lakeward.simulator.events import Event
 from lakeward.simulator.facility_clock import fhir_instant
-from lakeward.simulator.truth_rows import OBJECTS, Row
+from lakeward.simulator.truth_facts import Row
+from lakeward.simulator.truth_rows import OBJECTS
 from lakeward.simulator.world import World
 
 _EVENT_FIELDS = {

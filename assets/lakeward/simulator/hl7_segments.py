@@ -218,12 +218,11 @@ def obr(order: Order, doctor: Practitioner, clock: FacilityClock) -> str:
 def obx(order: Order) -> str:
     """Return the OBX segment of a result."""
     if order.category == "lab":
-        observed, kind, unit = "2823-3^Potassium^LN", "NM", "mmol/L"
+        observed, kind, unit, normal = "2823-3^Potassium^LN", "NM", "mmol/L", "3.5-5.0"
     else:
-        observed, kind, unit = "18782-3^Radiology study observation^LN", "TX", ""
-    return segment(
-        "OBX", {1: "1", 2: kind, 3: observed, 5: escaped(order.result), 6: unit, 11: "F"}
-    )
+        observed, kind, unit, normal = "18782-3^Radiology study observation^LN", "TX", "", ""
+    fields = {1: "1", 2: kind, 3: observed, 5: escaped(order.result), 6: unit, 7: normal}
+    return segment("OBX", fields | {8: order.flag, 11: "F"})
 
 
 def rf1(referral: Referral, clock: FacilityClock) -> str:

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from lakeward.simulator import hl7_segments as seg
 from lakeward.simulator.events import Event
 from lakeward.simulator.facility_clock import FacilityClock
+from lakeward.simulator.feed_habits import Hand
 from lakeward.simulator.hl7_messages import ADT, ORDERS, SIU, Message, messages
 from lakeward.simulator.hospital import FACILITY
 from lakeward.simulator.world import World
@@ -60,11 +61,13 @@ class Hl7Writer:
     Attributes:
         world: The hospital, in the state right after the event at hand.
         clock: The facility's time.
+        hand: Writes a message as the feed's habits have it.
         sent: Messages by trigger over the whole run.
     """
 
     world: World
     clock: FacilityClock
+    hand: Hand = field(default_factory=Hand)
     sent: Counter[str] = field(default_factory=Counter)
     _feeds: dict[str, Feed] = field(default_factory=dict)
     _controls: Counter[str] = field(default_factory=Counter)
@@ -92,7 +95,7 @@ class Hl7Writer:
         """Write the messages of one event."""
         for message in messages(self.world, self.clock, event):
             feed = self._feeds[message.source]
-            segments = [self._msh(message, event.at), *message.segments]
+            segments = self.hand.message([self._msh(message, event.at), *message.segments])
             feed.send(segments)
             self.sent[_trigger(message)] += 1
             # counted in the trailer as well: the batch is whole, and the

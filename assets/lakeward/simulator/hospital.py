@@ -32,7 +32,24 @@ CLINICS = {
     "DERM": "Dermatology",
     "ENT": "Ear, Nose & Throat",
 }
+REFERRERS = "REF"
+"""Unit of the clinicians outside who refer patients."""
+# SNOMED CT: what the clinicians of each unit practise
+SPECIALTIES = {
+    "CARD": ("394579002", "Cardiology"),
+    "ORTH": ("394801008", "Trauma and orthopedics"),
+    "PRIM": ("394814009", "General practice"),
+    "DERM": ("394582007", "Dermatology"),
+    "ENT": ("418960008", "Otolaryngology"),
+    "ED": ("773568002", "Emergency medicine"),
+    "MED": ("419192003", "Internal medicine"),
+    "SURG": ("394609007", "General surgery"),
+    "TELE": ("394579002", "Cardiology"),
+    "ICU": ("408478003", "Critical care medicine"),
+    "REF": ("394814009", "General practice"),
+}
 _PRACTICES = ("Harbor & Hill Family Practice", "Saint Anne's Medical Group", "Mill Lane Pediatrics")
+_PAYERS = ("Lakeshore Health Plan", "Empire Mutual", "Valley Benefit Fund")
 _PATIENTS_PER_BLOCK = 400
 _PATIENTS_PER_CLINICIAN = 50
 _ED_BAYS = 10
@@ -49,6 +66,7 @@ class Hospital:
     ward_beds: tuple[str, ...]
     ed_bays: tuple[str, ...]
     practices: tuple[str, ...]
+    payers: tuple[str, ...]
 
 
 def build_hospital(rng: Random, patients: int) -> Hospital:
@@ -66,6 +84,7 @@ def build_hospital(rng: Random, patients: int) -> Hospital:
         ward_beds=tuple(b.id for b in beds if b.unit != ED),
         ed_bays=tuple(b.id for b in beds if b.unit == ED),
         practices=practices,
+        payers=tuple(i for i, o in organizations.items() if o.code == "payer"),
     )
 
 
@@ -77,6 +96,8 @@ def _organizations() -> Iterator[Organization]:
     for number, name in enumerate(_PRACTICES, 1):
         phone = f"+1585555{number + 110:04d}"
         yield Organization(id=f"org-ref{number}", name=name, code="practice", phone=phone)
+    for number, name in enumerate(_PAYERS, 1):
+        yield Organization(id=f"org-pay{number}", name=name, code="payer")
 
 
 def _staff(rng: Random, patients: int) -> dict[str, tuple[Practitioner, ...]]:
@@ -86,7 +107,7 @@ def _staff(rng: Random, patients: int) -> dict[str, tuple[Practitioner, ...]]:
     for index in range(clinicians):
         sizes[list(CLINICS)[index % len(CLINICS)]] += 1
     # wards and practices do not grow with the hospital: their staff only signs orders and referrals
-    sizes |= {ED: 3, **{code: 2 for code, *_ in WARDS}, "REF": 2 * len(_PRACTICES)}
+    sizes |= {ED: 3, **{code: 2 for code, *_ in WARDS}, REFERRERS: 2 * len(_PRACTICES)}
     number = 0
     staff: dict[str, tuple[Practitioner, ...]] = {}
     for unit, size in sizes.items():

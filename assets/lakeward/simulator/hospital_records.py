@@ -35,6 +35,7 @@ class Person(Record):
     state: str
     postal_code: str
     language: tuple[str, str]
+    interpreter: bool | None = None
     phone_mobile: str = ""
     phone_home: str = ""
     phone_work: str = ""
@@ -91,7 +92,7 @@ class Practitioner(Record):
 
 @dataclass(slots=True, kw_only=True)
 class Organization(Record):
-    """The hospital, one of its service teams or a referring practice."""
+    """The hospital, one of its service teams, a referring practice or a payer."""
 
     name: str
     code: str
@@ -169,6 +170,7 @@ class Visit(Record):
     waits: dict[str, str] = field(default_factory=dict)
     arrived_at: datetime | None = None
     triaged_at: datetime | None = None
+    acuity: str = ""
     roomed_at: datetime | None = None
     admit_at: datetime | None = None
     expected_discharge_at: datetime | None = None
@@ -194,7 +196,7 @@ class Visit(Record):
 
 @dataclass(slots=True, kw_only=True)
 class Order(Record):
-    """A request: laboratory, imaging, bed or discharge."""
+    """A request: laboratory, imaging, bed or discharge; `flag` is how its result reads (0078)."""
 
     placer: str
     patient: str
@@ -208,6 +210,9 @@ class Order(Record):
     status: str = "active"
     resulted_at: datetime | None = None
     result: str = ""
+    flag: str = ""
+    reviewed_at: datetime | None = None
+    reviewer: str = ""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -16,6 +16,9 @@ _TESTS = (
 )
 _CANCELLED = 0.05
 """Share of tests that are cancelled instead of resulted."""
+_FLAGS = ((3.4, "LL"), (3.5, "L"), (5.1, "N"), (5.5, "H"))
+"""Flags (table 0078) of potassium below each limit, in mmol/L; critically high from the last on.
+Far more often critical than in reality, so that small hospitals have a result worth a call."""
 _STAT = 0.5
 """Share of orders of the emergency department that are urgent."""
 
@@ -60,7 +63,13 @@ def _finish(story: Story, at: datetime, order: str) -> None:
     else:
         # the filler numbers an order only when it takes it on: until then only
         # the placer's number is known
-        changes = (("filler", f"FL{story.serial('filler', 900001)}"),)
+        filler = f"FL{story.serial('filler', 900001)}"
         lab = found.category == "lab"
         value = f"{story.rng.uniform(3.2, 5.6):.1f}" if lab else "No acute finding"
+        # a picture is described, and its description flagged by nobody
+        changes = (("filler", filler), ("flag", _flag(value) if lab else ""))
         story.emit(EventKind.ORDER_RESULTED, at, **facts, code=value, changes=changes)
+
+
+def _flag(value: str) -> str:
+    return next((flag for limit, flag in _FLAGS if float(value) < limit), "HH")

@@ -6,6 +6,7 @@ from random import Random
 from lakeward.simulator import clinic, names
 from lakeward.simulator.events import EventKind
 from lakeward.simulator.facility_clock import next_working_day, working_day
+from lakeward.simulator.facts import AGAIN
 from lakeward.simulator.hospital_records import Consent, Person
 from lakeward.simulator.story import Story
 
@@ -21,6 +22,8 @@ _UPDATES = 0.01
 """Changes of a phone number or address, for each person and working day."""
 _MIDDLE, _MOBILE, _HOME, _WORK, _EMAIL = 0.4, 0.85, 0.45, 0.2, 0.6
 """Shares of people with a middle name, and with each way to reach them."""
+_INTERPRETED = 0.6
+"""Share of people who need an interpreter, of those who do not prefer English."""
 _PERMITS_AGAIN = 0.3
 """Share of later decisions about text messages that permit them."""
 # what people decide when they register, with weights; a quarter is asked and decides nothing
@@ -38,6 +41,8 @@ def populate(story: Story) -> None:
     """Plan the registration of everybody, one duplicate record and a few newcomers."""
     rng = story.rng
     people = [_draw(rng, number) for number in range(1, max(story.size, 2) + 1)]
+    for person in people:
+        _ask_for_interpreter(story.stream("interpreter"), person)
     # the last person drawn becomes the second record of the first
     people[-1] = _duplicate(people[0], people[-1])
     newcomers = int(story.size * _RESERVE)
@@ -88,6 +93,12 @@ def _draw(rng: Random, number: int) -> Person:
     return person
 
 
+def _ask_for_interpreter(rng: Random, person: Person) -> None:
+    # nobody asks those who prefer English
+    if person.language[0] != "en":
+        person.interpreter = rng.random() < _INTERPRETED
+
+
 def _phone(rng: Random) -> str:
     # 555-0100 to 555-0199 are reserved for fiction: no call can reach anybody
     return f"+1{rng.choice(names.AREA_CODES)}5550{rng.randint(100, 199)}"
@@ -103,7 +114,8 @@ def _duplicate(original: Person, spare: Person) -> Person:
 
 
 def _register_again(story: Story, at: datetime, person: Person) -> None:
-    story.emit(EventKind.PERSON_REGISTERED, at, patient=person.id, created=person)
+    keys = {"patient": person.id, "code": AGAIN}
+    story.emit(EventKind.PERSON_REGISTERED, at, **keys, created=person)
 
 
 def register_person(story: Story, at: datetime, person: Person) -> None:

@@ -69,7 +69,8 @@ def _order_placed(world: World, event: Event) -> None:
 def _order_resulted(world: World, event: Event) -> None:
     order = world.orders[event.order]
     order.result, order.resulted_at = event.code, event.at
-    order.filler = dict(event.changes)["filler"]
+    changes = dict(event.changes)
+    order.filler, order.flag = changes["filler"], changes["flag"]
     close_order(world, event, "completed")
 
 

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from random import Random
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lakeward.core.errors import UsageError
 from lakeward.simulator import fhir_writer, hl7_writer
 from lakeward.simulator.events import Event
+from lakeward.simulator.feed_habits import FeedHabits, Hand
 from lakeward.simulator.ground_truth import TruthWriter
 from lakeward.simulator.stage import open_story, simulate_day
 
@@ -48,6 +50,7 @@ def simulate(
     start: date,
     seed: int,
     time_zone: str = "America/New_York",
+    habits: FeedHabits | None = None,
 ) -> SimulationSummary:
     """Simulate a hospital and write its deliveries and the truth about it.
 
@@ -58,14 +61,16 @@ def simulate(
         start: First delivered day; its FHIR export carries four weeks of history.
         seed: Same seed and arguments, same bytes.
         time_zone: IANA zone of the hospital.
+        habits: How the feeds write; what happened is the same with all of them.
 
     Raises:
         UsageError: When an argument is out of range or the zone is unknown.
     """
     _check(patients, days, time_zone)
     story = open_story(patients, start, seed, time_zone)
-    hl7 = hl7_writer.Hl7Writer(story.world, story.clock)
-    fhir = fhir_writer.FhirWriter(story.world, story.clock, start)
+    hand = Hand(habits or FeedHabits(), Random(f"lakeward habits|{seed}"))
+    hl7 = hl7_writer.Hl7Writer(story.world, story.clock, hand)
+    fhir = fhir_writer.FhirWriter(story.world, story.clock, start, hand)
     truth = TruthWriter(story.world, out / "truth")
     events: Counter[str] = Counter()
 
@@ -75,9 +80,7 @@ def simulate(
     story.listeners += [hl7.write_event, truth.write_event, count]
     calendar = tuple(start + timedelta(days=offset) for offset in range(days))
     for day in calendar:
-        folders = {
-            source: _prepare(out / "landing" / source / day.isoformat()) for source in SOURCES
-        }
+        folders = _folders(out, day)
         # HL7 v2 is written event by event, FHIR once at the end of the day
         hl7.open_day(day, folders)
         truth.open_day(day)
@@ -88,9 +91,13 @@ def simulate(
         story.world.forget_changes()
         for folder in folders.values():
             (folder / MARKER).touch()
-    return SimulationSummary(
-        out, calendar, _sorted(events), _sorted(hl7.sent), _sorted(fhir.written)
-    )
+    counts = (_sorted(events), _sorted(hl7.sent), _sorted(fhir.written))
+    return SimulationSummary(out, calendar, *counts)
+
+
+def _folders(out: Path, day: date) -> dict[str, Path]:
+    """Make the folder of each source for a day."""
+    return {source: _prepare(out / "landing" / source / day.isoformat()) for source in SOURCES}
 
 
 def _sorted(counts: Counter[str]) -> dict[str, int]:

@@ -5,10 +5,11 @@ appointments, patients in beds and open referrals, as a real hospital's would.
 """
 
 from datetime import date, datetime, timedelta
+from functools import partial
 from random import Random
 from zoneinfo import ZoneInfo
 
-from lakeward.simulator import clinic, emergency, people, referrals, ward
+from lakeward.simulator import clinic, emergency, facts, people, referrals, ward
 from lakeward.simulator.facility_clock import FacilityClock, is_working
 from lakeward.simulator.hospital import build_hospital
 from lakeward.simulator.story import Story
@@ -18,10 +19,12 @@ from lakeward.simulator.world import World
 def open_story(patients: int, start: date, seed: int, zone: str) -> Story:
     """Return a story whose people are registered and whose hospital opens before `start`."""
     # a text seeds by its bytes; `hash()` of one would differ from process to process
-    rng = Random(f"lakeward|{seed}|{patients}|{start}")
+    source = f"lakeward|{seed}|{patients}|{start}"
+    rng = Random(source)
     clock = FacilityClock(ZoneInfo(zone))
     world = World(build_hospital(rng, patients))
-    story = Story(world=world, clock=clock, rng=rng, start=start, size=patients)
+    story = Story(world=world, clock=clock, rng=rng, start=start, size=patients, seed=source)
+    story.listeners.append(partial(facts.follow, story))
     opening = start - timedelta(days=people.HISTORY_DAYS)
     # beds and clinicians are older than the oldest registration (`populate`: 400 days before)
     _furnish(story, clock.at(opening - timedelta(days=500)))

@@ -5,6 +5,7 @@ the listeners. Each listener sees the world right after each event.
 
 Steps run in the order of their time, and steps of one time in the order in which they were planned.
 With one random source, that order alone decides what chance brings: the same seed, the same story.
+Facts beside the story draw from streams of their own and leave it as it is.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,9 +34,10 @@ class Story:
     Attributes:
         world: The hospital at this moment.
         clock: The facility's time.
-        rng: The only source of chance.
+        rng: The source of chance, but for what is known beside visits and orders (`stream`).
         start: First delivered day.
         size: Number of people, from which daily volumes follow.
+        seed: What the streams of chance are drawn from.
         roster: Ids of the people who may book or fall ill, in order of registration.
         reserve: People who register only while the days run.
         listeners: Functions that are called with each event.
@@ -46,6 +48,7 @@ class Story:
     rng: Random
     start: date
     size: int
+    seed: str
     roster: list[str] = field(default_factory=list)
     reserve: list[Person] = field(default_factory=list)
     listeners: list[Listener] = field(default_factory=list)
@@ -55,6 +58,7 @@ class Story:
     _emitted: int = 0
     _serials: dict[str, int] = field(default_factory=dict)
     _blocks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _streams: dict[str, Random] = field(default_factory=dict)
 
     def plan(self, at: datetime, step: Step, *args: Any) -> None:
         """Call `step(story, at, *args)` when the story reaches `at`; the past means now."""
@@ -83,6 +87,12 @@ class Story:
         """Return the next number of a series."""
         self._serials[series] = self._serials.get(series, first - 1) + 1
         return self._serials[series]
+
+    def stream(self, kind: str) -> Random:
+        """Return the chance of one kind of fact: draws from it change nothing else."""
+        if kind not in self._streams:
+            self._streams[kind] = Random(f"{self.seed}|{kind}")
+        return self._streams[kind]
 
     def later(self, at: datetime, low: float, high: float) -> datetime:
         """Return an instant `low` to `high` minutes after `at`, to the second."""

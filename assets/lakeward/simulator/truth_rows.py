@@ -5,7 +5,6 @@ record that was merged appears as its survivor.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from lakeward.simulator.hospital_records import (
     Appointment,
@@ -17,9 +16,9 @@ from lakeward.simulator.hospital_records import (
     Task,
     Visit,
 )
+from lakeward.simulator.truth_facts import FACT_OBJECTS, Row
 from lakeward.simulator.world import World
 
-Row = dict[str, Any]
 _APPOINTMENT_STATES = {"booked": "scheduled", "cancelled": "cancelled", "noshow": "no_show"}
 
 
@@ -57,6 +56,7 @@ def _started_visit(world: World, visit: Visit) -> Row:
         "state_since": visit.state_since,
         "open_waits": sorted(set(visit.waits.values())),
         "scheduled_start_at": booking.start if booking else None,
+        "acuity_level": visit.acuity or None,
         **{name: getattr(visit, name) for name in times},
         "discharge_disposition": visit.disposition or None,
         "location": location.id,
@@ -170,6 +170,7 @@ def _patient(world: World, record: Record) -> Row:
         "deceased_at": record.deceased_at,
         **{name: getattr(record, name) or None for name in fields},
         "preferred_language": record.language[0],
+        "interpreter_needed": record.interpreter,
     }
 
 
@@ -209,4 +210,5 @@ OBJECTS: dict[str, tuple[tuple[str, ...], Callable[[World, Record], Row]]] = {
     "referrals": (("Referral",), _referral),
     "orders": (("Order",), _order),
     "tasks": (("Task",), _task),
+    **FACT_OBJECTS,
 }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from lakeward.simulator.fact_records import Fact
 from lakeward.simulator.hospital import Hospital
 from lakeward.simulator.hospital_records import (
     Appointment,
@@ -29,6 +30,7 @@ class World:
 
     Attributes:
         hospital: The part that never changes its members: locations, clinicians, organizations.
+        covers: The cover of each patient, by their ids.
         changed: Records touched since the last `forget_changes`, by class name and id.
         marked: Records about which the truth has changed, though they have no new version.
     """
@@ -42,6 +44,8 @@ class World:
     referrals: dict[str, Referral] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     slots: dict[str, Slot] = field(default_factory=dict)
+    facts: dict[str, Fact] = field(default_factory=dict)
+    covers: dict[str, str] = field(default_factory=dict)
     changed: dict[str, dict[str, Record]] = field(default_factory=dict)
     marked: dict[str, dict[str, Record]] = field(default_factory=dict)
 
@@ -79,6 +83,8 @@ class World:
                 self.tasks[record.id] = record
             case Slot():
                 self.slots[record.id] = record
+            case Fact():
+                self.facts[record.id] = record
 
     def touch(self, record: Record, at: datetime) -> None:
         """Record a change: one version up, and part of the next export."""
