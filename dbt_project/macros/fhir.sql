@@ -2,7 +2,11 @@
     `stg_fhir__version`. -#}
 {% macro current_version(flat, version, resource_type) -%}
 (
-    select flat.*
+    select
+        flat.*,
+        winner.stated_at,
+        winner.is_stamped,
+        winner.statement_order
     from {{ flat }} as flat
     inner join {{ version }} as winner
         on {{ same_version('winner', 'flat', resource_type) }}
@@ -28,21 +32,6 @@
         and {{ left }}.id = {{ right }}.id
 {%- endmacro %}
 
-{#- The identifiers of a resource that have a value, with the authority that assigns them (that of a
-    system that the seed lists, else the system, else the source) and, of a listed system, the type of
-    its identifiers (`system_type`); `systems` is the seed identifier_system. -#}
-{% macro assigned_identifiers(identifiers, systems) -%}
-(
-        select
-            i.*,
-            coalesce(s.authority, i.system, i.source) as authority,
-            s.identifier_type as system_type
-        from {{ identifiers }} as i
-        left join {{ systems }} as s on s.system = i.system
-        where i.value is not null
-    )
-{%- endmacro %}
-
 {#- The id that a reference of a flat row names by identifier (conditional, logical) or urn, as the
     views cannot; `references` is `stg_fhir__reference`. -#}
 {% macro named_id(references, row, resource_type, element, target_type) -%}
@@ -56,23 +45,22 @@
     )
 {%- endmacro %}
 
-{#- The origin that every row carries on; `alias` is a flat FHIR row. -#}
-{% macro fhir_origin(alias) -%}
+{#- The origin that every row carries on; `alias` is a flat FHIR row, `version` its row of
+    `stg_fhir__version` (current_version carries that in). -#}
+{% macro fhir_origin(alias, version=none) -%}
 {{ alias }}.source as source_system,
     {{ alias }}.file || '#' || cast({{ alias }}.line as string) as source_ref,
-    {{ alias }}.last_updated as recorded_at,
+    {{ version or alias }}.stated_at as recorded_at,
     {{ alias }}.id as resource_id
 {%- endmacro %}
 
-{#- Text by which the versions of one resource sort, the winning one last; `version` is a row of
-    `stg_fhir__version`. -#}
-{% macro fhir_version_order(version) -%}
-lpad(cast(1000000000 - {{ version }}.version_rank as string), 10, '0')
+{#- The statement order of a version (macro statement_order); `version` is a row of `stg_fhir__version` or
+    of current_version. Versions of one resource sort by it as fhir_version ranks them. -#}
+{% macro fhir_order(version) -%}
+{{ version }}.statement_order
 {%- endmacro %}
 
-{#- Text by which statements about one thing sort; the same whatever order they were loaded in. -#}
-{% macro fhir_order(alias) -%}
-{{ time_text(alias ~ '.last_updated') }}
-    || lpad(coalesce(cast(try_cast({{ alias }}.version_id as bigint) as string), ''), 12, '0')
-    || {{ alias }}.content_sha256
+{#- The columns that identify a stored version, for `chosen_coding`. -#}
+{% macro version_keys() -%}
+source, received, line, id
 {%- endmacro %}

@@ -57,10 +57,9 @@
     and {{ right }}.message = {{ left }}.message
 {%- endmacro %}
 
-{#- Text by which statements about one thing sort; the same whatever order files were loaded in. -#}
-{% macro hl7_order(recorded_at, alias) -%}
-{{ time_text(recorded_at) }} || lpad(cast({{ alias }}.message as string), 9, '0')
-    || {{ alias }}.content_sha256
+{#- The statement order of a message (macro statement_order); `alias` is a row of stg_hl7v2__message. -#}
+{% macro hl7_order(stated_at, alias) -%}
+{{ statement_order(stated_at, alias ~ '.place') }}
 {%- endmacro %}
 
 {#- A text that holds something: not absent and not the `""` that clears. -#}
@@ -73,22 +72,29 @@ nullif({{ value }}, '""')
 case when {{ name }}_text = '""' then {{ cleared_at() }} else {{ name }}_at end
 {%- endmacro %}
 
-{#- An instant, or a finer one that lies within the day when the text says no more than a day: the
-    start of a day would put a move before the admission of the same day. -#}
-{% macro sharpened_at(name, finer) -%}
-case
-    when
-        {{ name }}_precision = 'day'
-        and {{ finer }} >= {{ name }}_at
-        and {{ finer }} < {{ plus_minutes(name ~ '_at', 1440) }}
-        then {{ finer }}
-    else {{ name }}_at
-end
+{#- An instant that was stated with its precision, placed (macro placed_at) by when that was recorded. -#}
+{% macro sharpened_at(name, finer, zone) -%}
+{{ placed_at(name ~ '_at', name ~ '_precision', finer, zone) }}
 {%- endmacro %}
 
 {#- An instant that no source can mean: it means "cleared" until attributes are folded. -#}
 {% macro cleared_at() -%}
 cast('0001-01-01 00:00:00+00' as {{ instant_type() }})
+{%- endmacro %}
+
+{#- The authority that a number states for itself, by any of its names; `name` is the field with the alias of
+    its table, which has to be joined (join_stated_authority). One that states none is not the sender's
+    before int__identifier_authority has looked for another. -#}
+{% macro stated_authority(name) -%}
+{{ authority_of(
+        name | replace('.', '_'), name ~ '_authority', name ~ '_authority_universal_id'
+    ) }}
+{%- endmacro %}
+
+{% macro join_stated_authority(authorities, name) -%}
+{{ join_authority(
+    authorities, name | replace('.', '_'), name ~ '_authority', name ~ '_authority_universal_id'
+) }}
 {%- endmacro %}
 
 {#- The code of a location as the location master writes it: unit, room and bed joined by dashes. -#}
@@ -98,14 +104,43 @@ nullif(
     )
 {%- endmacro %}
 
-{#- The facility of a location: its own, else that of the sender. -#}
+{#- The facility of a location: its own, else that which the interface means (stg_hl7v2__bare_location), else
+    the sender. `sender` is a column of a row of staging. -#}
 {% macro location_facility(name, sender) -%}
-coalesce({{ held(name ~ '_facility') }}, {{ sender }})
+coalesce(
+        {{ held(name ~ '_facility') }},
+        (
+            select min(bare.facility)
+            from {{ ref('stg_hl7v2__bare_location') }} as bare
+            where
+                bare.source_system = {{ sender | replace('.sender', '.source_system') }}
+                and bare.sender = {{ sender }}
+                and bare.unit = {{ name }}_unit
+        ),
+        {{ sender }}
+    )
 {%- endmacro %}
 
-{#- Whether an identifier looks like a national provider identifier (NPI): ten digits. -#}
+{#- Whether an identifier is a national provider identifier (NPI): ten digits, the last of which checks the
+    others (Luhn: every second one doubled;
+    the prefix 80840 adds 24). Local numbers of ten digits hardly ever do. -#}
 {% macro is_npi(id) -%}
-length({{ id }}) = 10 and try_cast({{ id }} as bigint) is not null
+(
+        length({{ id }}) = 10
+        and length({{ digits(id) }}) = 10
+        and substr({{ id }}, 1, 1) in ('1', '2')
+        and (
+            24
+            {%- for place in [1, 3, 5, 7, 9] %}
+            + try_cast(
+                substr('0246813579', 1 + try_cast(substr({{ id }}, {{ place }}, 1) as integer), 1) as integer
+            )
+            {%- endfor %}
+            {%- for place in [2, 4, 6, 8, 10] %}
+            + try_cast(substr({{ id }}, {{ place }}, 1) as integer)
+            {%- endfor %}
+        ) % 10 = 0
+    )
 {%- endmacro %}
 
 {#- The key of a practitioner named in a message. -#}
@@ -133,4 +168,9 @@ case when {{ minutes }} between 0 and 527040 then cast({{ minutes }} as bigint) 
 {#- A part of a field that repeats: where any part of the field is sent, a part left out is cleared. -#}
 {% macro replaced(part, parts) -%}
 coalesce({{ part }}, case when coalesce({{ parts | join(', ') }}) is not null then '""' end)
+{%- endmacro %}
+
+{#- The columns that identify a segment, for `chosen_coding`. -#}
+{% macro segment_keys() -%}
+source, received, message, segment
 {%- endmacro %}

@@ -6,3 +6,10 @@
     and {{ right }}.message = {{ left }}.message
     and {{ right }}.patient_group = {{ left }}.patient_group
 {%- endmacro %}
+
+{#- Whether a patient's part (right) is of the same message as a row (left). -#}
+{% macro same_staged_message(left, right) -%}
+{{ right }}.source_system = {{ left }}.source_system
+    and {{ right }}.received = {{ left }}.received
+    and {{ right }}.message = {{ left }}.message
+{%- endmacro %}

@@ -21,31 +21,58 @@ occupants as (
     group by s.bed_key
 ),
 
-last_reservations as (
+-- What a visit reserves is what it stated last of its places: whoever has come to any bed, been moved, or is
+-- gone, reserves none.
+reserving_visits as (
     select
-        bed_key,
-        {{ latest_by("case when location_effect = 'reserve' then visit_key end", 'fold_order') }}
-            as visit_key,
-        max(case when location_effect = 'reserve' then fold_order end) as reserved_order,
-        max(case when location_effect <> 'reserve' then fold_order end) as used_order
+        visit_key,
+        {{ latest_by(
+            "case when location_effect = 'reserve' then coalesce(bed_key, '') else '' end",
+            'fold_order'
+        ) }} as bed_key,
+        max(fold_order) as reserved_order
     from {{ ref('int__visit_event_fold') }}
     where
         is_effective
-        and bed_key is not null
-        and location_effect in ('reserve', 'unreserve', 'occupy')
+        and visit_key is not null
+        and (
+            location_effect in ('reserve', 'unreserve', 'release')
+            or (location_effect = 'occupy' and location_key is not null)
+        )
+    group by visit_key
+),
+
+last_used as (
+    select
+        bed_key,
+        max(start_order) as used_order
+    from {{ ref('int__bed_stay') }}
     group by bed_key
 ),
 
 reservations as (
     select
         r.bed_key,
-        r.visit_key as reserved_for_visit_key
-    from last_reservations as r
+        {{ latest_by('r.visit_key', 'r.reserved_order') }} as reserved_for_visit_key
+    from reserving_visits as r
     inner join {{ ref('canonical__visit') }} as v on v.visit_key = r.visit_key
+    left join last_used as u on u.bed_key = r.bed_key
     where
-        -- A reservation ends when it is taken back or when anybody takes the bed, whoever it was kept for.
-        r.reserved_order > coalesce(r.used_order, '')
-        and v.main_state not in ('cancelled', 'discharged', 'entered_in_error')
+        r.bed_key <> ''
+        -- A reservation ends, too, when anybody takes the bed, whoever it was kept for.
+        and r.reserved_order > coalesce(u.used_order, '')
+        and v.main_state not in (
+            'cancelled',
+            'discharged',
+            'closed',
+            'no_show',
+            'lwbs',
+            'eloped',
+            'ama',
+            'deceased',
+            'entered_in_error'
+        )
+    group by r.bed_key
 ),
 
 cleanings as (
@@ -57,6 +84,14 @@ cleanings as (
         on l.source_system = t.source_system and l.resource_id = t.location_resource_id
     where t.is_current and t.task_type = 'clean_bed' and t.status = 'in-progress' and l.bed_key is not null
     group by l.bed_key
+),
+
+-- Which rules are on (seed inference_rule) for beds of which nobody states a status.
+rules as (
+    select
+        max(case when rule = 'bed_status_not_reported' then 1 else 0 end) = 1 as is_report_needed,
+        max(case when rule = 'bed_status_silent' then after_hours end) as silent_hours
+    from {{ ref('int__inference_rule') }}
 ),
 
 beds as (
@@ -76,6 +111,7 @@ beds as (
         o.current_visit_key,
         coalesce(o.occupants, 0) as occupants,
         r.reserved_for_visit_key,
+        p.bed_key is not null as was_reserved,
         f.occupied_at,
         f.vacated_at,
         case
@@ -85,14 +121,41 @@ beds as (
             else f.vacated_at
         end as dirty_at,
         f.cleaned_at,
+        f.contaminated_at,
         f.last_fact,
         f.last_fact_at,
-        c.started_at as cleaning_at
+        c.started_at as cleaning_at,
+        max(case when f.operational_status is not null then 1 else 0 end) over (
+            partition by coalesce(b.facility, b.source_system)
+        ) = 1 as is_facility_reported,
+        u.is_report_needed,
+        u.silent_hours
     from {{ first_ranked('statements', 'bed_key') }} as b
     left join {{ ref('int__bed_occupancy') }} as f on f.bed_key = b.bed_key
     left join occupants as o on o.bed_key = b.bed_key
     left join reservations as r on r.bed_key = b.bed_key
+    left join (
+        select distinct bed_key
+        from {{ ref('int__visit_event_fold') }}
+        where
+            location_effect = 'reserve'
+            and bed_key is not null
+            and (is_effective or is_cancelled)
+    ) as p on p.bed_key = b.bed_key
     left join cleanings as c on c.bed_key = b.bed_key
+    cross join rules as u
+),
+
+reported as (
+    select
+        *,
+        -- Nobody states a status of this bed, or nobody has since the patient left.
+        last_fact = 'vacated'
+        and (
+            (is_report_needed and not is_facility_reported)
+            or coalesce({{ plus_minutes('last_fact_at', '60 * silent_hours') }} <= {{ as_of() }}, false)
+        ) as is_status_missing
+    from beds
 ),
 
 -- Facts are HL7 table 0116 (C closed, H housekeeping, I isolated, K contaminated, O occupied,
@@ -110,16 +173,25 @@ states as (
             -- patient. Only `U` (unoccupied) contradicts the visit outright.
             when current_visit_key is not null and last_fact not in ('U') then 'occupied'
             when cleaning_at >= last_fact_at and last_fact in ('H', 'vacated') then 'cleaning'
-            -- A discharge without a word of bed management means housekeeping: a bed that is taken for clean
-            -- would be given to the next patient.
+            -- Stated of this patient's stay or since, and not cleaned: dirty as well says nothing else.
+            when
+                last_fact in ('H', 'vacated')
+                and contaminated_at >= coalesce(occupied_at, contaminated_at)
+                and contaminated_at > coalesce(cleaned_at, {{ cleared_at() }})
+                then 'contaminated'
+            -- Of 98 rows of a bed list 98 were dirty, some for years: their feed states no bed status at all.
+            when is_status_missing then 'unknown'
+            -- Where bed management does state them, a discharge without a word means housekeeping: a bed that
+            -- is taken for clean would be given to the next patient.
             when last_fact in ('H', 'vacated') then 'vacated_dirty'
             when last_fact = 'K' then 'contaminated'
             when last_fact = 'I' then 'isolated'
             when reserved_for_visit_key is not null then 'reserved'
-            when last_fact = 'U' then 'available'
+            -- Only a bed that is free is reserved: when nothing else was ever stated of it, that is known.
+            when last_fact = 'U' or (last_fact is null and was_reserved) then 'available'
             else 'unknown'
         end as state
-    from beds
+    from reported
 )
 
 select
@@ -132,6 +204,12 @@ select
     master_status,
     operational_status,
     state,
+    case
+        when state <> 'unknown' then null
+        when last_fact = 'unseen' then 'departure_not_stated'
+        when is_status_missing then 'status_not_reported'
+        else 'nothing_stated'
+    end as state_reason,
     current_visit_key,
     reserved_for_visit_key,
     occupied_at,

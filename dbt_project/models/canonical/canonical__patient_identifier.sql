@@ -5,8 +5,12 @@ select
     identifier_type,
     identifier_value,
     is_merged,
+    is_identifying,
     source_system,
     source_ref,
     recorded_at,
-    {{ empty_array() }} as quality_flags
+    {{ flags([
+        ['placeholder', 'is_placeholder'],
+        ['identity_conflict', 'is_in_conflict'],
+    ]) }} as quality_flags
 from {{ ref('int__identity') }}

@@ -1,5 +1,5 @@
 -- Grain: one row per bed that anybody occupied or bed management stated a status of, folded from both; the
--- later one decides, and a discharge without a word about the bed means housekeeping.
+-- later one decides.
 with facts as (
     select
         bed_key,
@@ -13,10 +13,12 @@ with facts as (
     select
         bed_key,
         visit_key,
-        'vacated' as fact,
+        -- Of a stay that a rule closed without a discharge nobody knows when the bed was left.
+        case when end_known_by = 'visit_closed' then 'unseen' else 'vacated' end as fact,
         end_at as fact_at,
         end_order as event_order,
-        '1' as rank_at_instant
+        -- A stay that ends where it starts was one, and the bed is left after it.
+        case when end_at > start_at then '1' else '4' end as rank_at_instant
     from {{ ref('int__bed_stay') }}
     -- A stay that goes on in the same bed (a bed that is stated twice) vacates
     -- nothing: nobody has to clean it.
@@ -34,11 +36,11 @@ with facts as (
     where is_effective and region = 'bed'
 ),
 
--- At one instant a bed is left first, then its status is stated, then it is taken.
+-- By one record a bed is left first, then its status is stated, then it is taken.
 facts_in_order as (
     select
         *,
-        {{ time_text('fact_at') }} || rank_at_instant || event_order as fact_order
+        {{ record_order('event_order') }} || rank_at_instant || event_order as fact_order
     from facts
 ),
 
@@ -69,12 +71,13 @@ select
     {{ latest_by('case when is_change then fact_at end', 'fact_order') }} as last_fact_at,
     -- What bed management itself stated last, kept apart from what follows from the stays of patients: where
     -- the two disagree, both are shown and counted, and neither is thrown away.
-    {{ latest_by("case when fact not in ('occupied', 'vacated') then fact end", 'fact_order') }}
+    {{ latest_by("case when fact not in ('occupied', 'vacated', 'unseen') then fact end", 'fact_order') }}
         as operational_status,
     max(case when fact in ('occupied', 'O') and is_change then fact_at end) as occupied_at,
     max(case when fact = 'vacated' then fact_at end) as vacated_at,
     -- Repeats do not count: a status that is sent every hour would never let a bed be dirty for long.
     max(case when fact in ('H', 'K') and is_change then fact_at end) as stated_dirty_at,
-    max(case when fact = 'U' and is_change then fact_at end) as cleaned_at
+    max(case when fact = 'U' and is_change then fact_at end) as cleaned_at,
+    max(case when fact = 'K' and is_change then fact_at end) as contaminated_at
 from changes
 group by bed_key

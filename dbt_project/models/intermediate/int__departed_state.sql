@@ -25,7 +25,8 @@ select
         when 'exp' then 'deceased'
         when 'aadvice' then 'ama'
         when 'lwbs' then 'lwbs'
+        when 'eloped' then 'eloped'
     end as departed_state
 from dispositions
 -- All other dispositions say where a patient went, which is no state of the visit.
-where disposition in ('exp', 'aadvice', 'lwbs')
+where disposition in ('exp', 'aadvice', 'lwbs', 'eloped')

@@ -2,39 +2,84 @@
 with locations as (
     select *
     from {{ ref('stg_fhir__location') }}
-    where is_current
+    where is_current and not is_left_out
 ),
 
--- A bed lies in a room or in a unit, a room in a unit: two steps up reach the unit.
+-- All that a location lies in, however far up, by doubling: 16 steps. The least number of steps is kept, so
+-- that locations that are part of each other end, too.
+reached_1 as (
+    select
+        source_system,
+        resource_id,
+        resource_id as part_of_resource_id,
+        0 as steps
+    from locations
+    union all
+    select
+        l.source_system,
+        l.resource_id,
+        l.part_of_resource_id,
+        1 as steps
+    from locations as l
+    inner join locations as parent
+        on parent.source_system = l.source_system and parent.resource_id = l.part_of_resource_id
+    where l.part_of_resource_id <> l.resource_id
+),
+
+{% for steps in [1, 2, 4, 8] %}
+reached_{{ steps * 2 }} as (
+    select
+        lower_half.source_system,
+        lower_half.resource_id,
+        upper_half.part_of_resource_id,
+        min(lower_half.steps + upper_half.steps) as steps
+    from reached_{{ steps }} as lower_half
+    inner join reached_{{ steps }} as upper_half
+        on upper_half.source_system = lower_half.source_system
+        and upper_half.resource_id = lower_half.part_of_resource_id
+    group by lower_half.source_system, lower_half.resource_id, upper_half.part_of_resource_id
+),
+
+{% endfor %}
+around as (
+    select
+        r.source_system,
+        r.resource_id,
+        a.location_code,
+        a.location_type,
+        lpad(cast(r.steps as string), 2, '0') || a.location_code as distance
+    from reached_16 as r
+    inner join locations as a
+        on a.source_system = r.source_system and a.resource_id = r.part_of_resource_id
+),
+
 chains as (
     select
-        l.*,
-        parent.location_code as parent_code,
-        parent.location_type as parent_type,
-        grandparent.location_code as grandparent_code,
-        grandparent.location_type as grandparent_type
-    from locations as l
-    left join locations as parent
-        on parent.source_system = l.source_system and parent.resource_id = l.part_of_resource_id
-    left join locations as grandparent
-        on grandparent.source_system = parent.source_system
-        and grandparent.resource_id = parent.part_of_resource_id
+        source_system,
+        resource_id,
+        -- The ward, whatever bays, rooms and corridors lie between; else the nearest level or wing.
+        {{ earliest_by("case when location_type = 'wa' then location_code end", 'distance') }} as ward_code,
+        {{ earliest_by("case when location_type in ('lvl', 'wi') then location_code end", 'distance') }}
+            as floor_code,
+        -- Where nobody says what is the unit, the outermost that is smaller than a building.
+        {{ latest_by(
+            "case when coalesce(location_type, '') not in ('bd', 'bu', 'si', 'jdn', 'area')"
+            ~ " then location_code end",
+            'distance'
+        ) }} as outermost_code,
+        {{ earliest_by("case when location_type = 'ro' then location_code end", 'distance') }}
+            as nearest_room_code
+    from around
+    group by source_system, resource_id
 ),
 
 units_and_rooms as (
     select
-        *,
-        case
-            when location_type in ('wa', 'lvl', 'wi') then location_code
-            when parent_type in ('wa', 'lvl', 'wi') then parent_code
-            when grandparent_type in ('wa', 'lvl', 'wi') then grandparent_code
-            else coalesce(grandparent_code, parent_code, location_code)
-        end as unit_code,
-        case
-            when location_type = 'ro' then location_code
-            when location_type = 'bd' and parent_type = 'ro' then parent_code
-        end as room_code
-    from chains
+        l.*,
+        coalesce(c.ward_code, c.floor_code, c.outermost_code, l.location_code) as unit_code,
+        case when l.location_type in ('ro', 'bd') then c.nearest_room_code end as room_code
+    from locations as l
+    inner join chains as c on c.source_system = l.source_system and c.resource_id = l.resource_id
 )
 
 select

@@ -4,5 +4,6 @@ select
     p.resource_id,
     p.own_patient_key,
     coalesce(s.patient_key, p.own_patient_key) as patient_key
-from {{ ref('stg_fhir__patient') }} as p
+from {{ ref('int__patient_record') }} as p
 left join {{ ref('int__patient_survivor') }} as s on s.own_patient_key = p.own_patient_key
+where p.part = 'own' and p.resource_id is not null

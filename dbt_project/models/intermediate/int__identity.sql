@@ -1,55 +1,24 @@
--- Grain: one row per identifier and patient that it was stated of; merges followed.
-with statements as (
+-- Grain: one row per identifier and patient that it was stated of; merges followed. An identifier that
+-- identifies belongs to the one person that it leads to; any other to each person it was stated of.
+with stated as (
     select
-        k.own_patient_key,
+        case
+            when i.is_identifying and not a.is_contested then a.own_patient_key else r.own_patient_key
+        end as own_patient_key,
         i.identifier_authority,
         i.identifier_type,
         i.identifier_value,
-        k.statement_order,
-        k.source_system,
-        k.source_ref,
-        k.recorded_at
-    from {{ ref('stg_hl7v2__patient_identifier') }} as i
-    inner join {{ ref('stg_hl7v2__patient_key') }} as k on {{ same_patient_group('i', 'k') }}
-    union all
-    select
-        -- The identifier that a merge retires: no message may ever have named it besides, and whoever looks
-        -- it up still has to find the patient.
-        prior_own_key as own_patient_key,
-        identifier_authority,
-        identifier_type,
-        identifier_value,
-        statement_order,
-        source_system,
-        source_ref,
-        recorded_at
-    from {{ ref('stg_hl7v2__merge') }}
-    where identifier_type in ('MR', 'PI')
-    union all
-    select
-        p.own_patient_key,
-        i.identifier_authority,
-        i.identifier_type,
-        i.identifier_value,
-        p.statement_order,
-        p.source_system,
-        p.source_ref,
-        p.recorded_at
-    from {{ ref('stg_fhir__patient_identifier') }} as i
-    inner join {{ ref('stg_fhir__patient') }} as p
-        on p.source_system = i.source_system and p.resource_id = i.resource_id
-    union all
-    select
-        own_patient_key,
-        source_system as identifier_authority,
-        -- The id of the resource, which references name and no identifier element repeats.
-        'FHIR' as identifier_type,
-        resource_id as identifier_value,
-        statement_order,
-        source_system,
-        source_ref,
-        recorded_at
-    from {{ ref('stg_fhir__patient') }}
+        i.is_identifying and not coalesce(a.is_contested, false) as is_identifying,
+        coalesce(a.is_contested or a.is_conflict, false) as is_in_conflict,
+        i.is_placeholder,
+        i.statement_order,
+        i.source_system,
+        i.source_ref,
+        i.recorded_at
+    from {{ ref('int__patient_identifier') }} as i
+    inner join {{ ref('int__patient_record') }} as r on r.record_ref = i.record_ref and r.part = i.part
+    left join {{ ref('int__patient_alias') }} as a
+        on a.identifier_text = i.identifier_text and i.is_identifying
 ),
 
 identifiers as (
@@ -57,7 +26,7 @@ identifiers as (
         i.*,
         coalesce(s.patient_key, i.own_patient_key) as patient_key,
         s.patient_key is not null as is_merged
-    from statements as i
+    from stated as i
     left join {{ ref('int__patient_survivor') }} as s on s.own_patient_key = i.own_patient_key
 )
 
@@ -67,6 +36,9 @@ select
     identifier_type,
     identifier_value,
     max(case when is_merged then 1 else 0 end) = 1 as is_merged,
+    max(case when is_identifying then 1 else 0 end) = 1 as is_identifying,
+    max(case when is_in_conflict then 1 else 0 end) = 1 as is_in_conflict,
+    max(case when is_placeholder then 1 else 0 end) = 1 as is_placeholder,
     {{ latest_by('source_system', 'statement_order') }} as source_system,
     {{ latest_by('source_ref', 'statement_order') }} as source_ref,
     max(recorded_at) as recorded_at

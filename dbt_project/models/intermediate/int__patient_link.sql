@@ -7,7 +7,7 @@ with pairs as (
         greatest(one.patient_key, other.patient_key) as greater_key,
         k.effect,
         k.statement_order
-    from {{ ref('stg_hl7v2__patient_key') }} as k
+    from {{ ref('stg_hl7v2__patient_group') }} as k
     inner join {{ ref('int__message_patient') }} as one on {{ same_patient_group('k', 'one') }}
     inner join {{ ref('int__message_patient') }} as other
         on other.source_system = k.source_system

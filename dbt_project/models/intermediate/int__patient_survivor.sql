@@ -1,5 +1,5 @@
 -- Grain: one row per patient key that was merged, with the key at the end of its chain of merges.
--- The latest merge of a key counts, of those without a conflict. In a cycle of merges the survivor of
+-- The latest merge of a key counts, of those that are applied. In a cycle of merges the survivor of
 -- the latest one stays.
 --
 -- Chains are followed by doubling: two walks of n hops make one of 2n, without recursion, which not every
@@ -11,7 +11,7 @@ with latest_merges as (
         {{ latest_by('surviving_own_key', 'statement_order') }} as surviving_own_key,
         max(statement_order) as statement_order
     from {{ ref('int__patient_merge') }}
-    where surviving_own_key <> prior_own_key and not is_in_conflict
+    where surviving_own_key <> prior_own_key and is_applied
     group by prior_own_key
 ),
 

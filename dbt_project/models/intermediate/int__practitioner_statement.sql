@@ -22,7 +22,7 @@ select
     given_names,
     display_name,
     {{ null_columns(['specialty']) }},
-    true as is_active,
+    is_active,
     1 as source_rank,
     statement_order,
     source_system,
@@ -33,9 +33,8 @@ union all
 select
     practitioner_key,
     case
-        -- Messages number people as their sender does; ten digits are the form of an NPI.
-        when length(practitioner_id) = 10 and try_cast(practitioner_id as bigint) is not null
-            then practitioner_id
+        -- Messages number people as their sender does: not every number of ten digits is an NPI.
+        when practitioner_authority = 'NPI' or {{ is_npi('practitioner_id') }} then practitioner_id
     end as npi,
     family_name,
     given_names,
@@ -51,7 +50,7 @@ from {{ ref('stg_hl7v2__person') }}
 union all
 select
     referring_practitioner_key as practitioner_key,
-    case when length(referring_id) = 10 then referring_id end as npi,
+    case when {{ is_npi('referring_id') }} then referring_id end as npi,
     referring_family_name as family_name,
     referring_given_name as given_names,
     nullif(concat_ws(' ', referring_given_name, referring_family_name), '') as display_name,

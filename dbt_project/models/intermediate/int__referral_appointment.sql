@@ -2,9 +2,9 @@
 with links as (
     select
         r.referral_key,
-        {{ appointment_visit_key('a.appointment_authority', 'a.appointment_id') }} as visit_key,
+        a.visit_key,
         a.statement_order
-    from {{ ref('stg_fhir__appointment') }} as a
+    from {{ ref('int__appointment_version') }} as a
     inner join {{ ref('int__referral_request') }} as r
         on r.source_system = a.source_system and r.resource_id = a.service_request_resource_id
     where a.is_current
@@ -15,15 +15,15 @@ with links as (
         a.statement_order
     from {{ ref('int__scheduling_message') }} as a
     inner join {{ ref('int__referral_order') }} as r
-        on r.order_key = {{ placer_order_key('a.placer_order_authority', 'a.placer_order_number') }}
-    where a.placer_order_number is not null and a.visit_key is not null
+        on r.order_key = a.placer_order_key
+    where a.visit_key is not null
 ),
 
 booked_visits as (
     select
         l.referral_key,
         l.visit_key,
-        {{ time_text('max(v.booked_at)') }} as booked_order
+        {{ time_text('max(v.booked_at)') }} || max(l.statement_order) as booked_order
     from links as l
     -- The time of the booking and not of the statement: an export repeats an old link every night, and a
     -- first appointment that was missed would win over the second.

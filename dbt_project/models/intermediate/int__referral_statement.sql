@@ -5,34 +5,34 @@ select
     f.recorded_at,
     f.statement_order,
     f.feed,
-    {{ key('referral', ['f.referral_authority', 'f.originating_id']) }} as referral_key,
-    p.patient_key,
-    case
-        when f.external_id is not null
-            then {{ placer_order_key('f.external_authority', 'f.external_id') }}
-    end as order_key,
+    f.referral_key,
+    f.patient_key,
+    f.order_key,
     f.originating_id,
     f.specialty,
     f.reason_code,
     f.priority,
     f.status_code as status_source,
     f.referring_practitioner_key,
+    f.referring_name as referring_practitioner_name,
+    f.referring_organization as referring_organization_name,
     f.referred_to,
+    f.docs_state,
+    f.auth_status,
     case
         -- Only a new referral (I12) is a receipt: by a change or cancel (I13, I14), one that is older than
         -- the feed would be as young as its last change.
         when f.event_type = 'referral_created' then coalesce(f.effective_at, f.message_at)
     end as received_at,
     f.expires_at
-from {{ ref('stg_hl7v2__referral') }} as f
-left join {{ ref('int__message_patient') }} as p on {{ same_patient_group('f', 'p') }}
+from {{ ref('int__referral_message') }} as f
 union all
 select
     r.source_system,
     r.source_ref,
     r.recorded_at,
     r.statement_order,
-    'fhir' as feed,
+    {{ fhir_feed('r.source_system') }} as feed,
     r.referral_key,
     r.patient_key,
     r.order_key,
@@ -42,7 +42,10 @@ select
     r.priority,
     r.status_code as status_source,
     d.practitioner_key as referring_practitioner_key,
+    coalesce(nullif(d.display_name, ''), r.requester_name) as referring_practitioner_name,
+    r.requester_organization as referring_organization_name,
     coalesce(r.performer, r.performer_type_code) as referred_to,
+    {{ null_columns(['docs_state', 'auth_status']) }},
     r.ordered_at as received_at,
     r.expires_at
 from {{ ref('int__referral_request') }} as r

@@ -5,14 +5,11 @@
 -- All numbers that lead to each other are found by doubling, as in int__patient_survivor: 32 steps.
 with renumberings as (
     select
-        visit_number_authority || '|' || visit_number as one,
-        prior_visit_authority || '|' || prior_visit_number as other
-    from {{ ref('stg_hl7v2__visit') }} as v
+        visit_number_text as one,
+        prior_text as other
+    from {{ ref('int__message_number') }} as v
     where
-        prior_visit_number is not null
-        and visit_number is not null
-        and prior_visit_authority || '|' || prior_visit_number
-        <> visit_number_authority || '|' || visit_number
+        prior_text <> visit_number_text
         -- MRG-5 alone does not say it: the trigger decides whether the two numbers are one visit.
         and exists (
             select 1
@@ -24,15 +21,47 @@ with renumberings as (
         )
 ),
 
--- Both ways, and from each number to itself: two walks joined then hold all shorter ones.
-reached_1 as (
+-- Beside its number a visit names the alternate one (PV1-50) and that of its pre-admission (PV1-5).
+other_numbers as (
+    select visit_number_text, alternate_text as other_text, patient_key, statement_order
+    from {{ ref('int__message_number') }}
+    where alternate_text <> visit_number_text
+    union all
+    select visit_number_text, preadmit_text as other_text, patient_key, statement_order
+    from {{ ref('int__message_number') }}
+    where preadmit_text <> visit_number_text
+),
+
+-- Only where the other number was that of a visit of this patient, and only of the first visit that names
+-- it: an account that stands in PV1-50 is named by all visits on it.
+second_numbers as (
+    select
+        {{ earliest_by('o.visit_number_text', 'o.statement_order || o.visit_number_text') }} as one,
+        o.other_text as other
+    from other_numbers as o
+    where exists (
+        select 1
+        from {{ ref('int__message_number') }} as named
+        where named.visit_number_text = o.other_text and named.patient_key = o.patient_key
+    )
+    group by o.other_text
+),
+
+pairs as (
     select one, other from renumberings
     union
-    select other as one, one as other from renumberings
+    select one, other from second_numbers
+),
+
+-- Both ways, and from each number to itself: two walks joined then hold all shorter ones.
+reached_1 as (
+    select one, other from pairs
     union
-    select one, one as other from renumberings
+    select other as one, one as other from pairs
     union
-    select other as one, other from renumberings
+    select one, one as other from pairs
+    union
+    select other as one, other from pairs
 ),
 
 {% for steps in [1, 2, 4, 8, 16] %}
@@ -46,19 +75,18 @@ reached_{{ steps * 2 }} as (
 
 {% endfor %}
 statements as (
+    {% for authority, number in [
+        ('visit_number_authority', 'visit_number'),
+        ('prior_visit_authority', 'prior_visit_number'),
+    ] %}
     select
-        visit_number_authority,
-        visit_number,
+        {{ authority }} as visit_number_authority,
+        {{ number }} as visit_number,
         statement_order
-    from {{ ref('stg_hl7v2__visit') }}
-    where visit_number is not null
-    union all
-    select
-        prior_visit_authority as visit_number_authority,
-        prior_visit_number as visit_number,
-        statement_order
-    from {{ ref('stg_hl7v2__visit') }}
-    where prior_visit_number is not null
+    from {{ ref('int__message_number') }}
+    where {{ number }} is not null
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 ),
 
 numbers as (

@@ -13,8 +13,14 @@ with messages as (
         v.statement_order,
         v.recorded_at,
         v.occurred_at,
+        v.occurred_precision,
         v.admit_at,
+        v.admit_precision,
+        v.began_at,
         v.discharge_at,
+        v.discharge_precision,
+        v.discharge_disposition,
+        v.is_stamped,
         v.effect,
         v.cancels,
         m.visit_key,
@@ -35,10 +41,14 @@ with messages as (
     left join {{ ref('trigger_event') }} as special
         on special.message_type = v.message_type
         and special.trigger_event = v.trigger_event
-        -- An outpatient or emergency patient who is moved (A02) into a room was roomed, not transferred.
-        and special.condition = 'outpatient_in_room'
-        and v.visit_class in ('AMB', 'EMER')
-        and v.location_room is not null
+        and special.effect = 'append'
+        and case special.condition
+            -- An outpatient or emergency patient who is moved (A02) into a room was roomed, not transferred.
+            when 'outpatient_in_room' then v.visit_class in ('AMB', 'EMER') and v.location_room is not null
+            -- On the way to a place to stay (PV1-42) and at none for a while (PV1-11): the old one is left.
+            when 'in_transit' then v.pending_code is not null and v.temporary_unit is null
+            when 'to_stay' then v.location_code is not null and v.temporary_unit is null
+        end
     where v.feed = 'adt' and v.event_region = 'visit' and m.visit_key is not null
 ),
 
@@ -70,7 +80,30 @@ followed as (
             "case when names_location then coalesce(current_bed_key, '') end",
             'statement_order',
             'visit_key'
-        ) }} as bed_key_before
+        ) }} as bed_key_before,
+        -- What the beginning of the same kind before it said: stated again, it brings nobody back there.
+        {{ latest_before(
+            "case when stated_event_type in ('admitted', 'arrived') then stated_event_type end",
+            'statement_order',
+            'visit_key'
+        ) }} as beginning_before,
+        {{ latest_before(
+            "case when stated_event_type = 'admitted' then coalesce(exact_location_key, '') end",
+            'statement_order',
+            'visit_key'
+        ) }} as admission_location_before,
+        {{ latest_before(
+            "case when stated_event_type = 'arrived' then coalesce(exact_location_key, '') end",
+            'statement_order',
+            'visit_key'
+        ) }} as arrival_location_before,
+        {{ latest_before(
+            "case when stated_event_type = 'arrived' then " ~ time_text('began_at') ~ " end",
+            'statement_order',
+            'visit_key'
+        ) }} as arrival_before,
+        {{ latest_before("coalesce(discharge_disposition, '')", 'statement_order', 'visit_key') }}
+            as disposition_before
     from located
 ),
 
@@ -79,13 +112,24 @@ conditions as (
     select
         *,
         discharge_at is not null as has_discharge_time,
+        -- A disposition that the first message has, or one that has been there, decides nothing.
+        discharge_at is null and disposition_before <> discharge_disposition as has_new_disposition,
         effect_before = 'occupy'
             and current_location_key is not null
             and (
                 location_key_before is null
                 or location_key_before <> current_location_key
                 or (current_bed_key is not null and coalesce(bed_key_before, '') <> current_bed_key)
-            ) as is_elsewhere
+            ) as is_elsewhere,
+        coalesce(
+            case stated_event_type
+                when 'admitted'
+                    then beginning_before = 'admitted' and admission_location_before <> exact_location_key
+                when 'arrived'
+                    then beginning_before is not null and arrival_location_before <> exact_location_key
+            end,
+            false
+        ) as is_restated_elsewhere
     from followed
 ),
 
@@ -108,6 +152,16 @@ events as (
         and (
             (t.condition = 'discharge_time' and c.has_discharge_time)
             or (t.condition = 'other_location' and c.is_elsewhere)
+            or (
+                t.condition = 'disposition'
+                and c.has_new_disposition
+                and c.discharge_disposition in (
+                    select s.code
+                    from {{ ref('step_event') }} as s
+                    where s.element = 'disposition'
+                )
+            )
+            or (t.condition = 'restated_elsewhere' and c.is_elsewhere and c.is_restated_elsewhere)
         )
 )
 
@@ -138,16 +192,35 @@ select
         when e.effect = 'cancel' then e.recorded_at
         -- PV1-45 first: a discharge is often entered hours after the patient has left.
         when e.event_type = 'departed' then coalesce(e.discharge_at, e.occurred_at, e.recorded_at)
-        -- PV1-44 last: it stays the same in all messages of the visit, a second admission (A06) among them.
+        -- PV1-44 stays the same in all messages of the visit: who came by then as an outpatient was admitted
+        -- later (A06, or A01 after A04).
+        when e.event_type = 'admitted' and {{ time_text('e.began_at') }} <= e.arrival_before
+            then coalesce(e.occurred_at, e.recorded_at)
         when e.event_type = 'admitted' then coalesce(e.occurred_at, e.admit_at, e.recorded_at)
         else coalesce(e.occurred_at, e.recorded_at)
     end as occurred_at,
+    -- The precision of the same time; none where even the time of the message is inferred.
+    coalesce(
+        case
+            when e.effect = 'cancel' then null
+            when e.event_type = 'departed' and e.discharge_at is not null then e.discharge_precision
+            when e.occurred_at is not null then e.occurred_precision
+            when e.event_type = 'admitted' then e.admit_precision
+        end,
+        case when e.is_stamped then 'second' end
+    ) as time_precision,
     e.recorded_at,
+    e.statement_order,
     {{ null_columns(['scheduled_start_at']) }},
     e.confidence,
-    true as is_time_stated,
+    -- When it was decided nobody states, only that it had been by then.
+    (e.is_stamped or e.occurred_at is not null) and e.event_type <> 'disposition_decided' as is_time_stated,
     e.cancels,
     case when e.effect = 'cancel' then e.occurred_at end as cancelled_at,
+    case
+        when e.event_type = 'departed' then coalesce(e.discharge_at, e.occurred_at)
+        when e.event_type in ('admitted', 'arrived') then coalesce(e.began_at, e.occurred_at)
+    end as begins_at,
     e.message_type || '^' || e.trigger_event as source_trigger,
     e.control_id,
     e.feed,

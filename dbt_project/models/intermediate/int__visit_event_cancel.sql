@@ -1,13 +1,38 @@
 -- Grain: one row per event cancelled, with the cancel: the event at the time that the cancel names,
--- else the latest one not cancelled yet. Repeats of that event, stated one after the other, go with it
--- (is_repeat); a cancel has at most one event that is not a repeat.
+-- else the latest one not cancelled yet. Repeats of that event go with it (is_repeat); a cancel has at most
+-- one event that is not a repeat.
 with events as (
     select
-        *,
-        -- A11 cancels an admission (A01) and a registration (A04) alike.
-        case when event_type = 'arrived' and feed = 'adt' then 'admitted' else event_type end as cancelled_as
+        event_id,
+        visit_key,
+        event_type,
+        region,
+        phase,
+        type_to_state,
+        cancels,
+        cancelled_at,
+        occurred_at,
+        begins_at,
+        -- A11 cancels an admission (A01) and a registration (A04) alike; A32 and A33 what an A10 and an A09
+        -- stated, a move or a while elsewhere.
+        case
+            when feed <> 'adt' then event_type
+            when event_type = 'arrived' then 'admitted'
+            when source_trigger = 'ADT^A09' then 'location_out'
+            when source_trigger = 'ADT^A10' then 'location_in'
+            else event_type
+        end as cancelled_as,
+        -- What lay ahead when it was stated can be taken back at once, not only when its time has come.
+        case
+            when occurred_at > recorded_at
+                then {{ time_text('recorded_at') }}
+                || substr(fold_order, length({{ time_text('recorded_at') }}) + 1)
+            else fold_order
+        end as fold_order
     from {{ ref('int__visit_event_precedence') }}
-    where has_precedence and visit_key is not null
+    where
+        visit_key is not null
+        and (has_precedence or (is_in_future and cancels is null and not is_confirmed and not is_outranked))
 ),
 
 cancels as (
@@ -28,6 +53,7 @@ originals as (
         cancelled_as as cancels,
         event_type,
         region,
+        phase,
         type_to_state,
         occurred_at,
         fold_order
@@ -135,15 +161,21 @@ pairs as (
     where original_rank = 1
 ),
 
--- Another state or cancel in between makes it a second event of its kind, not a repeat.
+-- A visit begins once and ends once: all that state its beginning go with it, whatever came in between,
+-- unless it ended there or the cancel is of another beginning (and so with ends). Of what may happen
+-- several times only those before it, and another state or cancel in between makes a second event.
 repeats as (
     select
         p.cancel_id,
         r.event_id as original_id
     from pairs as p
+    inner join cancels as c on c.event_id = p.cancel_id
     inner join originals as o on o.event_id = p.original_id and o.type_to_state is not null
     inner join originals as r
-        on r.visit_key = o.visit_key and r.event_type = o.event_type and r.fold_order < o.fold_order
+        on r.visit_key = o.visit_key
+        and r.event_type = o.event_type
+        and r.event_id <> o.event_id
+        and (r.fold_order < o.fold_order or (o.phase in ('begin', 'end') and r.fold_order < c.fold_order))
     where
         r.event_id not in (select original_id from pairs)
         and not exists (
@@ -151,13 +183,22 @@ repeats as (
             from events as between_them
             where
                 between_them.visit_key = o.visit_key
-                and between_them.fold_order > r.fold_order
-                and between_them.fold_order < o.fold_order
+                and between_them.fold_order > least(r.fold_order, o.fold_order)
+                and between_them.fold_order < greatest(r.fold_order, o.fold_order)
                 and between_them.event_type <> o.event_type
-                and (
-                    between_them.cancels is not null
-                    or (between_them.region = o.region and between_them.type_to_state is not null)
-                )
+                and case
+                    when o.phase = 'begin' then between_them.phase = 'end' or between_them.cancels = o.cancels
+                    when o.phase = 'end'
+                        then
+                            (
+                                between_them.phase = 'begin'
+                                and between_them.begins_at > least(r.occurred_at, o.occurred_at)
+                            )
+                            or between_them.cancels = o.cancels
+                    else
+                        between_them.cancels is not null
+                        or (between_them.region = o.region and between_them.type_to_state is not null)
+                end
         )
 )
 

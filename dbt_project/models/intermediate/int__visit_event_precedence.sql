@@ -1,6 +1,6 @@
 -- Grain: one row per event stated, with what takes precedence over it: `confirmed` when a better-ranked
 -- feed states the same, `outranked` when a better-ranked feed alone may state it, `superseded` when it was
--- inferred and has been stated since.
+-- inferred and has been stated since. What is in the future has no precedence yet.
 {% set same_event_minutes = 36 * 60 %}
 {% set same_move_minutes = 15 %}
 with events as (
@@ -17,6 +17,8 @@ pairs as (
         e.event_type = 'transfer'
             and better.location_effect = 'occupy'
             and better.exact_location_key = e.exact_location_key as is_same_move,
+        -- That a place was left is concluded; where a better feed follows the patient, it says that.
+        e.event_type = 'location_left' and better.location_effect in ('occupy', 'release') as is_followed,
         better.rule = 'exclusive'
             and e.rule = 'exclusive'
             -- Only from the first word of the better feed on: before it, the lesser one was all there was.
@@ -28,8 +30,10 @@ pairs as (
         and better.feed <> e.feed
         and better.rank < e.rank
         and better.region = e.region
+        -- What has not happened yet confirms nothing.
+        and not better.is_in_future
     -- The best-ranked feed has nobody above it: its events need no comparison.
-    where e.rank > 1
+    where e.rank > (select min(rank) from events)
 ),
 
 comparisons as (
@@ -49,6 +53,7 @@ comparisons as (
                 -- A resource states when it was booked, but its start may have moved since.
                 when is_booking and minutes_apart <= {{ same_event_minutes }} then 1
                 when is_same_move and minutes_apart <= {{ same_move_minutes }} then 1
+                when is_followed then 1
                 else 0
             end
         ) as is_confirmed,
@@ -60,7 +65,7 @@ comparisons as (
 stated_departures as (
     select distinct visit_key
     from events
-    where event_type = 'departed' and confidence = 'explicit'
+    where event_type = 'departed' and confidence = 'explicit' and not is_in_future
 ),
 
 compared as (
@@ -79,5 +84,5 @@ compared as (
 
 select
     *,
-    not is_confirmed and not is_outranked and not is_superseded as has_precedence
+    not is_confirmed and not is_outranked and not is_superseded and not is_in_future as has_precedence
 from compared

@@ -1,27 +1,25 @@
 -- Grain: one row per visit number that is linked to an appointment or has another number (merged or
--- renumbered): the visit is keyed by the appointment, else by the number stated first. A number shared
--- by several appointments belongs to the one linked last.
+-- renumbered): the visit is keyed by the appointment, else by the number stated first. Of a number that
+-- several appointments share (`is_shared`) a statement is about one of them: int__visit_booking.
 with links as (
     select
-        v.visit_number_authority,
-        v.visit_number,
-        {{ appointment_visit_key('a.appointment_authority', 'a.appointment_id') }} as visit_key,
+        n.visit_number_authority,
+        n.visit_number,
+        a.visit_key,
         a.statement_order
-    from {{ ref('stg_hl7v2__appointment') }} as a
-    inner join {{ ref('stg_hl7v2__visit') }} as v on {{ same_patient_group('a', 'v') }}
-    where a.appointment_id is not null and v.visit_number is not null
+    from {{ ref('int__scheduling_message') }} as a
+    inner join {{ ref('int__message_number') }} as n on {{ same_patient_group('a', 'n') }}
+    where a.visit_key is not null and n.visit_number is not null
     union all
     select
         e.visit_number_authority,
         e.visit_number,
-        {{ appointment_visit_key('a.appointment_authority', 'a.appointment_id') }} as visit_key,
+        a.visit_key,
         e.statement_order
-    from {{ ref('stg_fhir__encounter') }} as e
-    inner join {{ ref('stg_fhir__appointment') }} as a
-        on a.source_system = e.source_system
-        and a.resource_id = e.appointment_resource_id
-        and a.is_current
-    where e.is_current and e.visit_number is not null
+    from {{ ref('int__encounter_number') }} as e
+    inner join {{ ref('int__encounter_appointment') }} as a
+        on a.source_system = e.source_system and a.resource_id = e.resource_id
+    where e.visit_number is not null
 ),
 
 numbers as (
@@ -48,7 +46,8 @@ linked as (
     select
         n.first_authority,
         n.first_number,
-        {{ latest_by('l.visit_key', 'l.statement_order || l.visit_key') }} as visit_key
+        {{ latest_by('l.visit_key', 'l.statement_order || l.visit_key') }} as visit_key,
+        count(distinct l.visit_key) > 1 as is_shared
     from links as l
     inner join numbers as n
         on n.visit_number_authority = l.visit_number_authority and n.visit_number = l.visit_number
@@ -58,6 +57,8 @@ linked as (
 select
     n.visit_number_authority,
     n.visit_number,
-    coalesce(l.visit_key, {{ number_visit_key('n.first_authority', 'n.first_number') }}) as visit_key
+    n.first_authority || '|' || n.first_number as first_text,
+    coalesce(l.visit_key, {{ number_visit_key('n.first_authority', 'n.first_number') }}) as visit_key,
+    coalesce(l.is_shared, false) as is_shared
 from numbers as n
 left join linked as l on l.first_authority = n.first_authority and l.first_number = n.first_number

@@ -1,6 +1,7 @@
 -- Grain: one row per method, location, service and local day of the planned start.
 -- Method kept_or_missed (A): missed / (attended + missed). Method NHSE_DNA_share (B): missed /
--- all that were booked, cancelled ones included. Appointments without an outcome are counted.
+-- all that were booked, cancelled ones included. Appointments without an outcome are counted. Of those missed
+-- some may be inferred (seed inference_rule), which are counted as well.
 with past_appointments as (
     select
         coalesce(location_key, 'unknown') as location_key,
@@ -8,11 +9,21 @@ with past_appointments as (
         {{ local_date('scheduled_start_at') }} as local_day,
         case when main_state = 'no_show' then 1 else 0 end as is_missed,
         case when main_state = 'cancelled' then 1 else 0 end as is_cancelled,
-        case when main_state in ('scheduled', 'confirmed', 'unknown') then 1 else 0 end as is_open
+        -- Closed without a word (no_outcome) is as open as before: nobody states that the patient came.
+        case
+            when main_state in ('scheduled', 'confirmed', 'unknown') then 1
+            when main_state = 'closed' and {{ has_flag('quality_flags', 'no_outcome') }} then 1
+            else 0
+        end as is_open,
+        case
+            when main_state = 'no_show' and {{ has_flag('quality_flags', 'state_inferred') }} then 1 else 0
+        end as is_inferred
     from {{ ref('canonical__visit') }}
     where
         scheduled_start_at < {{ as_of() }}
         and main_state not in ('requested', 'entered_in_error')
+        -- A request that was closed was never booked.
+        and not (main_state = 'closed' and coalesce(appointment_status, '') in ('pending', 'waitlist'))
 ),
 
 counted_days as (
@@ -22,6 +33,7 @@ counted_days as (
         local_day,
         count(*) as booked_count,
         cast(sum(is_missed) as bigint) as missed_count,
+        cast(sum(is_inferred) as bigint) as inferred_count,
         cast(sum(is_cancelled) as bigint) as cancelled_count,
         cast(sum(is_open) as bigint) as open_count,
         cast(sum(1 - is_missed - is_cancelled - is_open) as bigint) as attended_count
@@ -47,6 +59,7 @@ select
     m.missed_count as numerator,
     m.denominator,
     case when m.denominator > 0 then cast(m.missed_count as double) / m.denominator end as no_show_rate,
+    m.inferred_count,
     m.attended_count,
     m.cancelled_count,
     m.open_count,

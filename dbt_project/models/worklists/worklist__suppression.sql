@@ -5,7 +5,11 @@
 {% set candidates = [
     ('appointment_reminders', ref('int__appointment_reminders_candidate')),
     ('discharge_and_bed_turnover', ref('int__discharge_and_bed_turnover_candidate')),
+    ('incomplete_registration', ref('int__incomplete_registration_candidate')),
+    ('overdue_tasks', ref('int__overdue_tasks_candidate')),
+    ('prior_authorisation', ref('int__prior_authorisation_candidate')),
     ('referral_followup', ref('int__referral_followup_candidate')),
+    ('results_before_followup', ref('int__results_before_followup_candidate')),
 ] %}
 with suppressed as (
     {% for worklist, candidate in candidates %}
@@ -22,10 +26,10 @@ with suppressed as (
 )
 
 select
-    {{ uuid5("worklist || '|" ~ var('day') ~ "|' || subject_key") }} as row_id,
+    {{ uuid5("worklist || '|' || subject_key") }} as row_id,
     worklist,
     reason,
-    {{ as_of() }} as data_as_of,
+    {{ data_as_of('worklist__suppression') }} as data_as_of,
     cast('{{ var("day") }}' as date) as day,
     subject_key,
     patient_key,

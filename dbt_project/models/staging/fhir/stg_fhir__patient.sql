@@ -1,59 +1,85 @@
 {{ config(materialized='table', database='scratch') }}
--- Grain: one row per Patient resource (winning version), under the key of its own best identifier.
-with ranked_identifiers as (
+-- Grain: one row per Patient resource (winning version).
+{% set zone = source_zone('p.source') %}
+with first_versions as (
     select
-        *,
-        row_number() over (
-            partition by source_system, resource_id
-            order by
-                case identifier_type when 'MR' then 0 else 1 end,
-                case when identifier_use = 'old' then 1 else 0 end,
-                authority_rank,
-                ordinal
-        ) as identifier_rank
-    from {{ ref('stg_fhir__patient_identifier') }}
-    where identifier_type in ('MR', 'PI')
+        source,
+        id,
+        min({{ fhir_order('v') }}) as first_order
+    from {{ ref('stg_fhir__version') }} as v
+    where resource_type = 'Patient'
+    group by source, id
 ),
 
-patients as (
+-- What the patient is called: a nickname, else the usual name, of those that hold now.
+called as (
     select
-        p.*,
-        coalesce(b.identifier_authority, p.source) as own_authority,
-        coalesce(b.identifier_type, 'FHIR') as own_type,
-        coalesce(b.identifier_value, p.id) as own_value
-    from {{ current_version(source('lake', 'fhir__patient'), ref('stg_fhir__version'), 'Patient') }} as p
-    left join ranked_identifiers as b
-        on b.source_system = p.source and b.resource_id = p.id and b.identifier_rank = 1
+        source_system,
+        resource_id,
+        {{ earliest_by("case when choice is not null then given_names end", "name_use || choice") }}
+            as preferred_name
+    from {{ ref('stg_fhir__patient_name') }}
+    where name_use in ('nickname', 'usual')
+    group by source_system, resource_id
+),
+
+telecoms as (
+    select
+        source,
+        received,
+        line,
+        id,
+        {% for contact in ['phone_mobile', 'phone_home', 'phone_work', 'email'] -%}
+        max(case when contact = '{{ contact }}' and choice = 1 then value end) as {{ contact }}
+        {{- "," if not loop.last }}
+        {% endfor %}
+    from {{ ref('stg_fhir__patient_telecom') }}
+    group by source, received, line, id
 )
 
 select
     {{ fhir_origin('p') }},
     {{ fhir_order('p') }} as statement_order,
-    'fhir' as feed,
-    {{ key('patient', ['p.own_authority', 'p.own_type', 'p.own_value']) }} as own_patient_key,
-    p.own_authority,
-    p.own_type,
-    p.own_value,
-    p.family_name,
-    p.given_names,
+    f.first_order,
+    {{ fhir_feed('p.source') }} as feed,
+    n.family_name,
+    n.given_names,
+    n.name_use,
+    k.preferred_name,
+    p.interpreter_required as is_interpreter_needed,
+    coalesce(
+        p.general_practitioner_id,
+        {{ named_id(ref('stg_fhir__reference'), 'p', 'Patient', 'generalPractitioner', 'Practitioner') }}
+    ) as general_practitioner_resource_id,
     p.birth_date,
     {{ mapped('sex', 'p.gender') }} as administrative_sex,
     case
-        when p.deceased_at is not null then true
+        -- A year alone is a death all the same.
+        when {{ fhir_time_precision('p.deceased_text') }} is not null then true
         else p.deceased_boolean
     end as is_deceased,
-    p.deceased_at,
-    p.phone_mobile,
-    p.phone_home,
-    p.phone_work,
-    p.email,
-    p.address_line,
-    p.city,
-    p.state,
-    p.postal_code,
+    case
+        when {{ fhir_time_precision('p.deceased_text') }} in ('day', 'minute', 'second')
+            then {{ fhir_time_at('p.deceased_text', zone) }}
+    end as deceased_at,
+    t.phone_mobile,
+    t.phone_home,
+    t.phone_work,
+    t.email,
+    a.address_line,
+    a.city,
+    a.state,
+    a.postal_code,
     p.preferred_language,
     p.is_active,
     p.is_test,
     p.replaced_by_id
-from patients as p
+from {{ current_version(source('lake', 'fhir__patient'), ref('stg_fhir__version'), 'Patient') }} as p
+left join first_versions as f on f.source = p.source and f.id = p.id
+left join {{ ref('stg_fhir__patient_name') }} as n
+    on n.source_system = p.source and n.resource_id = p.id and n.choice = 1
+left join called as k on k.source_system = p.source and k.resource_id = p.id
+left join {{ ref('stg_fhir__patient_address') }} as a
+    on a.source_system = p.source and a.resource_id = p.id and a.choice = 1
+left join telecoms as t on {{ same_row('t', 'p') }}
 {{ join_code_map(ref('code_map_administrative_sex'), 'sex', 'p.source', 'p.gender') }}

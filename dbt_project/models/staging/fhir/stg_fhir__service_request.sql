@@ -1,17 +1,15 @@
 {{ config(materialized='table', database='scratch') }}
 -- Grain: one row per stored version of a ServiceRequest; `is_current` marks the winning one.
+{% set zone = source_zone('r.source') %}
 {% set references = ref('stg_fhir__reference') %}
 with ranked_identifiers as (
     select
-        i.*,
-        coalesce(i.type_code, i.system_type) as identifier_type,
+        *,
         row_number() over (
-            partition by i.source, i.received, i.line, i.id, coalesce(i.type_code, i.system_type)
-            order by i.ordinal
-        ) as identifier_rank
-    from {{ assigned_identifiers(
-        source('lake', 'fhir__service_request_identifier'), ref('identifier_system')
-    ) }} as i
+            partition by source, received, line, id, identifier_type order by identifier_rank, value
+        ) as number_rank
+    from {{ ref('stg_fhir__identifier') }}
+    where resource_type = 'ServiceRequest' and role in ('identifies', 'alias')
 ),
 
 numbers as (
@@ -27,23 +25,37 @@ numbers as (
         max(case when identifier_type = 'RREF' then authority end) as referral_authority,
         max(case when identifier_type = 'RREF' then value end) as referral_id
     from ranked_identifiers
-    where identifier_rank = 1
+    where number_rank = 1
     group by source, received, line, id
+),
+
+-- A request is a referral when any of its codings says so.
+referrals as (
+    select distinct source, received, line, id
+    from {{ known_codings(
+        source('lake', 'fhir__service_request_concept'), ['category', 'code'],
+        ref('code_map_order_category'), ref('coding_rank'), 'order_category',
+    ) }} as c
+    where to_code = 'referral'
 )
 
 select
-    {{ fhir_origin('r') }},
-    {{ fhir_order('r') }} as statement_order,
-    {{ fhir_version_order('winner') }} as version_order,
+    {{ fhir_origin('r', 'winner') }},
+    {{ fhir_order('winner') }} as statement_order,
+    winner.is_stamped,
     winner.is_current,
     r.content_sha256,
     n.placer_authority,
     n.placer_number,
     n.filler_authority,
     n.filler_number,
+    r.requisition_value as group_number,
     n.referral_authority,
     n.referral_id,
-    n.referral_id is not null or r.category_code in ('referral', '3457005') as is_referral,
+    n.referral_id is not null or f.id is not null as is_referral,
+    {{ has_modifier(ref('modifier'), 'ServiceRequest', 'left_out', [
+        ['doNotPerform', 'r.do_not_perform'], ['intent', 'r.intent'],
+    ]) }} as is_left_out,
     coalesce(
         r.patient_id, {{ named_id(references, 'r', 'ServiceRequest', 'subject', 'Patient') }}
     ) as patient_resource_id,
@@ -60,19 +72,21 @@ select
     {{ mapped('status', 'r.status') }} as order_status,
     r.intent,
     coalesce({{ mapped('priority', 'r.priority') }}, 'routine') as priority,
-    coalesce(
-        service_own.to_code, service_any.to_code, {{ mapped('category', 'r.category_code') }}
-    ) as order_category,
-    r.category_code,
-    r.code_system,
-    r.code,
-    coalesce(r.display, r.code_text) as display,
-    r.performer_type_code,
+    coalesce(case when s.knowledge < 2 then s.to_code end, c.to_code) as order_category,
+    c.code as category_code,
+    s.code_system,
+    s.code,
+    coalesce(s.display, r.code_text) as display,
+    -- Whose name it is follows from what the reference points to.
+    case when r.requester_organization_id is null then r.requester_display end as requester_name,
+    case when r.requester_organization_id is not null then r.requester_display end as requester_organization,
+    t.code as performer_type_code,
     coalesce(r.performer_display, r.performer_reference) as performer,
-    r.reason_code,
-    r.authored_on_at as ordered_at,
-    r.occurrence_at as requested_for_at,
-    r.occurrence_end_at as expires_at
+    y.code as reason_code,
+    {{ fhir_placed_at('r.authored_on_text', 'winner.stated_at', zone) }} as ordered_at,
+    {{ fhir_time_precision('r.authored_on_text') }} as ordered_precision,
+    {{ fhir_time_at('r.occurrence_text', zone) }} as requested_for_at,
+    {{ fhir_last_at('r.occurrence_end_text', zone) }} as expires_at
 from {{ source('lake', 'fhir__service_request') }} as r
 left join numbers as n
     on {{ same_row('n', 'r') }}
@@ -80,5 +94,25 @@ inner join {{ ref('stg_fhir__version') }} as winner
     on {{ same_version('winner', 'r', 'ServiceRequest') }}
 {{ join_code_map(ref('code_map_order_status'), 'status', 'r.source', 'r.status') }}
 {{ join_code_map(ref('code_map_priority'), 'priority', 'r.source', 'r.priority') }}
-{{ join_code_map(ref('code_map_order_category'), 'category', 'r.source', 'r.category_code') }}
-{{ join_code_map(ref('code_map_order_category'), 'service', 'r.source', 'r.code') }}
+left join referrals as f
+    on {{ same_row('f', 'r') }}
+left join {{ chosen_coding(
+    source('lake', 'fhir__service_request_concept'), ['category'], version_keys(),
+    ref('code_map_order_category'), ref('coding_rank'), 'order_category',
+) }} as c
+    on {{ same_row('c', 'r') }}
+left join {{ chosen_coding(
+    source('lake', 'fhir__service_request_concept'), ['code'], version_keys(),
+    ref('code_map_order_category'), ref('coding_rank'), 'order_category',
+) }} as s
+    on {{ same_row('s', 'r') }}
+left join {{ chosen_coding(
+    source('lake', 'fhir__service_request_concept'), ['performerType'], version_keys(),
+    none, ref('coding_rank'), '*',
+) }} as t
+    on {{ same_row('t', 'r') }}
+left join {{ chosen_coding(
+    source('lake', 'fhir__service_request_concept'), ['reasonCode'], version_keys(),
+    none, ref('coding_rank'), '*',
+) }} as y
+    on {{ same_row('y', 'r') }}

@@ -1,7 +1,9 @@
 -- Grain: one row per bed whose status a message states (NPU).
 select
     {{ hl7_origin('e') }},
-    e.statement_order,
+    {{ part_order('e.statement_order', 'n.segment') }} as statement_order,
+    e.occurred_precision,
+    e.is_stamped,
     e.recorded_at,
     e.occurred_at,
     n.segment,

@@ -19,7 +19,7 @@ select
     {{ hl7_origin('e') }},
     e.sender,
     e.recorded_at,
-    e.statement_order || lpad(cast(m.segment as string), 6, '0') as statement_order,
+    {{ part_order('e.statement_order', 'm.segment') }} as statement_order,
     case e.trigger_event when 'M02' then 'staff' else 'location' end as master,
     coalesce(f.file_event, 'UPD') as file_event,
     m.record_event,

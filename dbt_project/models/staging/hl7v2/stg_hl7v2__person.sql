@@ -13,6 +13,7 @@ select
     {{ hl7_order('m.message_at', 'm') }} as statement_order,
     {{ person_key('s.' ~ name, 'm.sender') }} as practitioner_key,
     s.{{ name }}_id as practitioner_id,
+    {{ held('s.' ~ name ~ '_authority') }} as practitioner_authority,
     {{ held('s.' ~ name ~ '_family') }} as family_name,
     {{ held('s.' ~ name ~ '_given') }} as given_names
 from {{ ref('stg_hl7v2__message') }} as m

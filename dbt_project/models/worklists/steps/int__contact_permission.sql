@@ -3,7 +3,8 @@
 --
 -- Every channel needs an opt-in. Decisions have two ranks, those for one channel and those for
 -- any channel. Within a rank the newest decision wins (deny, when two are equally new); between
--- the ranks deny beats permit. Nothing on record means no contact data at all.
+-- the ranks deny beats permit. Nothing on record means no contact data at all. Nobody whose identity is
+-- in question is contacted automatically.
 with decisions as (
     select
         patient_key,
@@ -18,7 +19,7 @@ with decisions as (
         coalesce(purpose, 'any') in ('TREAT', 'any')
         and channel in ('sms', 'phone', 'email', 'any')
         and is_permitted is not null
-        and (decided_at is null or decided_at < {{ as_of() }})
+        and (decided_at is null or decided_at <= {{ as_of() }})
 ),
 
 newest_decisions as (
@@ -38,12 +39,18 @@ permissions as (
     select
         p.patient_key,
         n.patient_key is not null as is_decided,
+        -- Who a record in question is about nobody knows before a registrar has decided.
+        {{ has_flag('p.quality_flags', 'merge_conflict') }}
+            or {{ has_flag('p.quality_flags', 'identity_conflict') }}
+            or {{ has_flag('p.quality_flags', 'several_people') }} as is_in_question,
         -- Each rank stands in for the other where that has no decision; without both, 0: not permitted.
         coalesce(least(coalesce(n.sms, n.every), coalesce(n.every, n.sms)), 0) = 1 as is_sms_permitted,
         coalesce(least(coalesce(n.phone, n.every), coalesce(n.every, n.phone)), 0) = 1 as is_phone_permitted,
         coalesce(least(coalesce(n.email, n.every), coalesce(n.every, n.email)), 0) = 1 as is_email_permitted,
-        {{ e164('trim(p.phone_mobile)') }} as mobile,
-        {{ e164('trim(p.phone_home)') }} as home,
+        {{ dialled('p.phone_mobile') }} as mobile,
+        {{ dialled('p.phone_home') }} as home,
+        nullif(split_part(p.phone_mobile, ';ext=', 2), '') as mobile_extension,
+        nullif(split_part(p.phone_home, ';ext=', 2), '') as home_extension,
         case when p.email like '%_@_%' then trim(p.email) end as email
     from {{ ref('canonical__patient') }} as p
     left join newest_decisions as n on n.patient_key = p.patient_key
@@ -52,9 +59,12 @@ permissions as (
 chosen_channels as (
     select
         *,
-        is_sms_permitted or is_phone_permitted or is_email_permitted as is_contact_permitted,
+        (is_sms_permitted or is_phone_permitted or is_email_permitted) and not is_in_question
+            as is_contact_permitted,
         case
-            when is_sms_permitted and mobile is not null then 'sms'
+            when is_in_question then 'manual'
+            -- A number with an extension is answered by a switchboard, which takes no text message.
+            when is_sms_permitted and mobile is not null and mobile_extension is null then 'sms'
             when is_phone_permitted and coalesce(home, mobile) is not null then 'phone'
             when is_email_permitted and email is not null then 'email'
             else 'manual'
@@ -72,7 +82,12 @@ select
         when channel = 'email' then email
     end as contact,
     case
+        when channel = 'phone' and home is not null then home_extension
+        when channel = 'phone' then mobile_extension
+    end as contact_extension,
+    case
         when channel <> 'manual' then null
+        when is_in_question then 'identity_in_question'
         when is_contact_permitted then 'no_contact_on_record'
         when is_decided then 'contact_denied'
         else 'permission_unknown'
