@@ -6,11 +6,13 @@ are read in `odcs`. A `Check` carries SQL and the name of an expectation as text
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from lakeward.contracts.list_terms import ListTerms
+from lakeward.contracts.subjects import SubjectNeed
 from lakeward.contracts.threshold import Threshold
 
 
@@ -42,11 +44,38 @@ class ColumnRef:
 
 
 @dataclass(frozen=True)
+class OffendingRows:
+    """The rows that break a check, as what stands behind FROM, and the name that a row has there.
+
+    A row has all columns of the table under contract, so it can be asked for any of them.
+
+    Attributes:
+        row: The name of a row.
+        source: What stands behind FROM.
+        compares: A row is wrong beside others, which one of them is not said: of two rows with one
+            key both are named.
+    """
+
+    row: str
+    source: str
+    compares: bool = False
+
+    def select(self, *columns: str) -> str:
+        """Return the SELECT of columns of the rows."""
+        named = ", ".join(f"{self.row}.{column}" for column in columns)
+        return f"select {named} from {self.source}"
+
+
+@dataclass(frozen=True)
 class Aggregates:
-    """Two SQL aggregates over the table under contract; all of them are counted in one scan."""
+    """Two SQL aggregates over the table under contract; all of them are counted in one scan.
+
+    `condition` is true of a row that breaks the check; empty where it cannot be said of a row.
+    """
 
     evaluated: str
     unexpected: str
+    condition: str
 
 
 @dataclass(frozen=True)
@@ -56,10 +85,12 @@ class CountQuery:
     Attributes:
         sql: Returns `evaluated, unexpected`; only `unexpected` when `looks_at_every_row`.
         looks_at_every_row: The number of rows of the table is `evaluated`.
+        offenders: The rows that break the check; None where it cannot be said of a row.
     """
 
     sql: str
     looks_at_every_row: bool = False
+    offenders: OffendingRows | None = None
 
 
 @dataclass(frozen=True)
@@ -129,13 +160,17 @@ class Contract:
         owner_email: Mail address of the member of the team whose role is owner, else empty.
         grain: What one row is.
         unit: Release unit: `canonical`, or the worklist's or metric's own name.
-        staleness: What a consumer gets when the unit was held: `block` or `previous_day`.
+        staleness: What a consumer gets when the unit was held or its sources are stale: `block`,
+            `previous_day`, or `mark`: the day's list all the same, with a notice.
         consumer: Outbox folder of a worklist, else empty.
         export_columns: The only columns that may leave, in order; empty when nothing is exported.
         export_formats: Names of the output formats of its files; empty means all there are.
         latency: How old the data may be; None when the contract does not say so.
+        needs: Subjects that a list with a consumer stands on, and how fresh and how complete each
+            must be; empty for other tables.
         retention: How long the data are kept, as `6 y`, else empty.
         end_of_support: Until when the table is delivered in this form.
+        terms: How the rows of a worklist leave.
     """
 
     id: str
@@ -157,8 +192,10 @@ class Contract:
     columns: tuple[ContractColumn, ...]
     rules: tuple[Rule, ...]
     latency: timedelta | None
+    needs: tuple[SubjectNeed, ...]
     retention: str
     end_of_support: date
+    terms: ListTerms = field(default_factory=ListTerms)
 
     @property
     def primary_key(self) -> tuple[str, ...]:

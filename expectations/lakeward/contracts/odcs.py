@@ -5,14 +5,16 @@ Every error names the file, the element, what is wrong and what was expected. Ru
 """
 
 import re
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakeward.contracts.document import read_document
+from lakeward.contracts.list_terms import PROPERTIES, read_list_terms
 from lakeward.contracts.model import Contract, ContractColumn
 from lakeward.contracts.rules import compile_rules
+from lakeward.contracts.service_levels import latency_of, needs_of, service_levels
 from lakeward.core.errors import LakewardError, SpecError
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ PHI_CLASSES = ("N", "LK", "QI", "DI", "CS", "SP")
 COMPUTED_AT_EXPORT = "action"
 _VERSIONS = ("v3.1.0", "v3.2.0")
 _STATUS = ("proposed", "draft", "active", "deprecated", "retired")
+_STALENESS = ("block", "previous_day", "mark")
 _LOGICAL_TYPES = (
     "string",
     "date",
@@ -41,10 +44,7 @@ _LOGICAL_TYPES = (
     "array",
     "boolean",
 )
-_CUSTOM = ("unit", "staleness", "consumer", "exportColumns", "exportFormats")
-_SERVICE_LEVELS = ("latency", "retention", "endOfSupport")
-"""Those that somebody reads; a promise that is read by nobody is an error, not a comment."""
-_SECONDS = {"min": 60, "m": 60, "h": 3600, "d": 86400}
+_CUSTOM = ("unit", "staleness", "consumer", "exportColumns", "exportFormats", *PROPERTIES)
 # a table name is an identifier in SQL, a folder in the lake and an asset key: all three allow this
 _TABLE_NAME = re.compile(r"[a-z][a-z0-9]*(__?[a-z0-9]+)*")
 
@@ -113,9 +113,10 @@ def load_contract(path: Path) -> Contract:
     custom = _custom(where, document)
     owner, owner_email = _team(where, document)
     about = document.description
-    levels = _service_levels(where, document)
+    levels = service_levels(where, document)
     columns = tuple(_column(where, item) for item in table.properties or [])
     _one_of(where, "status", document.status, _STATUS)
+    exported = _export_columns(where, custom, columns)
     return Contract(
         id=_need(where, "id", document.id),
         name=str(table.physicalName),
@@ -129,17 +130,17 @@ def load_contract(path: Path) -> Contract:
         owner_email=owner_email,
         grain=_need(where, "dataGranularityDescription", table.dataGranularityDescription),
         unit=_need(where, "customProperties unit", custom.get("unit")),
-        staleness=_one_of(
-            where, "staleness", custom.get("staleness", "previous_day"), ("block", "previous_day")
-        ),
+        staleness=_one_of(where, "staleness", custom.get("staleness", "previous_day"), _STALENESS),
         consumer=str(custom.get("consumer", "")),
-        export_columns=_export_columns(where, custom, columns),
+        export_columns=exported,
         export_formats=_export_formats(where, custom),
         columns=columns,
         rules=compile_rules(where, table),
-        latency=_latency(where, levels),
+        latency=latency_of(where, levels),
+        needs=needs_of(where, document, has_consumer=bool(custom.get("consumer"))),
         retention=" ".join(levels.get("retention", ())).strip(),
         end_of_support=_end_of_support(where, levels),
+        terms=read_list_terms(where, custom, exported, {column.name for column in columns}),
     )
 
 
@@ -241,25 +242,6 @@ def _team(where: str, document: "OpenDataContractStandard") -> tuple[str, str]:
 def _owner_email(team: "Team") -> str:
     owners = [member.username for member in team.members or [] if member.role == "owner"]
     return str(owners[0]) if owners else ""
-
-
-def _service_levels(where: str, document: "OpenDataContractStandard") -> dict[str, tuple[str, str]]:
-    """Read value and unit of each service level by its name."""
-    levels = {}
-    for item in document.slaProperties or []:
-        name = _one_of(where, "slaProperties property", item.property, _SERVICE_LEVELS)
-        levels[name] = (_need(where, f"value of {name}", item.value), item.unit or "")
-    return levels
-
-
-def _latency(where: str, levels: dict[str, tuple[str, str]]) -> timedelta | None:
-    if "latency" not in levels:
-        return None
-    value, unit = levels["latency"]
-    _one_of(where, "unit of latency", unit, tuple(_SECONDS))
-    if not re.fullmatch(r"\d+(\.\d+)?", value):
-        raise SpecError(where, "latency is no number", "value: 24, unit: h")
-    return timedelta(seconds=float(value) * _SECONDS[unit])
 
 
 def _end_of_support(where: str, levels: dict[str, tuple[str, str]]) -> date:

@@ -23,12 +23,12 @@ def literal(value: str | float | bool) -> str:  # noqa: FBT001  a YAML scalar
 
 def count_values(column: str, condition: str) -> Aggregates:
     """Count the values of a column, NULL being none, and the rows on which a condition is true."""
-    return Aggregates(f"count({quoted(column)})", f"count(*) filter (where {condition})")
+    return Aggregates(f"count({quoted(column)})", f"count(*) filter (where {condition})", condition)
 
 
 def count_rows(condition: str) -> Aggregates:
     """Count all rows, and those on which a condition is true."""
-    return Aggregates("count(*)", f"count(*) filter (where {condition})")
+    return Aggregates("count(*)", f"count(*) filter (where {condition})", condition)
 
 
 def any_element(column: ContractColumn, condition: Callable[[str], str]) -> str:

@@ -11,8 +11,9 @@ from datetime import date
 from pathlib import Path
 
 from lakeward.contracts import Contract, load_contracts
+from lakeward.core.html_pages import render_page
 from lakeward.expectations.history import NightlyResult, nightly_results
-from lakeward.expectations.html_pages import render_page
+from lakeward.expectations.no_effect import NoEffect, without_effect
 from lakeward.expectations.trend import Failing, days, failing, odd_volume, result_changes, volumes
 from lakeward.lake.tables import Lake
 
@@ -84,18 +85,30 @@ def render_quality_history(lake: Lake, site: Path, *, last: int = 30) -> Path:
     """Write the page from the history of the last nights; build Data Docs before it."""
     page = site / "quality" / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
-    html = quality_html(nightly_results(lake, last=last), load_contracts(), site)
+    history = nightly_results(lake, last=last)
+    html = quality_html(history, load_contracts(), site, without_effect(lake))
     page.write_text(html, encoding="utf-8")
     return page
 
 
 def quality_html(
-    history: Sequence[NightlyResult], contracts: Mapping[str, Contract], site: Path
+    history: Sequence[NightlyResult],
+    contracts: Mapping[str, Contract],
+    site: Path,
+    no_effect: Sequence[NoEffect] = (),
 ) -> str:
-    """Render the page of a history; pages of Data Docs that lie in `site` are linked to."""
+    """Render the page of a history; pages of Data Docs that lie in `site` are linked to.
+
+    Args:
+        history: What rules found.
+        contracts: Whose rules.
+        site: Where Data Docs lie.
+        no_effect: Counts of records without an effect.
+    """
     has_docs = (site / _DATA_DOCS / "index.html").is_file()
     broken = failing(history)
     return render_page(
+        "lakeward.expectations",
         "quality.html.j2",
         docs_link=f"../{_DATA_DOCS}/index.html" if has_docs else "",
         days=days(history),
@@ -104,6 +117,8 @@ def quality_html(
         broken=[_broken_line(each, contracts, site) for each in broken],
         grid=[_table_line(history, table, contracts, site) for table in _tables(history)],
         promises=[_promises(history, table, contracts) for table in _tables(history)],
+        to_mend=[each for each in no_effect if not each.is_expected],
+        as_it_should_be=[each for each in no_effect if each.is_expected],
     )
 
 

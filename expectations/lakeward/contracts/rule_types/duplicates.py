@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from lakeward.contracts.model import ColumnRef, Contract, CountQuery, Expectation, Rule
+from lakeward.contracts.model import (
+    ColumnRef,
+    Contract,
+    CountQuery,
+    Expectation,
+    OffendingRows,
+    Rule,
+)
 from lakeward.contracts.rule_type import Arguments, QualityForm, QualityPlace, RuleType, promise
 from lakeward.contracts.sentences import listed
 from lakeward.contracts.sql_text import quoted
@@ -35,9 +42,16 @@ class Duplicates:
         names = ", ".join(f"t.{quoted(name)}" for name in self.columns)
         # without this, `group by` would make one key of all rows with a NULL in it
         present = " and ".join(f"t.{quoted(name)} is not null" for name in self.columns)
+        table = quoted(contract.name)
         return CountQuery(
             "select coalesce(sum(n), 0), coalesce(sum(n) filter (where n > 1), 0) from (select"
-            f" count(*) as n from {quoted(contract.name)} t where {present} group by {names})"
+            f" count(*) as n from {table} t where {present} group by {names})",
+            offenders=OffendingRows(
+                "t",
+                f"(select t.*, count(*) over (partition by {names}) as rows_of_key"
+                f" from {table} t where {present}) t where t.rows_of_key > 1",
+                compares=True,
+            ),
         )
 
     def expectation(self, threshold: Threshold) -> Expectation | None:

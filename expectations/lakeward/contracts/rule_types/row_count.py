@@ -22,7 +22,7 @@ class RowCount:
 
     def count(self, contract: Contract, day: date) -> Aggregates:
         """Count the rows, which are what the threshold is about."""
-        return Aggregates("count(*)", "count(*)")
+        return Aggregates("count(*)", "count(*)", condition="")
 
     def expectation(self, threshold: Threshold) -> Expectation | None:
         """Return bounds on the number of rows; there are none for "not" and for fractions."""

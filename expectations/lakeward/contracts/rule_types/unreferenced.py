@@ -4,7 +4,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from lakeward.contracts.model import ColumnRef, Contract, CountQuery, Expectation, Rule
+from lakeward.contracts.model import (
+    ColumnRef,
+    Contract,
+    CountQuery,
+    Expectation,
+    OffendingRows,
+    Rule,
+)
 from lakeward.contracts.rule_terms import dimension_of, severity_of, threshold_of
 from lakeward.contracts.rule_type import RuleType
 from lakeward.contracts.sentences import listed, readable
@@ -44,7 +51,10 @@ class Unreferenced:
         found = f"exists (select 1 from {quoted(self.table)} o where {keys})"
         return CountQuery(
             "select count(*), count(*) filter (where not is_found) from"
-            f" (select {found} as is_found from {quoted(contract.name)} t where {present})"
+            f" (select {found} as is_found from {quoted(contract.name)} t where {present})",
+            offenders=OffendingRows(
+                "t", f"{quoted(contract.name)} t where {present} and not {found}"
+            ),
         )
 
     def expectation(self, threshold: Threshold) -> Expectation | None:
