@@ -2,7 +2,8 @@
 
 CSV is for people and the tools they use: UTF-8 with byte order mark, CRLF, RFC 4180, no cell that
 a spreadsheet takes for a formula, US phone numbers in national form (`+1…` would need the guard).
-JSON is for machines: values untouched, phones in E.164, null explicit.
+JSON is for machines: values untouched, phones in E.164, null explicit. XLSX and HTML are for
+people: `workbook` and `page`.
 
 A new format is one more entry of `FORMATS`. Which of them a list has is in its contract
 (`exportFormats`, default all).
@@ -11,18 +12,19 @@ A new format is one more entry of `FORMATS`. Which of them a list has is in its 
 import csv
 import io
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lakeward.contracts import Contract
 from lakeward.core.errors import SpecError
+from lakeward.worklists.page import page_bytes
+from lakeward.worklists.readable import national_phone
 from lakeward.worklists.rows import Plain, Row
+from lakeward.worklists.workbook import workbook_bytes
 
 BOM = b"\xef\xbb\xbf"
 _FULL_WIDTH = ("\uff1d", "\uff0b", "\uff0d", "\uff20")  # read as = + - @ by some spreadsheets
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", *_FULL_WIDTH)
-_US_PHONE = re.compile(r"\+1([2-9]\d{2})(\d{3})(\d{4})")
 
 Render = Callable[[Sequence[str], Mapping[str, object], Sequence[Row]], bytes]
 """From the columns in order, what the revision says about itself, and its rows."""
@@ -74,9 +76,8 @@ def csv_cell(value: Plain) -> str:
     if not isinstance(value, str):
         return str(value)
     # before the guard, which would put a quote before `+` and make the number useless
-    phone = _US_PHONE.fullmatch(value)
-    if phone:
-        return f"({phone[1]}) {phone[2]}-{phone[3]}"
+    if phone := national_phone(value):
+        return phone
     # spreadsheets strip leading blanks before they look for a formula
     risky = value.startswith(_FORMULA) or value.lstrip().startswith(_FORMULA)
     return f"'{value}" if risky else value
@@ -94,7 +95,9 @@ def document_bytes(document: Mapping[str, object]) -> bytes:
 
 CSV = OutputFormat("csv", "csv", csv_bytes)
 JSON = OutputFormat("json", "json", json_bytes, is_kept=True)
-FORMATS: tuple[OutputFormat, ...] = (CSV, JSON)
+XLSX = OutputFormat("xlsx", "xlsx", workbook_bytes)
+HTML = OutputFormat("html", "html", page_bytes)
+FORMATS: tuple[OutputFormat, ...] = (CSV, JSON, XLSX, HTML)
 """In the order in which manifests and checksums list the files."""
 
 

@@ -1,15 +1,16 @@
-"""Rows of a released worklist as plain values, and their action since the day's last export.
+"""Rows of a released worklist as plain values.
 
-Only columns of the contract's allow-list are ever selected. File formats belong to
-`output_formats`.
+Only columns of the contract's allow-list leave. What became of a row since the consumer saw it
+belongs to `changes`, file formats to `output_formats`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from lakeward.contracts import Contract
+from lakeward.contracts.list_terms import LISTED_UNTIL
 from lakeward.core.errors import SpecError
 from lakeward.lake.query import connect, register_table, snapshot
 from lakeward.lake.release import Release, current
@@ -20,15 +21,13 @@ Row = Mapping[str, Plain]
 """One row of a list by column name: those of `export_columns`, grain as the contract says."""
 
 ACTION, STALE_SINCE, KEY, RANK = "action", "stale_since", "row_id", "rank"
-COMPUTED = (ACTION, STALE_SINCE)
-NOT_COMPARED = frozenset({ACTION, STALE_SINCE, RANK, "data_as_of"})
-"""Columns whose change alone does not make a row `changed`: a row may move up a list untouched."""
-
-SUPPRESSION = "worklist__suppression"
+NOTICE = "source_notice"
+COMPUTED = (ACTION, STALE_SINCE, NOTICE)
+SUPPRESSION, ALREADY_PAST = "worklist__suppression", "already_past"
 
 
 def export_columns(contract: Contract) -> tuple[str, ...]:
-    """Return the columns of the files, in order; a list that may be stale says so in each row."""
+    """Return the columns of the files, in order; what marks a list as a whole is in each row."""
     columns = [name for name in contract.export_columns if name not in COMPUTED]
     if KEY not in columns or RANK not in columns:
         raise SpecError(
@@ -36,16 +35,23 @@ def export_columns(contract: Contract) -> tuple[str, ...]:
         )
     added = [ACTION] if contract.staleness == "block" else [ACTION, STALE_SINCE]
     after = columns.index(KEY) + 1
-    return (*columns[:after], *added, *columns[after:])
+    # last: a row is read for what is to be done, and the notice is the same in each
+    return (*columns[:after], *added, *columns[after:], NOTICE)
 
 
 def read_rows(
-    lake: Lake, contract: Contract, release: Release, zone: ZoneInfo, stale_since: str | None
+    lake: Lake,
+    contract: Contract,
+    release: Release,
+    zone: ZoneInfo,
+    stale_since: str | None,
+    notice: str | None = None,
 ) -> list[Row]:
     """Read the pinned version of a list, by rank.
 
-    Each row has the columns of `export_columns` but `action`, which `with_actions` adds; instants
-    are ISO text in `zone`, and `stale_since` (an instant as text) is the same in every row.
+    Each row has the columns of `export_columns` but `action`, which `changes` adds, and for a list
+    whose rows leave once `listed_until`, which does not leave; instants are ISO text in `zone`, and
+    `stale_since` (an instant as text) and `notice` are the same in every row.
 
     A column that an older version does not have is empty: a rollback may pin a version from before
     the contract grew.
@@ -54,6 +60,7 @@ def read_rows(
     pinned = snapshot(lake, contract.name, version)
     present = {name for name, _ in pinned.columns} if pinned else set()
     exported = [name for name in export_columns(contract) if name not in COMPUTED]
+    exported += [LISTED_UNTIL] if contract.terms.is_sent_once else []
     select = ", ".join(f'"{n}"' if n in present else f'null as "{n}"' for n in exported)
     with connect() as connection:
         register_table(connection, lake, contract.name, version)
@@ -61,6 +68,7 @@ def read_rows(
         sql = f'select {select} from "{contract.name}" order by "{RANK}", "{KEY}"'
         found = connection.sql(sql).to_arrow_table().to_pylist()
     stale: dict[str, Plain] = {} if contract.staleness == "block" else {STALE_SINCE: stale_since}
+    stale[NOTICE] = notice
     return [{name: plain(value, zone) for name, value in row.items()} | stale for row in found]
 
 
@@ -79,6 +87,20 @@ def count_suppressed(lake: Lake, worklist: str, day: date) -> dict[str, int]:
     return {str(reason): int(count) for reason, count in found}
 
 
+def past_keys(lake: Lake, worklist: str, day: date) -> frozenset[str]:
+    """Return the row_id of each candidate that a list of a day left out because it had begun."""
+    release = current(lake, SUPPRESSION, day=day)
+    if release is None:
+        return frozenset()
+    with connect() as connection:
+        register_table(connection, lake, SUPPRESSION, release.pins[SUPPRESSION])
+        found = connection.execute(
+            f"select row_id from {SUPPRESSION} where worklist = ? and reason = ?",
+            [worklist, ALREADY_PAST],
+        ).fetchall()
+    return frozenset(str(key) for (key,) in found)
+
+
 def plain(value: object, zone: ZoneInfo) -> Plain:
     """Turn a value into what JSON can say; instants become ISO text in the facility's zone."""
     if value is None or isinstance(value, str | bool | int | float):
@@ -92,46 +114,3 @@ def plain(value: object, zone: ZoneInfo) -> Plain:
         # JSON has no decimals: 3 stays 3, not 3.0
         return int(value) if value == value.to_integral_value() else float(value)
     raise SpecError("worklist column", f"type {type(value).__name__}", "a plain value", "cast it")
-
-
-def with_actions(rows: Iterable[Row], before: Sequence[Row], columns: Sequence[str]) -> list[Row]:
-    """Add to each row whether it is new, changed or unchanged, and list removed rows once.
-
-    Only exports of one day are compared: a `row_id` is made of the day, so that rows of two days
-    never match.
-
-    Args:
-        rows: The list as it is now.
-        before: The same day's list as exported last, tombstones included; empty before the first.
-        columns: Columns of the result, in order.
-
-    Returns:
-        The rows in their order, then one tombstone per row that is gone, by row_id.
-    """
-    # a row that was removed before and comes back is new to whoever follows the actions
-    remaining = {row[KEY]: row for row in before if row[ACTION] != "removed"}
-    listed: list[Row] = []
-    for row in rows:
-        old = remaining.pop(row[KEY], None)
-        action = "new" if old is None else "unchanged" if _same(row, old) else "changed"
-        listed.append({name: action if name == ACTION else row[name] for name in columns})
-    for key in sorted(remaining, key=str):
-        # key and action only: what need not leave does not leave
-        gone: dict[str, Plain] = {KEY: key, ACTION: "removed"}
-        listed.append({name: gone.get(name) for name in columns})
-    return listed
-
-
-def is_same_list(rows: Sequence[Row], before: Sequence[Row], columns: Sequence[str]) -> bool:
-    """Return whether a list says exactly what was exported last, but for actions and tombstones."""
-    names = [name for name in columns if name != ACTION]
-    # tombstones are listed once; without this a list with tombstones would never be unchanged
-    live = [row for row in before if row[ACTION] != "removed"]
-    return [{n: r[n] for n in names} for r in rows] == [
-        {n: value for n, value in r.items() if n != ACTION} for r in live
-    ]
-
-
-def _same(row: Row, old: Row) -> bool:
-    names = (row.keys() | old.keys()) - NOT_COMPARED
-    return all(row.get(name) == old.get(name) for name in names)
