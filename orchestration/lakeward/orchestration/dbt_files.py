@@ -1,7 +1,7 @@
 """What dbt must list and the rest of the project knows: written by `lakeward contracts build`.
 
 Places that would otherwise be kept by hand, and forgotten: which tables of the lake staging models
-read and of which resource types, where code maps are used, which candidate steps worklists
+read and of which resource types, where code maps are used, which steps worklists
 have, and the grain of staging models and steps. YAML of models under contract is generated in
 `contracts.dbt_yaml`; the rest of `dbt_project/` is written by hand.
 """
@@ -15,16 +15,43 @@ from typing import Any
 import yaml
 
 from lakeward.assets.formats import FORMATS
+from lakeward.contracts import load_contracts
 from lakeward.core.errors import SpecError
 from lakeward.fhir.view_tables import packaged_views, table_name
 from lakeward.lake.relations import relations
+from lakeward.quarantine.withheld import WITHHELD
 
 SOURCES = "models/staging/_lake__sources.yml"
 STAGED_TYPES = "macros/staged_types.sql"
 UNMAPPED_CODES = "models/canonical/canonical__unmapped_code.sql"
+RECORD_EFFECTS = "models/intermediate/int__record_effect.sql"
 SUPPRESSIONS = "models/worklists/worklist__suppression.sql"
+CRITERIA = "models/worklists/worklist__criteria.sql"
 STAGING = "models/staging/_staging__models.yml"
 STEPS = "models/worklists/steps/_steps__models.yml"
+
+_MADE_OF_OTHERS = frozenset(
+    f"canonical__{name}"
+    for name in [
+        "bed",
+        "bed_stay",
+        "location",
+        "master_file",
+        "order",
+        "patient",
+        "patient_identifier",
+        "patient_merge",
+        "practitioner",
+        "provider_availability",
+        "queue",
+        "queue_item",
+        "referral_status",
+        "visit",
+        "visit_event",
+        "wait_interval",
+    ]
+)
+"""Tables whose rows are folded from statements and events, which name all their records."""
 
 _SOURCE_CALL = re.compile(r"""\bsource\(\s*'lake'\s*,\s*'(\w+)'\s*\)""")
 _LIST = r"(?<=\{{% set {name} = \[\n).*?(?=\] %\}})"
@@ -57,11 +84,14 @@ def check_dbt_files(project: Path) -> list[str]:
 def _files(project: Path) -> dict[Path, str]:
     tables = _tables_read(project)
     unmapped, suppressions = project / UNMAPPED_CODES, project / SUPPRESSIONS
+    effects, criteria = project / RECORD_EFFECTS, project / CRITERIA
     return {
         project / SOURCES: _sources(tables),
         project / STAGED_TYPES: _staged_types(tables),
         unmapped: _with_list(unmapped, "coded_columns", _code_map_uses(project)),
-        suppressions: _with_list(suppressions, "candidates", _candidate_steps(project)),
+        effects: _with_list(effects, "row_tables", _row_tables()),
+        suppressions: _with_list(suppressions, "candidates", _steps(project, "candidate")),
+        criteria: _with_list(criteria, "considered", _steps(project, "criteria")),
         project / STAGING: _described_models(project / STAGING),
         project / STEPS: _described_models(project / STEPS),
     }
@@ -71,7 +101,8 @@ def _tables_read(project: Path) -> list[str]:
     """Return the tables and relations of the lake that models read, in order of their names."""
     # read from the text, as lineage is: dbt would have to parse the project
     # first, which needs this list
-    texts = (path.read_text(encoding="utf-8") for path in project.glob("models/**/*.sql"))
+    files = (path for folder in ("models", "macros") for path in project.glob(f"{folder}/**/*.sql"))
+    texts = (path.read_text(encoding="utf-8") for path in files)
     return sorted({name for text in texts for name in _SOURCE_CALL.findall(text)})
 
 
@@ -105,6 +136,7 @@ def _descriptions() -> Mapping[str, str]:
         for each in FORMATS
         for spec in (each.raw, *each.beside, *each.flat_tables(None).tables)
     ]
+    specs.append(WITHHELD)
     described = {s.name: f"{s.description.rstrip('.')}. {s.grain.rstrip('.')}." for s in specs}
     return described | {name: relation.description for name, relation in relations().items()}
 
@@ -147,11 +179,26 @@ def _code_map_uses(project: Path) -> Iterator[Sequence[str]]:
             yield f"'{name}'", f"ref('{use['model']}')", f"'{use['code']}'", f"'{use['mapped']}'"
 
 
-def _candidate_steps(project: Path) -> Iterator[Sequence[str]]:
-    """Yield each worklist that has a candidate step, with the step: `int__<worklist>_candidate`."""
+def _row_tables() -> Iterator[Sequence[str]]:
+    """Yield each canonical table whose rows alone name their records: effect, model, key column."""
+    # by contract, so that the records of a new table have an effect without another line anywhere
+    for contract in load_contracts().values():
+        key = contract.primary_key
+        if (
+            contract.unit == "canonical"
+            and contract.name not in _MADE_OF_OTHERS
+            and len(key) == 1
+            and contract.column("source_ref")
+        ):
+            effect = contract.name.removeprefix("canonical__")
+            yield f"'{effect}'", f"ref('{contract.name}')", f"'{key[0]}'"
+
+
+def _steps(project: Path, kind: str) -> Iterator[Sequence[str]]:
+    """Yield each worklist that has a step of a kind, with the step: `int__<worklist>_<kind>`."""
     # by name, so that a new list has its suppressions counted without another line anywhere
-    for path in sorted((project / STEPS).parent.glob("int__*_candidate.sql")):
-        worklist = path.stem.removeprefix("int__").removesuffix("_candidate")
+    for path in sorted((project / STEPS).parent.glob(f"int__*_{kind}.sql")):
+        worklist = path.stem.removeprefix("int__").removesuffix(f"_{kind}")
         yield f"'{worklist}'", f"ref('{path.stem}')"
 
 

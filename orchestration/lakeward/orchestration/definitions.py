@@ -4,9 +4,13 @@ No asset, job or sensor is written here. This is the one module that does someth
 Dagster asks for a module-level value.
 """
 
+from typing import Any
+
 import dagster as dg
 
+from lakeward.assets.after_failure import after_failure_asset
 from lakeward.assets.bulk import export_assets
+from lakeward.assets.decided import decision_assets
 from lakeward.assets.flat import flat_assets
 from lakeward.assets.formats import FORMATS
 from lakeward.assets.home import LakewardHome
@@ -15,6 +19,7 @@ from lakeward.assets.list_builds import list_builds
 from lakeward.assets.outbox import outbox_assets, site_asset
 from lakeward.assets.quarantine import quarantine_asset
 from lakeward.assets.raw import raw_assets
+from lakeward.assets.source_coverage import coverage_asset
 from lakeward.assets.truth import truth_asset
 from lakeward.assets.units import unit_assets
 from lakeward.core.settings import Settings, load_settings
@@ -22,6 +27,7 @@ from lakeward.fhir.bulk.clock import ExportClock
 from lakeward.landing.sources import load_inventory
 from lakeward.orchestration.exports import export_jobs, export_sensors
 from lakeward.orchestration.jobs import daily_partitions, jobs
+from lakeward.orchestration.list_runs import keys_of_night, list_jobs, list_schedules
 from lakeward.orchestration.schedules import nightly_schedule
 from lakeward.orchestration.sensors import landing_sensor, publish_after_failure_sensor
 
@@ -37,24 +43,33 @@ def build_defs(settings: Settings | None = None) -> dg.Definitions:
     days = daily_partitions(inventory.facility)
     running = settings.automation
     nightly, publish = jobs()
+    lists = list_jobs()
+    assets: list[Any] = [
+        *export_assets(settings.home, inventory, days),
+        delivery_assets(inventory, days),
+        *raw_assets(inventory),
+        ledger_asset([dg.AssetKey(each.raw.name) for each in FORMATS]),
+        coverage_asset(inventory),
+        quarantine_asset(),
+        *decision_assets(),
+        *flat_assets(settings.home),
+        truth_asset(),
+        *unit_assets(days),
+        *outbox_assets(days),
+        site_asset(days),
+        after_failure_asset(days),
+    ]
+    night = keys_of_night(assets)
     return dg.Definitions(
-        assets=[
-            *export_assets(settings.home, inventory, days),
-            delivery_assets(inventory, days),
-            *raw_assets(inventory),
-            ledger_asset([dg.AssetKey(each.raw.name) for each in FORMATS]),
-            quarantine_asset(),
-            *flat_assets(settings.home),
-            truth_asset(),
-            *unit_assets(days),
-            *outbox_assets(days),
-            site_asset(days),
+        assets=assets,
+        jobs=[nightly, publish, *lists, *export_jobs(inventory)],
+        schedules=[
+            nightly_schedule(inventory.facility, night, running=running),
+            *list_schedules(inventory.facility, ExportClock(), running=running),
         ],
-        jobs=[nightly, publish, *export_jobs(inventory)],
-        schedules=[nightly_schedule(inventory.facility, running=running)],
         sensors=[
-            landing_sensor(settings, inventory, running=running),
-            publish_after_failure_sensor(nightly, publish, running=running),
+            landing_sensor(settings, inventory, night, running=running),
+            publish_after_failure_sensor([nightly, *lists], publish, running=running),
             *export_sensors(settings, inventory, ExportClock(), running=running),
         ],
         resources={

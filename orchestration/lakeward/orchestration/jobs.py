@@ -1,9 +1,10 @@
 """The jobs and the days they run for; what an asset does is in `lakeward.assets`.
 
-Two jobs. `nightly` is the whole way from landing to site, `publish` its end alone (outbox, site). A
-blocking check stops a nightly run where it is. What must happen all the same (a held list says that
-it is held, the reports are renewed) is run as `publish` after it, see `sensors`. The job of bulk
-exports is in `exports`.
+`nightly` is the whole way from landing to site, `publish` its end alone (outbox, site), and each
+list has a job of its own, see `list_runs`. A blocking check stops a nightly run where it is. What
+must happen all the same (a held list says that it is held, the reports are renewed) is its last
+step, `after_failure`; of a run whose process died it is done by `publish`, see `sensors`. The job
+of bulk exports is in `exports`.
 """
 
 from datetime import date
@@ -11,13 +12,13 @@ from typing import Any
 
 import dagster as dg
 
+from lakeward.assets.night_failures import PUBLISH
 from lakeward.landing.sources import Facility
 from lakeward.orchestration.exports import exports_selection
 
 FIRST_DAY = date(2020, 1, 1)
 """No hospital delivers older days; each day is a partition that Dagster has to list."""
 NIGHTLY = "nightly"
-PUBLISH = "publish"
 
 
 def daily_partitions(facility: Facility) -> dg.DailyPartitionsDefinition:
@@ -32,7 +33,7 @@ def daily_partitions(facility: Facility) -> dg.DailyPartitionsDefinition:
 
 
 def jobs() -> list[Any]:
-    """Build both jobs; `Any` because Dagster does not publish the type of an asset job."""
+    """Build `nightly` and `publish`; `Any` because Dagster does not publish the type of a job."""
     return [
         dg.define_asset_job(
             NIGHTLY,

@@ -12,20 +12,35 @@ is started and its outcome is read from Dagster's events. How the process is mad
 in `warm_start`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib import resources
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from lakeward.assets.night_failures import PUBLISH
+from lakeward.assets.source_checks import UP_TO_DATE
 from lakeward.core.errors import UsageError
+from lakeward.core.files import closed_to_others
 from lakeward.core.settings import Settings, exported
-from lakeward.lake.release import history
+from lakeward.lake.release import current, history
 from lakeward.lake.tables import Lake
+from lakeward.landing.business_calendar import calendar_warnings
+from lakeward.landing.site_overrides import site_overrides
 from lakeward.landing.sources import load_inventory
-from lakeward.orchestration.jobs import FIRST_DAY, NIGHTLY, PUBLISH
+from lakeward.orchestration.jobs import FIRST_DAY, NIGHTLY
+from lakeward.orchestration.key_secret import exposed_keys
+from lakeward.orchestration.list_runs import (
+    check_as_of,
+    cut_off_of,
+    find_list,
+    list_tags,
+    published_keys,
+)
 from lakeward.orchestration.warm_start import import_ahead, open_databases, rare_collections
+from lakeward.worklists.rows import ALREADY_PAST
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -52,7 +67,9 @@ class Night:
         run_id: Dagster's id of the run.
         failures: Steps that failed.
         broken: Blocking checks that failed: rules of severity error, which hold a release unit.
+        kept_back: Sources and flat tables that could not be brought up to date; the others were.
         warnings: Checks that failed and stopped nothing.
+        held: Lists that did not go out as the day's own, and why.
     """
 
     day: date
@@ -61,33 +78,84 @@ class Night:
     failures: tuple[StepFailure, ...]
     broken: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    kept_back: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Return whether every step ran and no contract was broken."""
-        return not self.failures and not self.broken
+        """Return whether each step ran for each source, no contract was broken, no list held."""
+        return not (self.failures or self.broken or self.held or self.kept_back)
 
 
 def run_day(settings: Settings, day: date) -> Night:
-    """Run `nightly` for a day, and `publish` after it when it failed.
+    """Run `nightly` for a day.
 
     A day older than the newest released one is exported again from its own release. A rebuild would
     bring in what has arrived since, so the files would differ from those that were acted on.
 
     Raises:
         UsageError: The day is in the future, before the first day, or was never released.
+        SpecError: What the site sets of the seeds cannot be.
     """
     check_day(settings, day)
+    _check_site(settings)
     import_ahead()
-    with exported(settings), rare_collections(), _instance(settings) as instance:
+    with (
+        closed_to_others(settings.home),
+        exported(settings),
+        rare_collections(),
+        _instance(settings) as instance,
+    ):
         if _is_past(settings, day):
             return _execute(settings, instance, PUBLISH, day)
-        night = _execute(settings, instance, NIGHTLY, day)
+        return _execute(settings, instance, NIGHTLY, day)
+
+
+def run_list(settings: Settings, day: date, name: str, as_of: datetime | None = None) -> Night:
+    """Run the job of one list for a day, and `publish` for that list after it when it failed.
+
+    Args:
+        settings: Where the home is.
+        day: The day of the list.
+        name: Its short name.
+        as_of: Its cut-off, and the moment at which it counts as made; default: the cut-off of its
+            contract, or that of the store when that is later, made now.
+
+    Raises:
+        UsageError: There is no such list, or none of that day with that cut-off.
+        SpecError: What the site sets of the seeds cannot be.
+    """
+    check_day(settings, day)
+    _check_site(settings)
+    facility, now = load_inventory(settings.home).facility, datetime.now(UTC)
+    contract = find_list(name)
+    if as_of is not None:
+        check_as_of(facility, day, as_of, now)
+    released = current(Lake(settings.home.lake), "canonical", day=day)
+    # a store that stands later already is not turned back: readers would lose what it knows
+    planned = max([cut_off_of(contract, facility, day), *([released.as_of] if released else [])])
+    cut_off = as_of or min(planned, now)
+    tags = list_tags(cut_off, as_of or now, day)
+    import_ahead()
+    with (
+        closed_to_others(settings.home),
+        exported(settings),
+        rare_collections(),
+        _instance(settings) as instance,
+    ):
+        keys = published_keys([name])
+        if _is_past(settings, day):
+            return _execute(settings, instance, PUBLISH, day, keys=keys)
+        night = _execute(settings, instance, name, day, tags=tags)
         if night.failures:
-            # a failed step stops all steps behind it, the files for the wards and the site among
-            # them: held lists must say today that they are held, so that nobody acts on old ones
-            _execute(settings, instance, PUBLISH, day)
+            _execute(settings, instance, PUBLISH, day, keys=keys)
         return night
+
+
+def publish_day(settings: Settings, day: date) -> Night:
+    """Run `publish` for a day: files and reports of what is released now."""
+    with closed_to_others(settings.home), exported(settings), _instance(settings) as instance:
+        return _execute(settings, instance, PUBLISH, day)
 
 
 def today(settings: Settings) -> date:
@@ -115,6 +183,11 @@ def check_day(settings: Settings, day: date) -> None:
         )
 
 
+def _check_site(settings: Settings) -> None:
+    """Raise for what the site sets of the seeds before a file is loaded, not when the store is."""
+    site_overrides(settings.home, load_inventory(settings.home))
+
+
 def _is_past(settings: Settings, day: date) -> bool:
     """Return whether a newer day than this one is released."""
     released = [r for r in history(Lake(settings.home.lake), "canonical") if r.state == "released"]
@@ -140,8 +213,18 @@ def _instance(settings: Settings) -> "Iterator[dg.DagsterInstance]":
         yield instance
 
 
-def _execute(settings: Settings, instance: "dg.DagsterInstance", job: str, day: date) -> Night:
-    """Run a job for a day and read from its events what failed."""
+def _execute(
+    settings: Settings,
+    instance: "dg.DagsterInstance",
+    job: str,
+    day: date,
+    *,
+    tags: Mapping[str, str] = MappingProxyType({}),
+    keys: "Sequence[dg.AssetKey] | None" = None,
+) -> Night:
+    """Run a job for a day, or some of its assets, and read from its events what failed."""
+    import dagster as dg
+
     from lakeward.orchestration.definitions import build_defs
 
     # built for each job: the interface inventory of these settings decides which assets there are
@@ -149,7 +232,8 @@ def _execute(settings: Settings, instance: "dg.DagsterInstance", job: str, day: 
     result = definition.execute_in_process(
         instance=instance,
         partition_key=day.isoformat(),
-        tags={"day": day.isoformat()},
+        asset_selection=keys,
+        tags={"day": day.isoformat(), **tags},
         run_config=QUIET,
         # a failed step must not end the command: what failed is read below,
         # and `publish` still has to run
@@ -163,13 +247,19 @@ def _execute(settings: Settings, instance: "dg.DagsterInstance", job: str, day: 
     if not result.success and not failures:
         # the run failed before or between its steps, as when another run holds the lake
         failures = (StepFailure(job, _run_cause(result.all_events)),)
-    failed = [e for e in result.get_asset_check_evaluations() if not e.passed]
-    broken, warnings = (
-        tuple(_sentence(check) for check in failed if bool(check.blocking) is blocking)
-        for blocking in (True, False)
-    )
-    warnings = (*still_open(result.all_events), *warnings)
-    return Night(day, job, result.run_id, failures, broken, warnings)
+    found = [e for e in result.get_asset_check_evaluations() if not e.passed]
+    kept_back = tuple(_sentence(check) for check in found if check.check_name == UP_TO_DATE)
+    failed = [check for check in found if check.check_name != UP_TO_DATE]
+    error = dg.AssetCheckSeverity.ERROR
+    broken = tuple(_sentence(c) for c in failed if c.blocking)
+    held = tuple(_sentence(c) for c in failed if not c.blocking and c.severity is error)
+    warnings = tuple(_sentence(c) for c in failed if not c.blocking and c.severity is not error)
+    home = settings.home
+    missing = calendar_warnings(home, load_inventory(home), day)
+    danger = exposed_keys(settings)
+    exposed = (str(danger),) if danger else ()
+    warnings = (*exposed, *missing, *made_late(result.all_events), *warnings)
+    return Night(day, job, result.run_id, failures, broken, warnings, held, kept_back)
 
 
 def _sentence(check: "dg.AssetCheckEvaluation") -> str:
@@ -177,21 +267,19 @@ def _sentence(check: "dg.AssetCheckEvaluation") -> str:
     return f"{check.asset_key.to_user_string()}: {wrong}"
 
 
-def still_open(events: "Sequence[dg.DagsterEvent]") -> tuple[str, ...]:
-    """Return a line that counts the rejected records which are open, none if there is none.
-
-    Asset `quarantine` counts them and puts the number into the metadata of its materialization.
-    """
-    counts = [
-        event.step_materialization_data.materialization.metadata["open"].value
-        for event in events
-        if event.event_type_value == "ASSET_MATERIALIZATION"
-        and event.asset_key is not None
-        and event.asset_key.to_user_string() == "quarantine"
-    ]
-    if not any(counts):
-        return ()
-    return (f"quarantine: {counts[-1]} record(s) open; `lakeward quarantine list --state open`",)
+def made_late(events: "Sequence[dg.DagsterEvent]") -> tuple[str, ...]:
+    """Return a line for each list that leaves out what had begun when it was made."""
+    lines = []
+    for event in events:
+        if event.event_type_value == "ASSET_MATERIALIZATION" and event.asset_key is not None:
+            metadata = event.step_materialization_data.materialization.metadata
+            count = metadata.get(f"suppressed/{ALREADY_PAST}")
+            if count is not None:
+                name = event.asset_key.to_user_string()
+                lines.append(
+                    f"{name}: made late; {count.value} row(s) left out, their time is past"
+                )
+    return tuple(lines)
 
 
 def _run_cause(events: "Sequence[dg.DagsterEvent]") -> str:

@@ -24,6 +24,7 @@ from lakeward.lake.query import connect
 from lakeward.lake.release import newest_day
 from lakeward.lake.scratch import scratch_home
 from lakeward.lake.tables import Lake, newest_version
+from lakeward.landing.business_calendar import load_calendar
 from lakeward.landing.deliveries import Delivery
 from lakeward.landing.ledger import LEDGER_ENTRY, FileCounts, pending, register
 from lakeward.landing.sources import Inventory, load_inventory
@@ -175,7 +176,7 @@ def _changes(
     """Build the canonical store of a scratch lake without and with the replay, and compare."""
     lake, tried = Lake(scratch.lake), settings.model_copy(update={"home": scratch})
     canonical = release_units()[0]
-    variables = business_day(inventory.facility, day).variables
+    variables = business_day(inventory, load_calendar(scratch, inventory), day).variables
     build(tried, canonical.select, variables)
     before = {c.name: newest_version(lake, c.name) for c in canonical.contracts}
     _load(scratch, inventory, prepared.folder, prepared.files)

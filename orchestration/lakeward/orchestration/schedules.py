@@ -1,5 +1,6 @@
 """The nightly schedule; what a night does is the job's business."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,11 +14,14 @@ NIGHTLY_CRON = "30 2 * * *"
 Dagster then runs at the next one that does."""
 
 
-def nightly_schedule(facility: Facility, *, running: bool) -> dg.ScheduleDefinition:
+def nightly_schedule(
+    facility: Facility, keys: Sequence[dg.AssetKey], *, running: bool
+) -> dg.ScheduleDefinition:
     """Build the schedule that runs the day which ended at midnight, by the facility's clock.
 
     Args:
         facility: Its zone is that of the cron expression.
+        keys: The assets of a night: lists that leave at a time of their own are not among them.
         running: Whether the schedule is on when the deployment is loaded first.
     """
     status = dg.DefaultScheduleStatus
@@ -34,6 +38,6 @@ def nightly_schedule(facility: Facility, *, running: bool) -> dg.ScheduleDefinit
         # the scheduled time, not the present: a tick that comes late is still for its own day
         local = context.scheduled_execution_time.astimezone(ZoneInfo(facility.time_zone))
         day = (local.date() - timedelta(days=1)).isoformat()
-        return dg.RunRequest(partition_key=day, tags={"day": day})
+        return dg.RunRequest(partition_key=day, asset_selection=keys, tags={"day": day})
 
     return _nightly

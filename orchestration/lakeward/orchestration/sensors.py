@@ -5,7 +5,7 @@ times changed is a new one.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -19,6 +19,7 @@ from lakeward.lake.tables import Lake
 from lakeward.landing.deliveries import Delivery, deliveries, hash_file, incomplete
 from lakeward.landing.sources import Inventory
 from lakeward.orchestration.jobs import NIGHTLY
+from lakeward.orchestration.list_runs import published_keys
 
 RUNS_PER_TICK = 10
 """Days that one tick asks for at most: a folder of old deliveries must not fill the run queue."""
@@ -29,13 +30,14 @@ REMEMBERED_DELIVERIES = 1000
 
 
 def landing_sensor(
-    settings: Settings, inventory: Inventory, *, running: bool
+    settings: Settings, inventory: Inventory, keys: Sequence[dg.AssetKey], *, running: bool
 ) -> dg.SensorDefinition:
     """Build the sensor that runs a day when a delivery for it is complete and new.
 
     Args:
         settings: Where landing and lake are.
         inventory: The sources whose folders are looked at.
+        keys: The assets of a night: a delivery must not send a list before its time.
         running: Whether the sensor is on when the deployment is loaded first.
     """
     landing = settings.home.landing
@@ -51,22 +53,22 @@ def landing_sensor(
         seen: dict[str, str] = json.loads(context.cursor or "{}")
         fresh: dict[date, list[str]] = {}
         newest_released = newest_day(Lake(settings.home.lake))
-        for delivery in _recent(settings, inventory):
-            name = f"{delivery.source}:{delivery.day.isoformat()}"
-            stamp = _stamp(delivery)
-            if seen.get(name) != stamp and len(fresh | {delivery.day: []}) <= RUNS_PER_TICK:
-                # a delivery over the limit is not entered, so the next tick finds it again
-                seen[name] = stamp
-                # a late file is loaded by the newest day: an older one is exported, never rebuilt
-                day = max(delivery.day, newest_released or delivery.day)
-                fresh.setdefault(day, []).append(f"{name}:{_content(delivery)}")
+        waiting, unread = 0, []
+        for source in inventory.sources:
+            try:
+                for delivery in deliveries(landing, source.name, date.max)[-REMEMBERED_DAYS:]:
+                    _look(delivery, seen, fresh, newest_released)
+                waiting += len(incomplete(landing, source.name))
+            except OSError:
+                # the others are looked at all the same; the night says what is wrong with it
+                unread.append(source.name)
         if not fresh:
-            waiting = sum(len(incomplete(landing, s.name)) for s in inventory.sources)
             return dg.SkipReason(
                 f"No new complete delivery among {len(seen)} seen; {waiting} without marker yet."
+                + (f" Cannot be read: {', '.join(unread)}." if unread else "")
             )
         return dg.SensorResult(
-            run_requests=[_request(day, names) for day, names in sorted(fresh.items())],
+            run_requests=[_request(day, names, keys) for day, names in sorted(fresh.items())],
             cursor=json.dumps(_newest(seen)),
         )
 
@@ -74,12 +76,12 @@ def landing_sensor(
 
 
 def publish_after_failure_sensor(
-    nightly: Any, publish: Any, *, running: bool
+    watched: Sequence[Any], publish: Any, *, running: bool
 ) -> dg.SensorDefinition:
-    """Build the sensor that runs `publish` after a nightly run that failed, whatever failed in it.
+    """Build the sensor that runs `publish` after a night or a list that failed, whatever failed.
 
     Args:
-        nightly: The job that is watched.
+        watched: The job of the night, and those of lists.
         publish: The job that is run.
         running: Whether the sensor is on when the deployment is loaded first.
     """
@@ -87,14 +89,14 @@ def publish_after_failure_sensor(
     @dg.run_status_sensor(
         name="publish_after_failed_night",
         run_status=dg.DagsterRunStatus.FAILURE,
-        monitored_jobs=[nightly],
+        monitored_jobs=list(watched),
         request_job=publish,
         default_status=_sensor_status(running),
-        description="Runs `publish` after a failed night: held lists say so, reports are new.",
+        description="Runs `publish` after a failed night or list: held lists say so.",
     )
     def _publish(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
         # a run that somebody started by hand over chosen assets may be for no day
-        day = context.dagster_run.tags.get(PARTITION_TAG)
+        day, job = context.dagster_run.tags.get(PARTITION_TAG), context.dagster_run.job_name
         if day is None:
             return dg.SkipReason("The run was not for a day.")
         return dg.RunRequest(
@@ -102,21 +104,36 @@ def publish_after_failure_sensor(
             # tick that is repeated by none
             run_key=f"publish:{context.dagster_run.run_id}",
             partition_key=day,
+            # only what the failed run was to make: another list is not due, or has left already
+            asset_selection=published_keys([] if job == NIGHTLY else [job]),
             tags={"day": day},
         )
 
     return _publish
 
 
+def _look(
+    delivery: Delivery,
+    seen: dict[str, str],
+    fresh: dict[date, list[str]],
+    newest_released: date | None,
+) -> None:
+    """Enter a delivery that is new, with its content, under the day that has to be run for it."""
+    name, stamp = f"{delivery.source}:{delivery.day.isoformat()}", _stamp(delivery)
+    # a delivery over the limit is not entered, so the next tick finds it again
+    if seen.get(name) == stamp or len(fresh | {delivery.day: []}) > RUNS_PER_TICK:
+        return
+    content = _content(delivery)
+    seen[name] = stamp
+    # a late file is loaded by the newest day: an older one is exported, never rebuilt
+    day = max(delivery.day, newest_released or delivery.day)
+    fresh.setdefault(day, []).append(f"{name}:{content}")
+
+
 def _newest(seen: dict[str, str]) -> dict[str, str]:
     # names are `<source>:<day>`: sorted as they are, whole sources would be forgotten, not old days
     by_day = sorted(seen.items(), key=lambda entry: entry[0][-len("YYYY-MM-DD") :])
     return dict(by_day[-REMEMBERED_DELIVERIES:])
-
-
-def _recent(settings: Settings, inventory: Inventory) -> Iterator[Delivery]:
-    for source in inventory.sources:
-        yield from deliveries(settings.home.landing, source.name, date.max)[-REMEMBERED_DAYS:]
 
 
 def _stamp(delivery: Delivery) -> str:
@@ -130,11 +147,12 @@ def _content(delivery: Delivery) -> str:
     return sha256_of("".join(sorted(map(hash_file, delivery.files))).encode())[:12]
 
 
-def _request(day: date, names: list[str]) -> dg.RunRequest:
+def _request(day: date, names: list[str], keys: Sequence[dg.AssetKey]) -> dg.RunRequest:
     # the key holds the content: files whose times changed and nothing else start no second run
     return dg.RunRequest(
         run_key=";".join(sorted(names)),
         partition_key=day.isoformat(),
+        asset_selection=keys,
         tags={"day": day.isoformat(), "source": ",".join(n.split(":")[0] for n in sorted(names))},
     )
 

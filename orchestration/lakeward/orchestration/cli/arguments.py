@@ -13,6 +13,10 @@ from lakeward.core.errors import UsageError
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Day = Annotated[str | None, typer.Option("--day", help="Business day, YYYY-MM-DD; default today.")]
 
+KnownAt = Annotated[
+    str | None, typer.Option("--known-at", help="As known at an instant (ISO 8601).")
+]
+
 
 def read_day(text: str) -> date:
     """Read a day in ISO 8601, `YYYY-MM-DD`.

@@ -5,6 +5,7 @@ import socket
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -12,9 +13,17 @@ from lakeward.assets.formats import FORMATS
 from lakeward.core.errors import LakewardError
 from lakeward.core.paths import project_path
 from lakeward.core.settings import DEMO_SECRET, Settings
+from lakeward.core.sizes import GIB
+from lakeward.lake.data_files import damage_of
+from lakeward.lake.release import released_pins
+from lakeward.lake.tables import Lake, newest_version, table_names
+from lakeward.landing.business_calendar import FILE, calendar_warnings, load_calendar
 from lakeward.landing.formats import Format
-from lakeward.landing.sources import load_inventory
+from lakeward.landing.site_overrides import site_overrides
+from lakeward.landing.source_failures import source_failures
+from lakeward.landing.sources import has_own_inventory, load_inventory
 from lakeward.orchestration.cli.output import PrintFormat, print_records, say
+from lakeward.orchestration.key_secret import exposed_keys
 
 PACKAGES = ("dagster", "dbt-core", "dbt-duckdb", "duckdb", "deltalake", "great-expectations")
 UI_PORT = 3000
@@ -33,15 +42,20 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Check versions, disk, write access, inventory, time zone, secret and port."""
+    """Check versions, disk, write access, inventory, time zone, tables, secret and port."""
     return [
         _python(),
         *(_package(name) for name in PACKAGES),
         _project(),
         _writable(settings.home.root),
         _disk(settings.home.root),
+        _memory(settings),
         _inventory(settings),
+        _calendar(settings),
+        _overrides(settings),
         *(_own_specs(settings, each) for each in FORMATS),
+        _sources(settings),
+        *_tables(settings),
         _secret(settings),
         _port(),
     ]
@@ -91,13 +105,46 @@ def _disk(root: Path) -> Finding:
     return Finding("disk", free >= FREE_BYTES, f"{free / 2**30:.0f} GiB free", "free 5 GiB or more")
 
 
+def _memory(settings: Settings) -> Finding:
+    return Finding("memory", True, f"{settings.memory / GIB:.1f} GiB for a connection of DuckDB")
+
+
 def _inventory(settings: Settings) -> Finding:
     try:
         inventory = load_inventory(settings.home)
     except LakewardError as error:
         return Finding("interfaces", False, str(error), "mend sources.yaml")
     names = ", ".join(s.name for s in inventory.sources)
-    return Finding("interfaces", True, f"{names}; zone {inventory.facility.time_zone}")
+    zones = ", ".join(f"{each.id} in {each.time_zone}" for each in inventory.all_facilities)
+    whose = "" if has_own_inventory(settings.home) else "; the demo hospital's: write sources.yaml"
+    return Finding("interfaces", True, f"{names}; facility {zones}{whose}")
+
+
+def _calendar(settings: Settings) -> Finding:
+    home = settings.home
+    try:
+        inventory = load_inventory(home)
+        missing = calendar_warnings(home, inventory, inventory.facility.today(datetime.now(UTC)))
+        origin = load_calendar(home, inventory).origin
+    except LakewardError as error:
+        return Finding("calendar", False, str(error), f"correct {FILE}")
+    known = f"of the {origin}, names the holidays of the year ahead"
+    return Finding(
+        "calendar",
+        not missing,
+        "; ".join(missing) or known,
+        f"write {FILE}, see the how-to add-a-source",
+    )
+
+
+def _overrides(settings: Settings) -> Finding:
+    try:
+        found = site_overrides(settings.home, load_inventory(settings.home))
+    except LakewardError as error:
+        return Finding("overrides", False, str(error), "correct what is named")
+    named = ", ".join(f"{each.seed} ({len(each.rows)})" for each in found)
+    state = f"rows of the home in {named}" if found else "none; seeds as packaged"
+    return Finding("overrides", True, state)
 
 
 def _own_specs(settings: Settings, format_: Format) -> Finding:
@@ -107,11 +154,38 @@ def _own_specs(settings: Settings, format_: Format) -> Finding:
     return Finding(f"own {format_.specs}", not problems, state, remedy)
 
 
+def _sources(settings: Settings) -> Finding:
+    failures = source_failures(Lake(settings.home.lake)) if settings.home.lake.is_dir() else []
+    state = "; ".join(map(str, failures)) or "all brought up to date by the last run"
+    remedy = "correct what is named, then run the day again"
+    return Finding("sources", not failures, state, remedy)
+
+
+def _tables(settings: Settings) -> list[Finding]:
+    lake = Lake(settings.home.lake)
+    pins = released_pins(lake)
+    names = table_names(lake)
+    versions = [(name, newest_version(lake, name)) for name in names] + list(pins.items())
+    damages = {
+        name: damage
+        for name, version in versions
+        if version is not None and (damage := damage_of(lake, name, version))
+    }
+    if not damages:
+        return [Finding("tables", True, f"{len(names)}, all their files are there")]
+    return [Finding(d.where, False, d.what, d.remedy) for _, d in sorted(damages.items())]
+
+
 def _secret(settings: Settings) -> Finding:
-    demo = settings.key_secret == DEMO_SECRET
-    state = "the public demo secret (synthetic data only)" if demo else "set"
-    # healthy with the demo secret, too: the quickstart runs with it
-    return Finding("key secret", True, state)
+    if settings.key_secret != DEMO_SECRET:
+        return Finding("key secret", True, "set")
+    try:
+        danger = exposed_keys(settings)
+    except LakewardError:  # the finding `interfaces` says what is wrong
+        danger = None
+    # healthy with the demo secret, too, where all is the demo's: the quickstart runs with it
+    state = danger.what if danger else "the public demo secret (synthetic data only)"
+    return Finding("key secret", not danger, state, danger.remedy if danger else "")
 
 
 def _port() -> Finding:

@@ -1,14 +1,12 @@
-"""What a person reads after a run, and about a worklist row: files and counts, never values."""
+"""What a person reads after a run: files and counts, never values."""
 
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
 from lakeward.core.settings import Settings
-from lakeward.orchestration.cli.output import print_document, say
+from lakeward.orchestration.cli.output import say
 from lakeward.orchestration.nightly import Night
 from lakeward.worklists.output_formats import data_suffixes
-from lakeward.worklists.trace import Trace
 
 FINE, BROKEN, ENVIRONMENT = 0, 1, 2
 SHOWN_WARNINGS = 20
@@ -17,25 +15,34 @@ SHOWN_WARNINGS = 20
 def print_night(settings: Settings, night: Night) -> int:
     """Print the outcome of a run and where its results are; return the exit code.
 
-    0: passed. 1: the data broke a contract. 2: a step failed, which the environment causes.
+    0: passed. 1: the data broke a contract, or a list is held since its sources are stale.
+    2: a step failed, or a source was kept back, which the environment causes.
     """
     if night.passed:
         say(f"Day {night.day}: passed ({night.job}, run {night.run_id}).")
         _warn(night)
         print_whereabouts(settings, night.day)
         return FINE
-    say(f"Day {night.day}: failed ({night.job}, run {night.run_id}).")
+    outcome = "failed" if night.broken or night.failures else "went out in part"
+    say(f"Day {night.day}: {outcome} ({night.job}, run {night.run_id}).")
     for check in night.broken:
         say(f"  contract broken: {check}")
+    for check in night.held:
+        say(f"  held: {check}")
     for failure in night.failures:
         say(f"  step {failure.step}: {failure.cause}")
+    for line in night.kept_back:
+        say(f"  kept back: {line}")
     _warn(night)
     print_whereabouts(settings, night.day)
+    if night.held and not night.broken:
+        say("remedy: have what is missing delivered, land it for its day, and run the day again")
     if night.broken:
         say("remedy: read the quality report above; nothing that broke its contract was released")
     # a broken contract decides even when a step failed as well: it is
     # what has to be looked at first
-    return BROKEN if night.broken else ENVIRONMENT
+    is_held_by_data = night.held and not night.failures and not night.kept_back
+    return BROKEN if night.broken or is_held_by_data else ENVIRONMENT
 
 
 def _warn(night: Night) -> None:
@@ -67,12 +74,3 @@ def _issued(outbox: Path, day: date) -> list[Path]:
         and path.name != "manifest.json"
         and not path.name.startswith(".")
     ]
-
-
-def print_trace(found: Trace, *, as_json: bool) -> None:
-    """Print the file and message or line behind a row, and the events that led to it."""
-    if as_json:
-        print_document(asdict(found))
-        return
-    for line in found.lines():
-        say(line)
