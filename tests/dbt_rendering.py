@@ -58,4 +58,13 @@ class Renderer:
 
     def render(self, model: str) -> str:
         """Return the SQL of a model."""
-        return self._environment.from_string(MODELS[model].read_text()).render()
+        return self.render_text(MODELS[model].read_text())
+
+    def render_text(self, text: str) -> str:
+        """Return the SQL of a text with calls of macros."""
+        return self._environment.from_string(text).render()
+
+    def macro(self, name: str, *arguments: str) -> str:
+        """Return the SQL that a macro writes for arguments that are SQL."""
+        macro: Any = self._environment.globals[name]
+        return str(macro(*arguments)).strip()

@@ -3,18 +3,37 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from canaries import (
+    Words,
+    bad_fhir_lines,
+    bad_hl7,
+    fhir_lines,
+    found_words,
+    hl7_messages,
+)
 from simulated import START
 
+from lakeward.core.phi import Phi
 from lakeward.core.settings import Settings
 from lakeward.lake import dbt_plugin
 from lakeward.lake.candidate import store_candidate
 from lakeward.lake.query import Connection, connect
-from lakeward.lake.tables import Lake, TableWrite
+from lakeward.lake.tables import (
+    Column,
+    Lake,
+    TableSpec,
+    TableWrite,
+    open_table,
+    table_names,
+    write,
+)
 from lakeward.landing.deliveries import land
+from lakeward.orchestration.cli.night_summary import print_night
 from lakeward.orchestration.nightly import run_day
 
 NAME, MRN, PHONE = "Zzyzxova", "QJX7730991", "+16175550188"
@@ -115,6 +134,82 @@ def test_an_error_that_quotes_a_value_leaves_no_trace_of_it(
     assert leaks(planted.home.root) == []
     printed = capfd.readouterr()
     assert not any(canary.decode() in printed.out + printed.err for canary in CANARIES)
+
+
+def land_words(settings: Settings, folder: Path, words: Words, *, good: bool) -> None:
+    """Land both formats with a word in every leaf, on two days, so that tables are appended to."""
+    folder.mkdir()
+    for number in range(2):
+        fhir = [f"words-{number}.ndjson", *fhir_lines(words, well_formed=good)]
+        fhir += [] if good else bad_fhir_lines(words)
+        hl7 = [*hl7_messages(words), *([] if good else [bad_hl7(words)])]
+        (folder / fhir[0]).write_text("\n".join(fhir[1:]))
+        (folder / f"words-{number}.hl7").write_text("\r".join(hl7), newline="")
+        day = START + timedelta(days=number)
+        land(settings.home.landing, "ehr_fhir", [folder / fhir[0]], day)
+        land(settings.home.landing, "adt_hl7", [folder / f"words-{number}.hl7"], day)
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["good nights", "bad nights"])
+def test_a_word_of_any_leaf_is_in_records_and_nowhere_else(
+    delivered: Path,
+    home_of: Callable[[Path], Settings],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    *,
+    good: bool,
+) -> None:
+    settings, words = home_of(delivered), Words()
+    land_words(settings, tmp_path / "words", words, good=good)
+    for number in range(2):
+        night = run_day(settings, START + timedelta(days=number))
+        print_night(settings, night)
+        assert not [f for f in night.failures if "contract" not in f.cause], night.failures
+    printed = capfd.readouterr()
+    # before the checkpoints, which are written here and by no run
+    assert modes(settings.home.root) <= {0o750, 0o700, 0o640, 0o600}
+    lake = Lake(settings.home.lake)
+    for table in table_names(lake):  # as delta-rs does by itself after some commits
+        opened = open_table(lake, table)
+        assert opened is not None
+        opened.create_checkpoint()
+    with connect(lake) as connection:
+        stored = connection.execute(
+            "select sum(stored), sum(quarantined) from ledger where file like '%words-%'"
+        ).fetchall()[0]
+        flat = connection.execute("select count(distinct code) from fhir__observation").fetchall()
+    assert stored[0] > 100
+    assert (stored[1] == 0) is good
+    assert flat > [(5,)]  # words are in the tables whose logs are searched
+    assert len(words.planted) > 5_000
+    assert found_words(settings.home.root, words, printed.out.encode(), printed.err.encode()) == {}
+
+
+def modes(home: Path) -> set[int]:
+    """Return the modes of all that runs wrote: landing and truth are others'."""
+    tops = [p for p in home.iterdir() if p.name not in {"landing", "truth"}]
+    found = [*tops, *(path for top in tops for path in top.rglob("*"))]
+    return {path.stat().st_mode & 0o777 for path in found}
+
+
+def test_the_search_finds_a_word_wherever_it_is(tmp_path: Path) -> None:
+    words = Words()
+    spec = TableSpec(name="t", columns=(Column("code", "VARCHAR", Phi.N, is_ours=True),))
+    lake = Lake(tmp_path / "lake")
+    write(lake, spec, pa.table({"code": [words.at("a code")]}), mode="append")
+    opened = open_table(lake, "t")
+    assert opened is not None
+    opened.create_checkpoint()
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "x.html").write_text(words.at("a page").upper())
+    found = found_words(tmp_path, words, words.at("a line").encode())
+    assert {frozenset(places) for places in found.values()} == {
+        frozenset({"a code"}),
+        frozenset({"a page"}),
+        frozenset({"a line"}),
+    }
+    # the log, its checkpoint and the footer
+    assert sum(places == {"a code"} for places in found.values()) == 3
 
 
 def test_the_search_finds_what_it_should(planted: Settings) -> None:

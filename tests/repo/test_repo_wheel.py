@@ -35,6 +35,7 @@ def test_the_wheel_holds_what_modules_read_and_no_build_products(wheel: Path) ->
         "lakeward/dbt_project/dbt_project.yml",
         "lakeward/dbt_project/seeds/authority.csv",
         "lakeward/landing/sources.yaml",
+        "lakeward/landing/calendar.csv",
         "lakeward/fhir/raw/sql/new_repeat.sql",
         "lakeward/fhir/views/patient.json",
         "lakeward/fhir/relations/relations.yaml",

@@ -3,14 +3,14 @@
 from lakeward.assets.lineage import tables_read_by
 from lakeward.contracts import load_contracts
 from lakeward.core.settings import Settings, exported
-from lakeward.lake.dbt import _parse
+from lakeward.lake.dbt import parsed_project
 from lakeward.lake.relations import relations
 
 
 def test_the_graph_read_from_files_is_that_of_dbts_manifest(settings: Settings) -> None:
     settings.home.work.mkdir(parents=True)
     with exported(settings):
-        manifest = _parse(settings.home)
+        manifest = parsed_project(settings.home).deepcopy()
     manifest.build_parent_and_child_maps()
     stored = load_contracts()
     models = {node.unique_id: node.name for node in manifest.nodes.values()}

@@ -43,3 +43,15 @@ def test_counts_by_state_reason_and_source(settings: Settings, lake: Lake) -> No
         {"source": "adt", "reason": "no_msh", "state": "open", "records": 2},
         {"source": "ehr", "reason": "missing_id", "state": "open", "records": 1},
     ]
+    (check,) = result.get_asset_check_evaluations()
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check.description is not None
+    assert check.description.startswith("3 record(s) open: 2 of adt, 1 of ehr;")
+
+
+def test_without_open_records_the_check_passes(settings: Settings) -> None:
+    result = dg.materialize(
+        [quarantine_asset()], resources={"home": LakewardHome(root=str(settings.home.root))}
+    )
+    (check,) = result.get_asset_check_evaluations()
+    assert check.passed

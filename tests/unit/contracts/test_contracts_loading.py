@@ -42,6 +42,9 @@ customProperties:
 """
 
 
+CONSUMER = "  - {property: consumer, value: vendor}\n"
+
+
 def _load(folder: Path, text: str = CONTRACT) -> Contract:
     path = folder / "worklist__demo.odcs.yaml"
     path.write_text(text, encoding="utf-8")
@@ -90,6 +93,33 @@ def test_a_contract_arrives_whole(tmp_path: Path) -> None:
         ("property: staleness", "property: stalenes", "customProperty stalenes is unknown"),
         ("action, phone]", "action, mrn]", "exportColumns names mrn"),
         ("  - {property: consumer, value: vendor}\n", "", "consumer and exportColumns"),
+        (
+            CONSUMER,
+            f"{CONSUMER}  - {{property: exportRows, value: twice}}\n",
+            "exportRows is unknown",
+        ),
+        (
+            CONSUMER,
+            f"{CONSUMER}  - {{property: exportRows, value: once}}\n",
+            "no column listed_until",
+        ),
+        (
+            CONSUMER,
+            f"{CONSUMER}  - {{property: agingColumns, value: [age]}}\n",
+            "no list of exported",
+        ),
+        (
+            CONSUMER,
+            f"{CONSUMER}  - {{property: madeAt, value: noon}}\n",
+            "madeAt is no time of day",
+        ),
+        (CONSUMER, f"{CONSUMER}  - {{property: madeAt, value: '14:40'}}\n", "do not fit"),
+        (
+            CONSUMER,
+            f"{CONSUMER}  - {{property: madeAt, value: '14:00'}}\n"
+            "  - {property: cutOff, value: '14:01'}\n",
+            "do not fit",
+        ),
         ("name: phone,", "name: row_id,", "column row_id stands twice"),
         ("apiVersion: v3.1.0", "apiVersion: v2.0.0", "apiVersion is v2.0.0"),
         ("    properties:", "    columns:", "columns is no key"),
@@ -158,6 +188,8 @@ def test_text_of_records_is_never_classed_n() -> None:
         f"{contract.name}.{column.name}"
         for contract in load_contracts().values()
         for column in contract.columns
-        if column.phi == "N" and column.name.split("_")[-1] in words and column.type == "VARCHAR"
+        if column.phi == "N"
+        and column.name.split("_")[-1] in words
+        and column.physical_type == "VARCHAR"
     ]
     assert plain == []

@@ -71,6 +71,7 @@ def _contract(rule: Rule) -> Contract:
         usage="", limitations="", owner="team:demo", owner_email="", grain="One row per k.",
         unit="x", staleness="block", consumer="", export_columns=(), export_formats=(),
         columns=(column,), rules=(rule,), latency=None, retention="", end_of_support=DAY,
+        needs=(),
     )  # fmt: skip
 
 

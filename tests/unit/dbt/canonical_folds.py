@@ -11,12 +11,14 @@ from lakeward.assets.formats import FORMATS, format_of
 from lakeward.core.settings import load_settings
 from lakeward.lake.dbt import build
 from lakeward.lake.query import Connection, connect
+from lakeward.lake.seed_overrides import overridable_seeds
 from lakeward.lake.tables import Lake, ensure_table
 from lakeward.landing.deliveries import deliveries
 from lakeward.landing.ledger import register
 from lakeward.landing.loading import load_pending
 from lakeward.landing.sources import load_inventory
 from lakeward.quarantine.table import QUARANTINE
+from lakeward.quarantine.withheld import WITHHELD
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "canonical_folds"
 DAYS = ("2026-01-05", "2026-01-06")
@@ -49,6 +51,7 @@ def load_landed(home: Path, through: date) -> None:
     settings = load_settings(home)
     lake = Lake(settings.home.lake)
     ensure_table(lake, QUARANTINE)
+    ensure_table(lake, WITHHELD)
     for source in load_inventory(settings.home).sources:
         landed = deliveries(settings.home.landing, source.name, through)
         register(lake, settings.home.landing, landed)
@@ -56,7 +59,16 @@ def load_landed(home: Path, through: date) -> None:
         load_pending(lake, settings.home, source, format_of(source))
 
 
-def build_canonical(home: Path, variables: Mapping[str, str]) -> Connection:
+def set_rules(home: Path, rules: Mapping[str, Mapping[str, str]]) -> None:
+    """Set columns of rows of the seed inference_rule as a site does, by the name of the rule."""
+    seed = overridable_seeds()["inference_rule"]
+    rows = [{**row, **rules[row["rule"]]} for row in seed.rows if row["rule"] in rules]
+    file = load_settings(home).home.config / "inference_rule.csv"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(csv_text([seed.columns, *(list(row.values()) for row in rows)]), "utf-8")
+
+
+def build_canonical(home: Path, variables: Mapping[str, object]) -> Connection:
     """Flatten what is loaded and build the canonical tables over it."""
     settings = load_settings(home)
     lake = Lake(settings.home.lake)

@@ -35,7 +35,7 @@ QUERIES = {
         left join canonical__patient p on p.patient_key = v.patient_key
         left join canonical__bed b on b.bed_key = v.bed_key
         left join canonical__location l on l.location_key = b.location_key
-        order by 1""",
+        order by 1, p.mrn, v.scheduled_start_at, v.main_state""",
     "events": f"""
         select {VISIT} as visit, e.occurred_at, e.event_type, e.from_state, e.to_state,
             e.is_cancelled, c.event_type as cancels, e.source_trigger, e.quality_flags
@@ -43,7 +43,8 @@ QUERIES = {
         inner join canonical__visit v on v.visit_key = e.visit_key
         left join canonical__patient p on p.patient_key = v.patient_key
         left join canonical__visit_event c on c.event_id = e.cancels_event_id
-        order by 1, 2, e.recorded_at, e.event_type, e.source_trigger""",
+        order by 1, 2, e.recorded_at, e.event_type, e.source_trigger, p.mrn, e.from_state,
+            v.main_state""",
     "beds": f"""
         select {BED} as bed, b.state, b.operational_status, v.visit_number as current_visit,
             b.occupied_at, b.vacated_at, b.dirty_at, b.cleaned_at, b.quality_flags
@@ -58,9 +59,15 @@ QUERIES = {
         left join canonical__visit v on v.visit_key = r.appointment_visit_key
         order by 1""",
     "orders": """
-        select placer_number, filler_number, order_category, status, result_status, ordered_at,
-            resulted_at
-        from canonical__order order by 1""",
+        select placer_number, filler_number, code, order_category, status, result_status,
+            ordered_at, resulted_at, quality_flags
+        from canonical__order order by 1, 2, 3""",
+    "availability": """
+        select d.display_name, a.start_at, a.end_at, a.slot_status, a.is_overbooked, a.booked_count,
+            a.quality_flags
+        from canonical__provider_availability a
+        left join canonical__practitioner d on d.practitioner_key = a.practitioner_key
+        order by 1, 2, 3, 4""",
     "unmapped_codes": "select code_map, source_system, from_code, row_count"
     " from canonical__unmapped_code order by 1, 2, 3",
 }
@@ -73,6 +80,7 @@ REBUILT = (
     "canonical__visit_event",
     "canonical__bed",
     "canonical__order",
+    "canonical__provider_availability",
     "canonical__referral_status",
 )
 

@@ -44,10 +44,8 @@ def key(number: int) -> str:
 
 def survivors(merges: Sequence[tuple[int, int]]) -> dict[int, int]:
     """Run int__patient_survivor over merges (prior, surviving), stated in this order."""
-    rows = [(key(a), key(b), f"{n:091}", False) for n, (a, b) in enumerate(merges)]
-    columns = (
-        "prior_own_key text, surviving_own_key text, statement_order text, is_in_conflict boolean"
-    )
+    rows = [(key(a), key(b), f"{n:091}", True) for n, (a, b) in enumerate(merges)]
+    columns = "prior_own_key text, surviving_own_key text, statement_order text, is_applied boolean"
     found = rows_of("int__patient_survivor", {"int__patient_merge": (columns, rows)})
     return {int(a[24:]): int(b[24:]) for a, b in found}
 
@@ -107,11 +105,15 @@ def first_numbers(renumberings: Sequence[tuple[int, int]]) -> dict[int, int]:
     ]
     columns = (
         "message_type text, trigger_event text, visit_number_authority text, visit_number text,"
-        " prior_visit_authority text, prior_visit_number text, statement_order text"
+        " prior_visit_authority text, prior_visit_number text, statement_order text,"
+        " visit_number_text text as (visit_number_authority || '|' || visit_number),"
+        " prior_text text as (prior_visit_authority || '|' || prior_visit_number),"
+        " alternate_text text as (cast(null as text)), preadmit_text text as (cast(null as text)),"
+        " patient_key text as ('one')"
     )
     trigger_columns = "message_type text, trigger_event text, effect text"
     tables = {
-        "stg_hl7v2__visit": (columns, visits),
+        "int__message_number": (columns, visits),
         "trigger_event": (trigger_columns, [("ADT", "A50", "visit_renumber")]),
     }
     return {int(n): int(first) for _, n, _, first in rows_of("int__visit_alias", tables)}

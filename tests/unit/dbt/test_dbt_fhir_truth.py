@@ -19,6 +19,7 @@ from lakeward.landing.ledger import register
 from lakeward.landing.loading import load_pending
 from lakeward.landing.sources import load_inventory
 from lakeward.quarantine.table import QUARANTINE
+from lakeward.quarantine.withheld import WITHHELD
 
 NPI = "http://hl7.org/fhir/sid/us-npi"
 DOCTOR = f"Practitioner?identifier={NPI}|1234567893"
@@ -82,6 +83,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Connection:
         (folder / "all.ndjson").write_text("\n".join(map(json.dumps, resources)))
         (folder / MARKER).touch()
     ensure_table(lake, QUARANTINE)
+    ensure_table(lake, WITHHELD)
     ensure_table(lake, HL7V2.raw)
     register(lake, landing, deliveries(landing, "ehr_fhir", date(2026, 1, 6)))
     load_pending(lake, settings.home, load_inventory(settings.home).source("ehr_fhir"), FHIR)

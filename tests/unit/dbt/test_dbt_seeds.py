@@ -52,3 +52,17 @@ def test_events_are_the_same_in_triggers_event_types_and_contract() -> None:
     assert isinstance(known, OutsideSet)
     assert triggered <= set(types)
     assert sorted(types) == sorted(known.values)
+
+
+def test_every_type_of_event_says_who_may_see_it() -> None:
+    # a value that the contract lacks would hold the release, as an unknown type would
+    contract = load_contracts()["canonical__visit_event"]
+    (known,) = [rule.check for rule in contract.rules if rule.id == "visibility_known"]
+    assert isinstance(known, OutsideSet)
+    assert {row["visibility"] for row in _rows("event_type")} == set(known.values)
+    assert {row["bears_phi"] for row in _rows("event_type")} == {"true", "false"}
+
+
+def test_what_moves_a_visit_or_a_person_bears_health_information() -> None:
+    without = {row["region"] for row in _rows("event_type") if row["bears_phi"] == "false"}
+    assert without == {"bed", "slot"}

@@ -38,4 +38,4 @@ def test_sql_of_duckdb_does_not_pass() -> None:
     duckdb = Renderer("duckdb", {})
     with pytest.raises(SqlglotError):
         _unknown_functions(duckdb.render("canonical__consent"))  # a list in brackets
-    assert "epoch_us" in _unknown_functions(duckdb.render("stg_fhir__encounter"))
+    assert "to_minutes" in _unknown_functions(duckdb.render("stg_fhir__encounter"))

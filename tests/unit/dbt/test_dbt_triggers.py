@@ -146,7 +146,7 @@ rows as (
     union all
     select split_part(split_part(source_ref, '/', 3), '.', 1), 11, 'unmapped', code_map,
         from_code, null
-    from canonical__unmapped_code
+    from canonical__unmapped_code where from_code <> ''
 )
 """
 
@@ -253,3 +253,10 @@ def test_every_trigger_that_does_something_has_a_case() -> None:
     }
     assert acting <= shown, sorted(acting - shown)
     assert {"ORM^O01", "OMG^O19", "OML^O21", "ORU^R01", "ORR^O02"} <= shown
+
+
+def test_an_event_without_health_information_names_nobody(cases: Connection) -> None:
+    query = """
+        select bears_phi, count(*) > 0, count(coalesce(patient_key, visit_key)) > 0
+        from canonical__visit_event group by all order by all"""
+    assert cases.sql(query).fetchall() == [(False, True, False), (True, True, True)]

@@ -13,6 +13,7 @@ from lakeward.expectations.history import (
     nightly_results,
     record_results,
 )
+from lakeward.expectations.no_effect import NoEffect
 from lakeward.expectations.quality_page import quality_html, render_quality_history
 from lakeward.expectations.rule_results import UnitResult
 from lakeward.expectations.run import check_table
@@ -149,6 +150,20 @@ def test_the_page_says_what_a_reviewer_asks(contract_of: Make, tmp_path: Path) -
     assert "http:" not in html
     assert "https:" not in html
     assert "<script" not in html
+
+
+def test_the_page_counts_records_without_effect(contract_of: Make, tmp_path: Path) -> None:
+    contract = contract_of()
+    lost = ("adt_hl7", "ADT^A03", "record", "visit_not_found", 414, False, "source", "finds none")
+    old = ("ehr_fhir", "Patient", "record", "superseded_version", 20, True, "", "a later one")
+    counts = [NoEffect(*lost), NoEffect(*old)]
+    html = quality_html([_night(0, "columns", True)], {contract.name: contract}, tmp_path, counts)
+    assert "<td>finds none<small>visit_not_found</small></td>" in html
+    assert "<td class=n>414</td><td>source</td>" in html
+    assert "As it should be: 20" in html
+    assert "Records without effect" not in quality_html(
+        [_night(0, "columns", True)], {contract.name: contract}, tmp_path
+    )
 
 
 def test_the_page_of_an_empty_history_says_so(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ NOWHERE: dict[str, tuple[dict[str, Any], str]] = {
     "two of that identifier": ({"reference": f"Practitioner?identifier={NPI}|2"}, "conditional"),
     "another system": ({"reference": "Practitioner?identifier=urn:no|1"}, "conditional"),
     "another condition": ({"reference": "Practitioner?name=x"}, "conditional"),
+    "no encoding of UTF-8": ({"reference": "Practitioner?identifier=%FF%FE|%C3"}, "conditional"),
     "an empty identifier": ({"reference": "Practitioner?identifier="}, "conditional"),
     "not contained": ({"reference": "#outside"}, "contained"),
     "no entry": ({"reference": "urn:uuid:00000000-0000-0000-0000-000000000000"}, "urn"),
@@ -155,6 +156,54 @@ def test_references_are_listed_once_and_again_when_more_come(
     written = {write.table: write.rows for write in flatten(lake)}
     assert written["fhir_reference"] == 1
     assert query(lake, "select count(*) from fhir_reference") == [(2,)]
+
+
+def _actor(id_: str) -> dict[str, Any]:
+    return {"role": {}, "reference": {"reference": f"Practitioner/{id_}"}}
+
+
+def _answer(id_: str, **more: Any) -> dict[str, Any]:
+    return {"valueReference": {"reference": f"Practitioner/{id_}"}, **more}
+
+
+def test_references_below_items_that_nest_in_themselves_are_listed(
+    settings: Settings, lake: Lake
+) -> None:
+    innermost = {"actor": [_actor("d3")]}
+    provision = {
+        "actor": [_actor("d1")],
+        "provision": [{}, {"actor": [_actor("d2")], "provision": [innermost]}],
+    }
+    items = [
+        {"linkId": "1"},
+        {
+            "linkId": "2",
+            "answer": [
+                _answer("d1", item=[{"linkId": "2.1", "answer": [_answer("d2")]}]),
+            ],
+            "item": [{"linkId": "2.2", "item": [{"linkId": "2.2.1", "answer": [_answer("d3")]}]}],
+        },
+    ]
+    files = {
+        "c.ndjson": [resource("Consent", "c", status="active", provision=provision)],
+        "q.ndjson": [resource("QuestionnaireResponse", "q", status="completed", item=items)],
+    }
+    put(settings, "2026-01-05", files)
+    load_all(settings, lake)
+    flatten(lake)
+    found = query(
+        lake,
+        "select resource_type, element, target_id, ordinal from fhir_reference order by 1, 3",
+    )
+    answer = "item.answer.value"
+    assert found == [
+        ("Consent", "provision.actor.reference", "d1", 0),
+        ("Consent", "provision.actor.reference", "d2", 1),
+        ("Consent", "provision.actor.reference", "d3", 2),
+        ("QuestionnaireResponse", answer, "d1", 1),
+        ("QuestionnaireResponse", answer, "d2", 1),
+        ("QuestionnaireResponse", answer, "d3", 1),
+    ]
 
 
 def test_elements_come_from_the_schema() -> None:

@@ -418,6 +418,16 @@ def test_a_deletion_that_names_no_resource_is_counted(tmp_path: Path, url: str) 
     assert counted == {"deletion_not_applied": 1}
 
 
+def test_what_an_export_says_of_itself_is_no_current_resource(tmp_path: Path) -> None:
+    landed = Landed(tmp_path)
+    outcome = json.dumps({"resourceType": "OperationOutcome", "id": "o", "issue": []})
+    document = json.dumps({"resourceType": "Bundle", "id": "d", "type": "document", "entry": []})
+    landed.take([patient(1), removal("Patient/other"), outcome, document], None)
+    derive_deletions(landed.lake)
+    rows = landed.rows("select resource_type from fhir_current where resource_type <> 'Patient'")
+    assert rows == [("Bundle",)]
+
+
 def test_an_export_that_holds_and_deletes_a_resource_is_counted(tmp_path: Path) -> None:
     landed = Landed(tmp_path)
     landed.take([patient(0, updated="2026-01-01T00:00:00Z")], 1)

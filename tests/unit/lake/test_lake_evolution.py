@@ -28,7 +28,7 @@ from lakeward.lake.tables import (
 OLD = TableSpec(
     "thing",
     (
-        Column("kind", "VARCHAR", Phi.N),
+        Column("kind", "VARCHAR", Phi.N, is_ours=True),
         Column("name", "VARCHAR", Phi.DI),
         Column("gone", "BIGINT", Phi.N),
     ),
@@ -37,7 +37,7 @@ OLD = TableSpec(
 NEW = replace(
     OLD,
     columns=(
-        Column("kind", "VARCHAR", Phi.N),
+        Column("kind", "VARCHAR", Phi.N, is_ours=True),
         Column("given", "VARCHAR[]", Phi.DI),
         Column("name", "VARCHAR", Phi.DI),
         Column("at", "TIMESTAMP WITH TIME ZONE", Phi.N),

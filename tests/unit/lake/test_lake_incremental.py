@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lakeward.core.errors import SpecError
+from lakeward.core.errors import LakewardError, SpecError
 from lakeward.core.phi import Phi
 from lakeward.lake import incremental, progress
 from lakeward.lake.incremental import (
@@ -27,7 +27,7 @@ from lakeward.lake.query import Connection, connect, snapshot
 from lakeward.lake.tables import Column, Lake, TableSpec, TableWrite, newest_version, write
 
 COLUMNS = (
-    Column("source", "VARCHAR", Phi.N),
+    Column("source", "VARCHAR", Phi.N, is_ours=True),
     Column("received", "BIGINT", Phi.N),
     Column("line", "BIGINT", Phi.N),
 )
@@ -56,8 +56,13 @@ def run(
     *,
     witness: bool,
     broken: frozenset[str] = frozenset(),
+    poisons: frozenset[tuple[str, int]] = frozenset(),
+    lost: list[tuple[str, str]] | None = None,
 ) -> list[TableWrite]:
-    """Bring the tables of some digests up; a digest is what is added to each value."""
+    """Bring the tables of some digests up; a digest is what is added to each value.
+
+    A poison is a value that a table cannot hold; what is lost by it is entered in `lost`.
+    """
     tables = [open_derived(lake, spec_of(name), str(plus)) for name, plus in digests.items()]
     if witness:
         appoint_witness(tables[-1], tables)
@@ -70,13 +75,28 @@ def run(
             if table.spec.name in broken:
                 yield table, SpecError("spec", "cannot be run")
                 continue
+            values = [value for name, value in poisons if name == table.spec.name]
+            fails = f"case when list_contains({values}, value) then error('poison') else 0 end"
             query = (
-                f"select source, received, line, value + {table.digest} as result from {records}"
+                f"select source, received, line, value + {table.digest} + {fails} as result"
+                f" from {records}"
                 f" where value % {DIVISORS[table.spec.name]} = 0"
             )
             yield table, connection.sql(query).to_arrow_table()
 
-    return bring_up(lake, RAW, tables, rows_of, on_failure=lambda *_: None)
+    def on_lost(table: str, key: str, cause: LakewardError) -> None:
+        assert "poison" not in str(cause)  # the text of the database can quote a value
+        assert lost is not None
+        lost.append((table, key))
+
+    return bring_up(
+        lake,
+        RAW,
+        tables,
+        rows_of,
+        on_failure=lambda *_: None,
+        on_lost=None if lost is None else on_lost,
+    )
 
 
 def stored(lake: Lake, name: str) -> list[Row]:
@@ -122,15 +142,16 @@ runs = st.tuples(
     st.one_of(st.just(99), st.integers(0, 6)),  # commits until it is killed
     st.frozensets(names, max_size=1),  # tables whose spec is away
     st.frozensets(names, max_size=1),  # tables whose spec fails
+    st.frozensets(st.tuples(names, st.integers(0, 30)), max_size=2),  # values it cannot hold
 )
 changes = st.tuples(st.just("change"), names)
 foreign = st.tuples(st.just("foreign"), names)
 steps = st.lists(st.one_of(deliveries, deliveries, runs, runs, changes, foreign), max_size=12)
 
 
-NONE: frozenset[str] = frozenset()
-FILLED = (("deliver", "a", [6, 6, 6]), ("run", 80, 99, NONE, NONE))
-CUT_OFF = ("run", 5, 1, NONE, NONE)
+NONE: frozenset[Any] = frozenset()
+FILLED = (("deliver", "a", [6, 6, 6]), ("run", 80, 99, NONE, NONE, NONE))
+CUT_OFF = ("run", 5, 1, NONE, NONE, NONE)
 """A run of three slices that ends after its first commit."""
 
 
@@ -147,7 +168,14 @@ class Night:
         append(self.lake, source, received, values)
         self.records += [(source, received, n, value) for n, value in enumerate(values, start=1)]
 
-    def run(self, size: int, limit: int, away: frozenset[str], broken: frozenset[str]) -> None:
+    def run(
+        self,
+        size: int,
+        limit: int,
+        away: frozenset[str],
+        broken: frozenset[str],
+        poisons: frozenset[tuple[str, int]],
+    ) -> None:
         # a witness is never away and never fails: it is a packaged table
         kept = {n: d for n, d in self.digests.items() if n not in away or n == "thing__every"}
         broken = broken - {"thing__every"} if self.witness else broken
@@ -155,7 +183,14 @@ class Night:
             patch.setattr(progress, "SLICE_BYTES", size)
             patch.setattr(incremental, "write", killing(limit))
             with suppress(KilledError):
-                run(self.lake, kept, witness=self.witness, broken=broken)
+                run(
+                    self.lake,
+                    kept,
+                    witness=self.witness,
+                    broken=broken,
+                    poisons=poisons,
+                    lost=[],
+                )
 
     def change(self, name: str) -> None:
         self.digests[name] += 1
@@ -170,6 +205,23 @@ class Night:
 @given(steps=steps)
 @example(steps=[*FILLED, ("change", "thing__half"), CUT_OFF])
 @example(steps=[*FILLED, ("foreign", "thing__half"), CUT_OFF])
+@example(
+    steps=[
+        ("deliver", "a", [6, 12]),
+        ("deliver", "b", [6, 18]),
+        ("run", 8, 99, NONE, NONE, frozenset({("thing__half", 12)})),
+        ("deliver", "a", [5]),
+        ("run", 8, 99, NONE, NONE, frozenset({("thing__half", 12)})),
+    ]
+)
+@example(
+    steps=[
+        ("deliver", "a", [6, 12, 18]),
+        ("run", 80, 99, NONE, NONE, NONE),
+        ("change", "thing__half"),
+        ("run", 5, 99, NONE, NONE, frozenset({("thing__half", 12)})),
+    ]
+)
 def test_any_history_ends_in_what_a_full_derivation_gives(
     witness: bool, steps: list[tuple[Any, ...]]
 ) -> None:
@@ -222,6 +274,43 @@ def test_a_failing_table_stays_and_the_others_go_on(tmp_path: Path) -> None:
     assert [len(stored(lake, name)) for name in DIVISORS] == [2, 1, 2]
     run(lake, digests, witness=False)
     assert [len(stored(lake, name)) for name in DIVISORS] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("witness", [True, False])
+@pytest.mark.parametrize("size", [8, 80])
+def test_a_record_costs_its_source_one_table_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, witness: bool, size: int
+) -> None:
+    monkeypatch.setattr(progress, "SLICE_BYTES", size)
+    lake, digests = Lake(tmp_path), dict.fromkeys(DIVISORS, 0)
+    append(lake, "a", 1, [6, 12])
+    append(lake, "b", 1, [6, 18])
+    poisons, lost = frozenset({("thing__half", 12)}), []
+    run(lake, digests, witness=witness, poisons=poisons, lost=lost)
+    assert lost == [("thing__half", "a")]
+    assert [len(stored(lake, name)) for name in DIVISORS] == [4, 2 if size == 80 else 3, 4]
+    append(lake, "a", 2, [24])  # what comes later waits behind it, and is lost again each night
+    run(lake, digests, witness=witness, poisons=poisons, lost=lost)
+    assert lost == [("thing__half", "a")] * 2
+    run(lake, digests, witness=witness)
+    assert [len(stored(lake, name)) for name in DIVISORS] == [5, 5, 5]
+
+
+def test_a_table_that_cannot_be_rebuilt_stays_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, digests, lost = Lake(tmp_path), dict.fromkeys(DIVISORS, 0), []
+    append(lake, "a", 1, [6, 12, 18])
+    run(lake, digests, witness=True)
+    before = stored(lake, "thing__half")
+    monkeypatch.setattr(progress, "SLICE_BYTES", 5)  # it fails after a commit that replaced it
+    changed = digests | {"thing__half": 1}
+    poisons = frozenset({("thing__half", 12)})
+    run(lake, changed, witness=True, poisons=poisons, lost=lost)
+    assert lost == [("thing__half", "")]
+    assert stored(lake, "thing__half") == before
+    run(lake, changed, witness=True)
+    assert [row[3] for row in stored(lake, "thing__half")] == [7, 13, 19]
 
 
 def test_a_reader_that_is_no_table_asks_what_is_new(tmp_path: Path) -> None:

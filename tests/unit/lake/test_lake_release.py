@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
@@ -8,7 +9,16 @@ from lakeward.core.errors import SpecError, UsageError
 from lakeward.core.settings import Settings
 from lakeward.lake.candidate import contract_table, store_candidate
 from lakeward.lake.query import connect, snapshot
-from lakeward.lake.release import Decision, Release, current, decide, history, latest, rollback
+from lakeward.lake.release import (
+    RELEASE,
+    Decision,
+    Release,
+    current,
+    decide,
+    history,
+    latest,
+    rollback,
+)
 from lakeward.lake.released import open_released, select
 from lakeward.lake.tables import Lake, write
 
@@ -45,6 +55,39 @@ def test_a_decision_is_not_repeated(lake: Lake) -> None:
     first = decided(lake, {TABLE: 1})
     assert decided(lake, {TABLE: 1}) == first
     assert len(history(lake)) == 1
+
+
+def test_rows_of_a_site_are_recorded_and_make_another_decision(lake: Lake) -> None:
+    as_packaged = decided(lake, {TABLE: 1})
+    stamps = ("authority 00ab", "queue_type 00cd")
+    decision = Decision("canonical", {TABLE: 1}, DAY, AS_OF, "1.0.0", (), "r", stamps)
+    own = decide(lake, decision)
+    assert own.release_id != as_packaged.release_id
+    assert [r.overrides for r in history(lake)] == [stamps, ()]
+    assert rollback(lake, own.release_id, run_id="r2").overrides == stamps
+
+
+def test_releases_of_an_older_version_are_read_and_added_to(lake: Lake) -> None:
+    columns = tuple(c for c in RELEASE.columns if c.name != "overrides")
+    old = {
+        "release_id": "old",
+        "sequence": 1,
+        "unit": "canonical",
+        "table": TABLE,
+        "delta_version": 1,
+        "day": DAY,
+        "as_of": AS_OF,
+        "contract_version": "1.0.0",
+        "state": "released",
+        "held_by": [],
+        "created_at": AS_OF,
+        "run_id": "r",
+    }
+    write(lake, replace(RELEASE, columns=columns), pa.Table.from_pylist([old]), mode="append")
+    assert [r.overrides for r in history(lake)] == [()]
+    decision = Decision("canonical", {TABLE: 2}, DAY, AS_OF, "1.0.0", (), "r", ("authority 00",))
+    decide(lake, decision)
+    assert [r.overrides for r in history(lake)] == [("authority 00",), ()]
 
 
 def test_rollback_is_a_new_release(lake: Lake) -> None:

@@ -12,7 +12,7 @@ from lakeward.lake.tables import Column, Lake, TableSpec, amend, write
 
 SPEC = TableSpec(
     name="thing",
-    columns=(Column("id", "VARCHAR", Phi.N), Column("text", "VARCHAR", Phi.DI)),
+    columns=(Column("id", "VARCHAR", Phi.N, is_ours=True), Column("text", "VARCHAR", Phi.DI)),
 )
 
 

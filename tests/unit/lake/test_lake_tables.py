@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 
@@ -22,7 +24,8 @@ from lakeward.lake.tables import (
 SPEC = TableSpec(
     name="person",
     columns=(
-        Column("kind", "VARCHAR", Phi.N),
+        Column("kind", "VARCHAR", Phi.N, is_ours=True),
+        Column("code", "VARCHAR", Phi.N),
         Column("name", "VARCHAR", Phi.DI),
         Column("born", "DATE", Phi.QI),
         Column("aliases", "VARCHAR[]", Phi.DI),
@@ -37,6 +40,7 @@ def rows(*numbers: int) -> pa.Table:
     return pa.table(
         {
             "n": list(numbers),
+            "code": [f"{CANARY}{n}" for n in numbers],
             "name": [f"{CANARY}{n}" for n in numbers],
             "kind": [f"k{n % 2}" for n in numbers],
             "aliases": [[CANARY] for _ in numbers],
@@ -86,7 +90,9 @@ def test_a_pinned_version_does_not_move(lake: Lake) -> None:
         assert connection.execute("select count(*) from person").fetchall() == [(1,)]
 
 
-def test_no_value_of_a_phi_column_stands_in_log_or_footer(lake: Lake) -> None:
+def test_neither_a_value_of_a_phi_column_nor_text_of_a_record_stands_in_log_or_footer(
+    lake: Lake,
+) -> None:
     for n in range(12):  # past the tenth commit, so that a checkpoint would be written too
         write(lake, SPEC, rows(n), mode="append")
     opened = open_table(lake, "person")
@@ -106,6 +112,30 @@ def test_numbers_without_phi_keep_their_statistics(lake: Lake) -> None:
     write(lake, SPEC, rows(5, 7), mode="append")
     log = "".join(p.read_text() for p in (lake.path("person") / "_delta_log").glob("*.json"))
     assert '\\"maxValues\\":{\\"n\\":' in log
+
+
+def test_text_of_ours_keeps_its_statistics(lake: Lake) -> None:
+    spec = TableSpec(name="file", columns=(Column("source", "VARCHAR", Phi.N, is_ours=True),))
+    write(lake, spec, pa.table({"source": ["adt"]}), mode="append")
+    log = "".join(p.read_text() for p in (lake.path("file") / "_delta_log").glob("*.json"))
+    assert '\\"maxValues\\":{\\"source\\":\\"adt\\"}' in log
+
+
+def test_a_table_from_before_gives_up_statistics_of_text(lake: Lake) -> None:
+    before = replace(SPEC, columns=tuple(replace(c, is_ours=True) for c in SPEC.columns))
+    write(lake, before, rows(1), mode="append")
+    for number in (2, 3):
+        write(lake, SPEC, rows(number), mode="append")
+    newest = newest_version(lake, "person") or 0
+    log = (lake.path("person") / "_delta_log" / f"{newest:020}.json").read_text()
+    assert f"{CANARY}3" not in log
+    assert newest == 4  # the properties were set once
+
+
+def test_text_of_a_record_is_refused_as_partition() -> None:
+    columns = (Column("code", "VARCHAR", Phi.N),)
+    with pytest.raises(SpecError, match=r"partition column code is .* text of a record"):
+        TableSpec(name="bad", columns=columns, partition_by=("code",))
 
 
 def test_a_phi_column_is_refused_as_partition() -> None:

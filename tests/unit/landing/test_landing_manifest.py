@@ -84,6 +84,58 @@ def test_what_is_no_manifest_is_refused(data: Any) -> None:
         parse_manifest(data, "manifest")
 
 
+WRONG: dict[str, Any] = {
+    "link": {"link": 5},
+    "link.0.url": {"link": [{"relation": "next", "url": "https://[::1/p"}]},
+    "deleted": {"deleted": 5},
+    "error.0": {"error": ["x"]},
+    "output": {"output": {"0": {}}},
+    "output.0.url": {"output": [{"url": "https://[::1/p"}]},
+    "output.0.url ": {"output": [{"url": ""}]},
+    "output.0.type": {"output": [{"url": "a", "type": ["Patient"]}]},
+    "output.0.type ": {"output": [{"url": "a", "type": "\ud800"}]},
+    "output.0.count": {"output": [{"url": "a", "count": 10**20}]},
+    "output.0.count ": {"output": [{"url": "a", "count": "1" * 5000}]},
+    "output.0.count  ": {"output": [{"url": "a", "count": True}]},
+    "output.0.count   ": {"output": [{"url": "a", "count": -1}]},
+    "output.0.fileSize": {"output": [{"url": "a", "fileSize": 1e400}]},
+    "transactionTime": {"transactionTime": 20260105},
+    "requiresAccessToken": {"requiresAccessToken": "true"},
+    "request": {"request": "https://[::1/$export"},
+}
+
+
+@pytest.mark.parametrize("place", WRONG)
+def test_a_manifest_with_a_wrong_type_is_refused_by_the_place_of_it(place: str) -> None:
+    with pytest.raises(SpecError, match="is not as the guide says") as refusal:
+        parse_manifest({"output": [], **WRONG[place]}, "manifest")
+    assert refusal.value.where == f"manifest {place.strip()}"
+    assert not {"::1", "1111", "\ud800"} & set(str(refusal.value).split())
+
+
+def test_properties_that_nobody_reads_may_be_anything() -> None:
+    data = {"output": [{"url": "a", "extension": 5, "x": [[[]]]}], "extension": 5, "msg": None}
+    assert [f.name for f in parse_manifest(data, "manifest").files] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://h/o/..%2F..%2Fetc%2Fpasswd", "passwd"),
+        ("../../outbox/list.csv", "list.csv"),
+        ("https://h/a%00b%1b%5B2J.ndjson", "ab[2J.ndjson"),
+        ("https://h/", ""),
+    ],
+)
+def test_the_name_of_a_file_leads_nowhere(url: str, name: str) -> None:
+    assert parse_manifest({"output": [{"url": url}]}, "manifest").files[0].name == name
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "x"])
+def test_an_instant_that_no_table_holds_orders_nothing(time: str) -> None:
+    assert parse_manifest({"output": [], "transactionTime": time}, "m").transaction_time is None
+
+
 def test_the_published_examples_normalise(shared: Path) -> None:
     files = sorted((shared / "fhir" / "bulk-manifest-examples").glob("*.json"))
     found = {f.stem: parse_manifest(json.loads(f.read_text("utf-8")), f.name) for f in files}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as configured
 from hypothesis import strategies as st
 
@@ -97,6 +97,7 @@ CHECKED = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size
     st.lists(CHECKED, min_size=2, max_size=2),
     st.sampled_from(["raw_fhir__resource", "raw_fhir__repeat", COUNTS]),
 )
+@example([[(False, False), (True, False), (False, True)]] * 2, "raw_fhir__repeat")
 def test_resources_checked_again_after_a_kill_are_in_one_table(
     tmp_path_factory: pytest.TempPathFactory, files: list[list[tuple[bool, bool]]], moment: str
 ) -> None:

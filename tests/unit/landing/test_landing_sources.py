@@ -36,3 +36,22 @@ def test_a_home_has_its_own_inventory_and_its_errors_name_the_entry(settings: Se
     )
     with pytest.raises(SpecError, match=r"facility\.time_zone"):
         load_inventory(settings.home)
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ("facilities: [{id: X, name: Z, time_zone: UTC}]", "one id or code"),
+        ("facilities: [{id: Z, name: Z, time_zone: UTC, codes: [X]}]", "one id or code"),
+        ('facilities: [{id: "a\'b", name: Z, time_zone: UTC}]', r"facilities\.0\.id"),
+    ],
+)
+def test_facilities_that_cannot_be_kept_apart_are_rejected(
+    settings: Settings, more: str, problem: str
+) -> None:
+    settings.home.root.mkdir(parents=True)
+    (settings.home.root / "sources.yaml").write_text(
+        f"facility: {{id: X, name: Y, time_zone: UTC}}\n{more}\nsources: []\n"
+    )
+    with pytest.raises(SpecError, match=problem):
+        load_inventory(settings.home)

@@ -14,10 +14,11 @@ from lakeward.orchestration.schedules import nightly_schedule
 from lakeward.orchestration.sensors import landing_sensor
 
 DAY = date(2026, 1, 5)
+NIGHT = [dg.AssetKey("release__canonical"), dg.AssetKey("site")]
 
 
 def tick(settings: Settings, cursor: str | None) -> dg.SensorResult | dg.SkipReason:
-    sensor = landing_sensor(settings, load_inventory(settings.home), running=False)
+    sensor = landing_sensor(settings, load_inventory(settings.home), NIGHT, running=False)
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(instance=instance, cursor=cursor)
         result = sensor(context)
@@ -72,11 +73,12 @@ def test_a_delivery_without_marker_starts_nothing(settings: Settings, tmp_path: 
 def test_the_schedule_runs_the_day_that_has_ended(
     settings: Settings, fires: datetime, day: str
 ) -> None:
-    schedule = nightly_schedule(load_inventory(settings.home).facility, running=False)
+    schedule = nightly_schedule(load_inventory(settings.home).facility, NIGHT, running=False)
     context = dg.build_schedule_context(scheduled_execution_time=fires)
     request = schedule(context)
     assert isinstance(request, dg.RunRequest)
     assert request.partition_key == day
+    assert request.asset_selection == NIGHT
 
 
 @pytest.mark.parametrize("automation", [True, False])

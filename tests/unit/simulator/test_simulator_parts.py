@@ -9,7 +9,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from lakeward.simulator import simulate
-from lakeward.simulator.events import Event
+from lakeward.simulator.events import Event, EventKind
 from lakeward.simulator.facility_clock import FacilityClock, next_working_day, working_day
 from lakeward.simulator.hl7_segments import escaped, segment
 from lakeward.simulator.hospital import build_hospital
@@ -73,6 +73,31 @@ def test_events_are_numbered_in_order_of_time_across_a_clock_change() -> None:
     assert [e.number for e in events] == list(range(1, len(events) + 1))
     assert [e.at for e in events] == sorted(e.at for e in events)
     assert len({e.kind for e in events}) == len(type(events[0].kind))
+
+
+def _story(*, facts: bool) -> list[Event]:
+    start = date(2026, 1, 5)
+    story = open_story(40, start, 3, "America/New_York")
+    if not facts:
+        story.listeners.clear()
+    events: list[Event] = []
+    story.listeners.append(events.append)
+    simulate_day(story, start)
+    return events
+
+
+def test_what_is_known_beside_the_story_leaves_it_as_it_is() -> None:
+    def happened(events: list[Event]) -> list[tuple[object, ...]]:
+        beside = (EventKind.FACT_STATED, EventKind.FACT_CHANGED)
+        return [
+            (e.at, e.kind, e.patient, e.visit, e.appointment, e.order, e.location, e.code, e.when)
+            for e in events
+            if e.kind not in beside
+        ]
+
+    whole = _story(facts=True)
+    assert len(happened(whole)) < len(whole)
+    assert happened(whole) == happened(_story(facts=False))
 
 
 def test_twenty_patients_are_quick(tmp_path: Path) -> None:

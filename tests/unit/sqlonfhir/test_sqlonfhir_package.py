@@ -1,7 +1,6 @@
 """The example in the docstring of the package is what it prints, and DuckDB runs it."""
 
 import doctest
-from datetime import date
 
 import lakeward.sqlonfhir
 from lakeward.lake.query import connect
@@ -19,7 +18,7 @@ def test_the_example_prints_what_it_says() -> None:
 
 def test_the_example_runs() -> None:
     sql = example().examples[-1].want
-    resource = '{"resourceType": "Patient", "id": "a", "birthDate": "1980-05-06", "active": true}'
+    resource = '{"resourceType": "Patient", "id": "a", "active": true}'
     with connect() as connection:
         connection.execute("create table patients as select ? as resource", [resource])
-        assert connection.execute(sql).fetchall() == [("a", date(1980, 5, 6))]
+        assert connection.execute(sql).fetchall() == [("a", True)]

@@ -5,89 +5,27 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
+from rendered_models import Models
 
-from dbt_rendering import PROJECT, Renderer
 from lakeward.contracts import Contract, ContractColumn, load_contract
 from lakeward.contracts.odcs import contracts_folder
+from lakeward.contracts.subjects import SUBJECTS
 from lakeward.core.paths import Home
 from lakeward.lake.candidate import contract_table
 from lakeward.lake.query import connect
 from lakeward.lake.release import Decision, decide
 from lakeward.lake.tables import Lake, arrow_schema, write
+from lakeward.landing.coverage import SourceCoverage
 from lakeward.landing.sources import Facility
+from lakeward.worklists.day_release import Hold
 from lakeward.worklists.export import ExportedList, export_worklist
-
-VARS = {"day": "2026-01-05", "as_of": "2026-01-06T05:00:00Z", "time_zone": "America/New_York"}
-SHAPES = {
-    "canonical__visit": "visit_key text, patient_key text, appointment_id text, service_type text,"
-    " scheduled_start_at timestamptz, main_state text, state_since timestamptz,"
-    " expected_discharge_at timestamptz, discharge_ordered_at timestamptz, practitioner_key text,"
-    " location_key text, bed_key text, last_change_ref text, source_ref text",
-    "canonical__visit_event": "event_id text, visit_key text, event_type text,"
-    " occurred_at timestamptz, recorded_at timestamptz, is_cancelled boolean, confidence text,"
-    " source_system text, source_ref text",
-    "canonical__patient": "patient_key text, given_names text, phone_mobile text, phone_home text,"
-    " email text, preferred_language text, record_status text default 'active',"
-    " is_deceased boolean",
-    "canonical__consent": "patient_key text, channel text, purpose text, is_permitted boolean,"
-    " decided_at timestamptz, source_ref text",
-    "canonical__location": "location_key text, name text, phone text, unit text, room text,"
-    " bed text",
-    "canonical__practitioner": "practitioner_key text, display_name text",
-    "canonical__referral_status": "referral_key text, patient_key text, originating_id text,"
-    " specialty text, priority text, state text, state_since timestamptz, received_at timestamptz,"
-    " seen_at timestamptz, referring_practitioner_key text, source_ref text",
-    "canonical__bed": "bed_key text, location_key text, unit text, room text, bed_label text,"
-    " master_status text, operational_status text, state text, state_since timestamptz,"
-    " vacated_at timestamptz, dirty_at timestamptz, source_ref text",
-}
-
-
-class Models:
-    """A DuckDB with canonical tables, in which models can be run by name."""
-
-    def __init__(self) -> None:
-        renderer = Renderer("duckdb", VARS, self._ref)
-        self.variables, self.render = renderer.variables, renderer.render
-        self.connection = duckdb.connect()
-        self.connection.execute("set TimeZone = 'UTC'")
-        self.connection.execute("create macro key_namespace() as from_hex(repeat('ab', 16))")
-        calendar = PROJECT / "seeds" / "business_calendar.csv"
-        self.connection.execute(f"create table business_calendar as from read_csv('{calendar}')")
-        for name, columns in SHAPES.items():
-            self.connection.execute(f"create table {name} ({columns})")
-
-    def add(self, table: str, *rows: dict[str, object]) -> None:
-        """Insert rows; columns that are not named are NULL."""
-        for row in rows:
-            marks = ", ".join("?" for _ in row)
-            self.connection.execute(
-                f"insert into {table} ({', '.join(row)}) values ({marks})", list(row.values())
-            )
-
-    def _ref(self, name: str) -> str:
-        if name.startswith("int__"):
-            self.connection.execute(f"create or replace view {name} as {self.render(name)}")
-        return name
-
-    def run(self, model: str, columns: str = "*") -> list[tuple[Any, ...]]:
-        """Run a model and return its rows, in order of rank where there is one."""
-        self.connection.execute(f"create or replace temp table {model} as {self.render(model)}")
-        known = [c[0] for c in self.connection.execute(f"describe {model}").fetchall()]
-        order = "rank" if "rank" in known else "all"
-        return self.connection.execute(f"select {columns} from {model} order by {order}").fetchall()
-
-    def columns(self, model: str) -> Sequence[tuple[str, str]]:
-        """List a model's columns and types."""
-        rows = self.connection.execute(f"describe ({self.render(model)})").fetchall()
-        return [(name, kind) for name, kind, *_ in rows]
 
 
 @pytest.fixture
@@ -151,10 +89,41 @@ class Hospital:
         )
         decide(self.lake, decision)
 
-    def export(self, name: str, day: date | None = None) -> ExportedList:
-        """Export a worklist as the nightly job does."""
+    def known(self, day: date, **differences: Any) -> SourceCoverage:
+        """Return what is known of the one source of everything on a day: all, unless it differs."""
+        whole = SourceCoverage(
+            source="feed",
+            owner="team:feed",
+            provides=SUBJECTS,
+            day=day,
+            state="complete",
+            known_until=self.facility.cut_off(day),
+            days_behind=0,
+            delivered_on=day,
+            found=10,
+            kept=10,
+        )
+        return replace(whole, **differences)
+
+    def export(
+        self,
+        name: str,
+        day: date | None = None,
+        *,
+        coverage: Sequence[SourceCoverage] | None = None,
+        contract: Contract | None = None,
+        failure: Hold | None = None,
+    ) -> ExportedList:
+        """Export a worklist as the nightly job does; all sources are complete by default."""
+        day = day or self.day
         return export_worklist(
-            self.lake, self.home, self.contract(name), day or self.day, facility=self.facility
+            self.lake,
+            self.home,
+            contract or self.contract(name),
+            day,
+            facility=self.facility,
+            coverage=[self.known(day)] if coverage is None else coverage,
+            failure=failure,
         )
 
     def outbox(self, name: str, day: date | None = None) -> dict[str, bytes]:
@@ -185,6 +154,7 @@ def _filler(column: ContractColumn, day: date, as_of: datetime) -> object:
         "local_date": date(2026, 1, 6),
         "local_time": "09:30",
         "tz": "America/New_York",
+        "listed_until": day,
     }
     kinds: dict[str, object] = {"VARCHAR": column.name, "BIGINT": 1, "BOOLEAN": False}
     return special.get(column.name, kinds.get(column.physical_type))

@@ -39,6 +39,10 @@ def test_stale_reminders_are_worse_than_none() -> None:
         "messaging_vendor": "block",
         "referral_desk": "previous_day",
         "bed_management": "previous_day",
+        "team_leads": "previous_day",
+        "registrars": "previous_day",
+        "results_desk": "previous_day",
+        "authorisation_team": "previous_day",
     }
 
 

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from lakeward.core.errors import PermanentError
 from lakeward.lake.query import connect
 from lakeward.lake.tables import write
-from lakeward.worklists import audit, output_formats
+from lakeward.worklists import audit, outbox, output_formats
 from lakeward.worklists.output_formats import OutputFormat
 from lakeward.worklists.rows import export_columns
 
@@ -41,13 +42,21 @@ def test_a_format_costs_one_entry_of_the_registry(
 ) -> None:
     count = OutputFormat("count", "txt", lambda _, __, rows: str(len(rows)).encode())
     monkeypatch.setattr(output_formats, "FORMATS", (*output_formats.FORMATS, count))
-    hospital.release(REMINDERS, ROWS)
-    done = hospital.export(REMINDERS)
-    found = hospital.outbox(REMINDERS)
-    assert found[f"{STEM}_r01.txt"] == str(len(ROWS)).encode()
-    assert done.files == tuple(f"{STEM}_r01.{suffix}" for suffix in ("csv", "json", "txt"))
+    rows = [{"row_id": "f-1", "referral_id": "R1"}, {"row_id": "f-2", "referral_id": "R2"}]
+    hospital.release(REFERRALS, rows)
+    done = hospital.export(REFERRALS)
+    found = hospital.outbox(REFERRALS)
+    stem = STEM.replace(REMINDERS, REFERRALS)
+    assert found[f"{stem}_r01.txt"] == str(len(rows)).encode()
+    names = ["csv", "json", "xlsx", "html", "txt"]
+    assert done.files == tuple(f"{stem}_r01.{suffix}" for suffix in names)
     manifest = json.loads(found["manifest.json"])
-    assert [file["format"] for file in manifest["files"]] == ["csv", "json", "txt"]
+    assert [file["format"] for file in manifest["files"]] == names
+
+
+def test_a_blocked_list_leaves_no_file_of_any_format(hospital: Any) -> None:
+    hospital.release(REMINDERS, ROWS)
+    hospital.export(REMINDERS)
     hospital.release(REMINDERS, ROWS[:1], held_by=["row_id_unique"])
     hospital.export(REMINDERS)
     assert _names(hospital.outbox(REMINDERS)) == ["_BLOCKED.json"]
@@ -173,6 +182,120 @@ def test_stale_list_heals_with_tombstones(hospital: Any) -> None:
     done = hospital.export(REFERRALS)
     assert (done.revision, done.stale) == (2, False)
     assert done.actions == {"new": 1, "changed": 0, "unchanged": 0, "removed": 1}
+
+
+def test_the_next_day_says_what_is_new_since_this_one(hospital: Any) -> None:
+    monday, tuesday = hospital.day, date(2026, 1, 6)
+    gone = {"row_id": "gone", "referral_id": "R1", "age_days": 9, "specialty": "cardiology"}
+    stays = {"row_id": "stays", "referral_id": "R2", "age_days": 8, "reason": "8 days ago"}
+    hospital.release(REFERRALS, [gone, stays], day=monday)
+    hospital.export(REFERRALS, monday)
+    older = stays | {"age_days": 9, "breach_minutes": 9999, "reason": "9 days ago"}
+    hospital.release(REFERRALS, [older, {"row_id": "fresh"}], day=tuesday)
+    done = hospital.export(REFERRALS, tuesday)
+    assert done.actions == {"new": 1, "changed": 0, "unchanged": 1, "removed": 1}
+    found = hospital.outbox(REFERRALS, tuesday)
+    manifest = json.loads(found["manifest.json"])
+    assert manifest["changed_since"] == {"day": "2026-01-05", "revision": 1}
+    tombstone = json.loads(found["LKWD_referral_followup_20260106_r01.json"])["rows"][-1]
+    assert (tombstone["action"], tombstone["rank"]) == ("removed", None)
+    assert (tombstone["referral_id"], tombstone["specialty"]) == ("R1", "cardiology")
+    assert tombstone["data_as_of"] == "2026-01-07T00:00:00-05:00"
+
+
+def test_a_stale_list_and_its_repair_change_nothing_that_is_the_same(hospital: Any) -> None:
+    rows = [{"row_id": "a", "referral_id": "R1"}, {"row_id": "b", "referral_id": "R2"}]
+    tuesday = date(2026, 1, 6)
+    hospital.release(REFERRALS, rows)
+    hospital.export(REFERRALS)
+    hospital.release(REFERRALS, [], day=tuesday, held_by=["all_overdue"])
+    stale = hospital.export(REFERRALS, tuesday)
+    assert (stale.stale, stale.actions["unchanged"], stale.actions["new"]) == (True, 2, 0)
+    hospital.release(REFERRALS, [*rows, {"row_id": "c"}], day=tuesday)
+    healed = hospital.export(REFERRALS, tuesday)
+    assert healed.actions == {"new": 1, "changed": 0, "unchanged": 2, "removed": 0}
+
+
+def test_an_empty_stale_list_heals_too(hospital: Any) -> None:
+    tuesday = date(2026, 1, 6)
+    hospital.release(REFERRALS, [])
+    hospital.release(REFERRALS, [], day=tuesday, held_by=["rule"])
+    assert hospital.export(REFERRALS, tuesday).stale
+    hospital.release(REFERRALS, [], day=tuesday)
+    done = hospital.export(REFERRALS, tuesday)
+    assert (done.state, done.revision) == ("exported", 2)
+    assert not json.loads(hospital.outbox(REFERRALS, tuesday)["manifest.json"])["stale"]
+
+
+def test_a_reminder_of_an_earlier_list_is_not_sent_again(hospital: Any) -> None:
+    friday, saturday, sunday = (date(2026, 1, n) for n in (9, 10, 11))
+    kept, moved, off = (
+        {"row_id": name, "tier": "T+1", "listed_until": sunday, "contact": "+16175550100"}
+        for name in ("kept", "moved", "off")
+    )
+    done_with = {"row_id": "week", "tier": "T+7", "listed_until": friday}
+    hospital.release(REMINDERS, [kept, moved, off, done_with], day=friday)
+    assert hospital.export(REMINDERS, friday).actions["new"] == 4
+    booked = {"row_id": "booked", "tier": "T+1", "listed_until": sunday}
+    rows = [kept, moved | {"local_time": "11:00"}, booked]
+    hospital.release(REMINDERS, rows, day=saturday)
+    done = hospital.export(REMINDERS, saturday)
+    assert done.actions == {"new": 1, "changed": 1, "unchanged": 0, "removed": 1}
+    assert done.suppressed == {"already_delivered": 1}
+    data = json.loads(hospital.outbox(REMINDERS, saturday)[f"{_stem(saturday)}_r01.json"])
+    assert [(r["row_id"], r["rank"], r["contact"]) for r in data["rows"]] == [
+        ("moved", 1, "+16175550100"),
+        ("booked", 2, None),
+        ("off", None, None),
+    ]
+    assert "listed_until" not in data["rows"][0]
+    hospital.release(REMINDERS, rows, day=sunday)
+    last = hospital.export(REMINDERS, sunday)
+    assert (last.rows, last.suppressed) == (0, {"already_delivered": 3})
+
+
+def test_what_has_begun_since_it_was_delivered_is_over_and_not_removed(hospital: Any) -> None:
+    past, off, later = (
+        {"row_id": name, "tier": "T+1", "listed_until": hospital.day}
+        for name in ("past", "off", "later")
+    )
+    hospital.release(REMINDERS, [past, off, later])
+    hospital.export(REMINDERS)
+    left_out = {"worklist": REMINDERS, "reason": "already_past", "subject_key": "v"}
+    hospital.release("suppression", [{"row_id": "past", **left_out}])
+    hospital.release(REMINDERS, [later])
+    done = hospital.export(REMINDERS)
+    assert done.actions == {"new": 0, "changed": 0, "unchanged": 1, "removed": 1}
+    rows = json.loads(hospital.outbox(REMINDERS)[f"{STEM}_r02.json"])["rows"]
+    assert [row["row_id"] for row in rows] == ["later", "off"]
+
+
+def _stem(day: date) -> str:
+    return f"LKWD_appointment_reminders_{day:%Y%m%d}"
+
+
+def test_reading_what_was_exported_changes_nothing(hospital: Any) -> None:
+    hospital.release(REMINDERS, ROWS)
+    done = hospital.export(REMINDERS)
+    folder = outbox.Folder(done.folder, STEM)
+    for name in (f"{STEM}_r07.csv", ".half.partial", outbox.NEXT):
+        shutil.copy(done.folder / outbox.DELIVERED, done.folder / name)
+    before = hospital.outbox(REMINDERS)
+    assert outbox.last_exported(folder) is not None
+    assert hospital.outbox(REMINDERS) == before
+    outbox.tidy(folder)
+    gone = set(before) - set(hospital.outbox(REMINDERS))
+    assert gone == {f"{STEM}_r07.csv", ".half.partial", outbox.NEXT}
+
+
+def test_rows_with_ids_of_an_older_schema_are_not_compared(hospital: Any) -> None:
+    hospital.release(REFERRALS, [{"row_id": "id-of-monday"}])
+    state = hospital.export(REFERRALS).folder / outbox.DELIVERED
+    state.write_text(state.read_text().replace('"schema_version": 2', '"schema_version": 1'))
+    tuesday = date(2026, 1, 6)
+    hospital.release(REFERRALS, [{"row_id": "id"}], day=tuesday)
+    actions = hospital.export(REFERRALS, tuesday).actions
+    assert actions == {"new": 1, "changed": 0, "unchanged": 0, "removed": 0}
 
 
 def test_never_released_means_blocked(hospital: Any) -> None:

@@ -72,7 +72,11 @@ def test_exactly_one_format_is_kept_for_comparison() -> None:
 
 @pytest.mark.parametrize(
     ("chosen", "names"),
-    [((), ["csv", "json"]), (("json",), ["json"]), (("json", "csv"), ["csv", "json"])],
+    [
+        ((), ["csv", "json", "xlsx", "html"]),
+        (("json",), ["json"]),
+        (("json", "csv"), ["csv", "json"]),
+    ],
 )
 def test_a_contract_chooses_its_formats(chosen: tuple[str, ...], names: list[str]) -> None:
     contract = replace(_reminders(), export_formats=chosen)
@@ -82,7 +86,7 @@ def test_a_contract_chooses_its_formats(chosen: tuple[str, ...], names: list[str
 
 @pytest.mark.parametrize(
     ("chosen", "problem"),
-    [(("json", "xlsx"), "exportFormats names xlsx"), (("csv",), "leave out json")],
+    [(("json", "pdf"), "exportFormats names pdf"), (("csv",), "leave out json")],
 )
 def test_a_format_that_there_is_not_and_a_missing_kept_one_are_errors(
     chosen: tuple[str, ...], problem: str

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from lakeward.assets.formats import FORMATS
+from lakeward.assets.all_stored_records import STORED_RECORDS
 from lakeward.core.errors import UsageError
 from lakeward.core.phi import Phi
 from lakeward.lake.tables import Column, Lake, TableSpec, write
@@ -69,7 +69,7 @@ def listed(hospital: Any) -> Any:
 
 
 def test_reminder_names_the_message_of_the_change(listed: Any) -> None:
-    found = trace(listed.lake, listed.home, "r-1", FORMATS)
+    found = trace(listed.lake, listed.home, "r-1", STORED_RECORDS)
     assert found.worklist == REMINDERS
     assert found.origin.path == listed.home.landing / SIU
     assert (found.origin.place, found.origin.record) == ("message 3", "SIU^S13")
@@ -84,13 +84,13 @@ def test_reminder_names_the_message_of_the_change(listed: Any) -> None:
 
 def test_a_row_of_an_earlier_version_is_found(listed: Any) -> None:
     listed.release(REMINDERS, [])
-    found = trace(listed.lake, listed.home, "r-1", FORMATS)
+    found = trace(listed.lake, listed.home, "r-1", STORED_RECORDS)
     assert (found.table_version, found.release_id is not None) == (1, True)
 
 
 def test_unknown_row_is_a_usage_error(listed: Any) -> None:
     with pytest.raises(UsageError, match="no worklist holds this row"):
-        trace(listed.lake, listed.home, "nobody", FORMATS)
+        trace(listed.lake, listed.home, "nobody", STORED_RECORDS)
 
 
 def test_a_record_that_came_back_names_where_it_was_rejected(listed: Any) -> None:
@@ -99,7 +99,7 @@ def test_a_record_that_came_back_names_where_it_was_rejected(listed: Any) -> Non
     _table(listed.lake, "quarantine_action", texts | {"position": "BIGINT"}, [row])
     landed = {"quarantine_id": "q-1", "file": "scheduling_hl7/2026-01-05/a.hl7", "place": "line 9"}
     _table(listed.lake, "quarantine", texts | {"place": "VARCHAR"}, [landed])
-    found = trace(listed.lake, listed.home, "r-1", FORMATS)
+    found = trace(listed.lake, listed.home, "r-1", STORED_RECORDS)
     assert found.origin.rejected == "scheduling_hl7/2026-01-05/a.hl7 line 9"
     assert str(found.origin).endswith(f"(SIU^S13), rejected before as {found.origin.rejected}")
     assert found.steps[0].origin.rejected == ""

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from bulk_hospital import DAY, RESOURCES, make_hospital
 from bulk_server import Scripted, outcome
+from lakeward.core import unpacked_size
 from lakeward.core.errors import PermanentError, SpecError, UsageError
 from lakeward.core.settings import load_settings
 from lakeward.fhir.bulk.content import ContentChecks, LineTooLongError, store
@@ -370,6 +371,15 @@ def test_gzip_in_any_pieces_and_members_is_what_it_was(a: bytes, b: bytes, seed:
     assert b"".join(unpacked(pieces(packed, seed), "gzip")) == a + b
     assert b"".join(unpacked(pieces(packed, seed), None)) == packed
     assert b"".join(gunzipped(pieces(b"{" + a, seed))) == b"{" + a
+
+
+def test_gzip_that_unfolds_too_far_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacked_size, "FREE", 1_000_000)
+    packed = gzip.compress(bytes(20_000_000))
+    with pytest.raises(TruncatedError, match="unfolds"):
+        b"".join(gunzipped(packed[n : n + 100] for n in range(0, len(packed), 100)))
+    plain = b" ".join(b"%d" % number for number in range(300_000))  # as exports do
+    assert b"".join(gunzipped([gzip.compress(plain)])) == plain
 
 
 @given(st.binary(min_size=1, max_size=60), st.integers(3, 40), st.integers(0, 5))

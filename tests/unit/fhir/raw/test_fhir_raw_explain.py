@@ -35,7 +35,7 @@ FINDINGS: dict[str, tuple[dict[str, Any], str]] = {
     "missing id": ({"id": None}, "Patient.id: is missing"),
     "illegal id": (
         {"id": "Zaphod B"},
-        "Patient.id: is not 1 to 64 letters, digits, hyphens and dots",
+        "Patient.id: is not 1 to 255 letters, digits, hyphens and dots",
     ),
     "two choices": (
         {"deceasedBoolean": True, "deceasedDateTime": "2020-01-01"},

@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 
 from killed_load import COUNTS, Killed, kill_before
+from lakeward.core import unpacked_size
 from lakeward.core.errors import RetryableError
 from lakeward.core.settings import Settings
+from lakeward.fhir.flat.view_rows import flatten_views
 from lakeward.fhir.raw import checked_records, lines
 from lakeward.fhir.raw import load as ingest
-from lakeward.fhir.raw import unknown_elements as facts
 from lakeward.fhir.raw.load import RAW, load
+from lakeward.fhir.raw.record_blocks import LEVELS
 from lakeward.fhir.raw.repeats import REPEAT
-from lakeward.fhir.raw.unknown_elements import unknown_elements
+from lakeward.fhir.raw.unknown_elements import beyond_r4, unknown_elements
 from lakeward.lake.query import connect
 from lakeward.lake.tables import Lake
 from lakeward.landing.ledger import FileCounts, LedgerFile
@@ -71,11 +73,13 @@ BAD = {
     b'{"id":"x"}': "missing_resource_type",
     b'{"resourceType":5,"id":"x"}': "missing_resource_type",
     b'{"resourceType":"../Patient","id":"x"}': "illegal_resource_type",
+    b'{"resourceType":"Zzyzxova","id":"x"}': "illegal_resource_type",
+    b'{"resourceType":"DomainResource","id":"x"}': "illegal_resource_type",
     b'{"resourceType":"Patient"}': "missing_id",
     b'{"resourceType":"Patient","id":5}': "missing_id",
     b'{"resourceType":"Patient","id":""}': "illegal_id",
     b'{"resourceType":"Patient","id":"a/b"}': "illegal_id",
-    b'{"resourceType":"Patient","id":"' + b"x" * 65 + b'"}': "illegal_id",
+    b'{"resourceType":"Patient","id":"' + b"x" * 256 + b'"}': "illegal_id",
     b'{"resourceType":"Patient","id":"x","name":"\xff"}': "invalid_utf8",
     b'{"resourceType":"Patient","id":"x","name":{"family":"x"}}': "structure_mismatch",
     b'{"resourceType":"Patient","id":"x","id":"y"}': "duplicate_key",
@@ -324,24 +328,113 @@ def test_shape_is_checked_where_a_view_of_the_home_walks(
     assert third.stored == 1  # a faulty view stops the flat tables, not the way into raw
 
 
-def test_unknown_elements_are_kept_and_counted(
-    lake: Lake, landing: Path, source: Source, monkeypatch: pytest.MonkeyPatch
+def test_ids_longer_than_r4_allows_are_kept_and_counted(
+    lake: Lake, landing: Path, source: Source
+) -> None:
+    long = json.dumps({"resourceType": "Patient", "id": "x" * 90}).encode()
+    counts = load(
+        lake, landing, source, [entry(landing, 1, "ehr_fhir/d/a.ndjson", GOOD + b"\n" + long)]
+    )
+    assert counts == [FileCounts(1, 2, 2, 0, 0, "loaded")]
+    assert beyond_r4(lake) == {"long_id/Patient": 1}
+
+
+def test_unknown_elements_are_kept_and_counted_but_not_named(
+    lake: Lake, landing: Path, source: Source
 ) -> None:
     content = [
         patient(1, nickname="x", _birthDate={"extension": []}),
         patient(2, nickname="y", **{"Jane Doe": 1}),
         patient(3, extension=[{"nickname": 1}]),
-        b'{"resourceType":"Novel","id":"n","x":1}',
+        b'{"resourceType":"SubstanceProtein","id":"n","x":1}',  # R4 has it, our models do not
     ]
-    load(lake, landing, source, [entry(landing, 1, "a", b"\n".join(content))])
-    assert unknown_elements(lake) == {
-        "unknown_element/Patient.nickname": 2,
-        "unknown_element/Patient.(no legal name)": 1,
-    }
-    monkeypatch.setattr(facts, "SHOWN", 1)
-    assert unknown_elements(lake) == {"unknown_element/Patient.nickname": 2}
+    counts = load(lake, landing, source, [entry(landing, 1, "a", b"\n".join(content))])
+    assert counts[0].stored == 4
+    assert unknown_elements(lake) == {"unknown_element/Patient": 2}
     (kept,) = query(lake, f"select resource from {RAW.name} where id = 'p1'")
     assert kept == (content[0].decode(),)
+
+
+def deep(id_: str, items: int) -> bytes:
+    """Return a questionnaire response of nested items: a list and an object each."""
+    # brackets in a text are no levels
+    inside = b'{"linkId":"[{[{","item":[' * (items - 1) + b'{"linkId":"z"}' + b"]}" * (items - 1)
+    head = b'{"resourceType":"QuestionnaireResponse","id":"%s","item":[' % id_.encode()
+    return head + inside + b"]}"
+
+
+def test_a_record_that_is_nested_too_deeply_is_quarantined(
+    lake: Lake, landing: Path, source: Source
+) -> None:
+    content = [
+        deep("deep", LEVELS // 2 - 1),
+        deep("deeper", LEVELS // 2),
+        deep("bottomless", 20_000),
+        patient(1, name=[{"family": "{[" * 300}]),
+        b"[" * 100_000,
+        patient(2),
+    ]
+    load(lake, landing, source, [entry(landing, 1, "a", b"\n".join(content))])
+    assert query(lake, f"select id from {RAW.name} order by id") == [("deep",), ("p1",), ("p2",)]
+    rows = query(lake, "select position, reason from quarantine order by position")
+    assert rows == [(number, "nested_too_deeply") for number in (2, 3, 5)]
+    flatten_views(lake)
+    assert query(lake, "select count(*) from fhir__questionnaire_response_item") == [(99,)]
+
+
+@pytest.mark.parametrize("kind", ["resources", "short lines"])
+def test_a_file_that_unfolds_too_far_is_read_to_a_bound(
+    lake: Lake, landing: Path, source: Source, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(unpacked_size, "FREE", 100_000)
+    monkeypatch.setattr(lines, "READ", 80_000)
+    monkeypatch.setattr(lines, "MANY", 1_000)
+    line = {"resources": patient(1), "short lines": b'{"id":'}[kind]
+    packed = gzip.compress((line + b"\n") * 2_000_000)
+    counts = load(lake, landing, source, [entry(landing, 1, "a.ndjson", packed)])
+    assert balanced(counts)
+    assert counts[0].found < 600_000
+    reasons = dict(query(lake, "select reason, count(*) from quarantine group by all"))
+    expected = {"resources": "gzip_unfolds_too_far", "short lines": "too_many_short_lines"}[kind]
+    assert reasons[expected] == 1
+
+
+NO_INSTANTS = (
+    "infinity",
+    "-infinity",
+    "0044-03-15T00:00:00Z (BC)",
+    "290000-01-01T00:00:00Z",
+    "0000-01-01T00:00:00Z",
+    "epoch",
+)
+
+
+def test_a_stamp_that_no_table_can_hold_is_kept_as_text_and_counted(
+    lake: Lake, landing: Path, source: Source
+) -> None:
+    content = [
+        patient(n, meta={"lastUpdated": text}, birthDate=text, deceasedDateTime=text)
+        for n, text in enumerate(NO_INSTANTS)
+    ]
+    content.append(patient(99, meta={"lastUpdated": "9999-12-31T23:59:59Z"}))
+    # the same id with a stamp that can be ordered: it wins
+    content.append(patient(1, meta={"lastUpdated": "2026-01-05T00:00:00Z"}, active=True))
+    load(lake, landing, source, [entry(landing, 1, "a", b"\n".join(content))])
+    found = query(lake, f"select last_updated_text from {RAW.name} where last_updated is null")
+    assert {text for (text,) in found} == set(NO_INSTANTS)
+    assert beyond_r4(lake)["unreadable_last_updated/Patient"] == len(NO_INSTANTS)
+    flatten_views(lake)
+    rows = query(
+        lake,
+        "select birth_date, deceased_at, birth_date_text from fhir__patient"
+        " where birth_date_text is not null",
+    )
+    assert sorted(text for *_, text in rows) == sorted(NO_INSTANTS)
+    assert {(born, died) for born, died, _ in rows} == {(None, None)}
+    assert query(lake, "select version_id is null from fhir_current where id = 'p1'") == [(True,)]
+    assert query(lake, "select resource from fhir_current where id = 'p1'") == [
+        (content[-1].decode(),)
+    ]
 
 
 FIDELITY = (

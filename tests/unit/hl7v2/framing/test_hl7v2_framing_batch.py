@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lakeward.core import unpacked_size
 from lakeward.hl7v2.framing import batch, line_marks
 from lakeward.hl7v2.framing.batch import read_blocks, scan
 from lakeward.hl7v2.framing.envelope import Envelope
@@ -102,6 +103,17 @@ def test_gzip_is_known_by_its_content_and_may_be_cut_off(tmp_path: Path) -> None
     path = write_file(tmp_path, whole[:-20])
     assert scan(path).problem == "truncated_gzip"
     assert records(path) == [whole[:-20].rstrip(b"\r\n\x0b\x1c\x00\x1a")]
+
+
+def test_gzip_that_unfolds_too_far_is_one_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpacked_size, "FREE", 100_000)
+    packed = gzip.compress(message(1) * 200_000)
+    path = write_file(tmp_path, packed)
+    assert scan(path).problem == "gzip_unfolds_too_far"
+    assert records(path) == [packed.rstrip(b"\r\n\x0b\x1c\x00\x1a")]
+    assert len(records(write_file(tmp_path, gzip.compress(message(1) * 2_000)))) == 2_000
 
 
 @SETTINGS

@@ -56,6 +56,7 @@ def test_a_new_field_is_one_line() -> None:
     assert [c.name for leaf in one.leaves for c in leaf.columns()] == [
         "a_id",
         "a_authority",
+        "a_authority_universal_id",
         "a_type",
     ]
     assert spec_sha(one) != spec_sha(parse_spec(SPEC.format('a, ZPI-3, cx, DI, "x"'), "ZPI.yaml"))

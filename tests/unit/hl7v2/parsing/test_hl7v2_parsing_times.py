@@ -33,8 +33,11 @@ def plain(text: str, zone: str) -> tuple[datetime | None, str | None, str]:
     if numbers[0] in (1, 9999):
         return None, None, "none"
     try:
-        local = datetime(*[*numbers, 1, 1][: max(3, len(numbers))])  # noqa: DTZ001
-        local += timedelta(microseconds=int((fraction or "0")[:6].ljust(6, "0")))
+        micros = int((fraction or "0")[:6].ljust(6, "0"))
+        at_end = numbers[3:] and numbers[3] == 24 and not any(numbers[4:]) and not micros
+        clock = [0, *numbers[4:]] if at_end else numbers[3:]
+        local = datetime(*[*numbers[:3], 1, 1][:3], *clock)  # noqa: DTZ001
+        local += timedelta(days=1 if at_end else 0, microseconds=micros)
         tz = ZoneInfo(zone)
         if offset:
             hours, minutes = int(offset[1:3]), int(offset[3:])
@@ -88,7 +91,11 @@ def columns(texts: list[str | None], zone: str = ZONE) -> list[tuple]:
         ('""', None, None, "none"),
         ("2024022", None, None, "none"),
         ("202402290000", "2024-02-29T05:00:00", "minute", "interface"),
-        ("202402292400", None, None, "none"),  # hours go to 23
+        ("202402292400", "2024-03-01T05:00:00", "minute", "interface"),  # the end of the day
+        ("2024022924", "2024-03-01T05:00:00", "hour", "interface"),
+        ("20240229240000", "2024-03-01T05:00:00", "second", "interface"),
+        ("202402292401", None, None, "none"),
+        ("202402292500", None, None, "none"),
         ("202402291200-0000", "2024-02-29T12:00:00", "minute", "offset"),
         ("20240229120000.123456789", "2024-02-29T17:00:00.123456", "fraction", "interface"),
         ("20240310", "2024-03-10T05:00:00", "day", "interface"),

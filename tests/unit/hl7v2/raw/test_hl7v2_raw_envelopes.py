@@ -132,3 +132,12 @@ def test_gaps_in_msh_13_are_counted(lake, tmp_path, source):
     assert count_sequence_gaps(lake) == {
         "messages_numbered": 6, "sequence_gaps": 2, "messages_missing_in_sequence": 4,
     }  # fmt: skip
+
+
+def test_numbers_at_both_ends_of_the_range_are_no_gap(lake, tmp_path, source):
+    numbers = [2**63 - 1, -(2**63), 10**30]
+    text = "".join(MSH.format(at, number) for at, number in enumerate(numbers))
+    load(lake, tmp_path, source, [put(tmp_path, 1, text)])
+    flatten(lake)
+    found = count_sequence_gaps(lake)
+    assert (found["messages_numbered"], found["sequence_gaps"]) == (3, 0), found

@@ -9,6 +9,7 @@ import pytest
 from killed_load import COUNTS, Killed, kill_before
 from lakeward.hl7v2.flat import flatten as flatten_module
 from lakeward.hl7v2.flat.flatten import flatten
+from lakeward.hl7v2.framing import batch
 from lakeward.hl7v2.parsing.segments import flat_tables
 from lakeward.hl7v2.raw import load as ingest
 from lakeward.hl7v2.raw.load import load
@@ -17,6 +18,7 @@ from lakeward.lake import incremental, progress
 from lakeward.lake.query import connect
 from lakeward.landing.ledger import LedgerFile
 from lakeward.landing.sources import Source, Volume
+from lakeward.quarantine.records import Selection, find, read_content
 from lakeward.quarantine.table import QUARANTINE
 
 DAY = date(2024, 1, 1)
@@ -154,6 +156,25 @@ def test_files_that_hold_no_messages(lake, landing):
     assert counts(found) == [(0, 0, 0, 0), (0, 0, 0, 0), (1, 0, 0, 1), (1, 0, 0, 1), (50, 1, 49, 0)]
     rows = ask(lake, f"select reason, byte_length from {QUARANTINE.name} order by received")
     assert rows == [("not_hl7v2", 12), ("truncated_gzip", len(packed) - 9)]
+
+
+def test_a_message_that_is_too_long_is_rejected_by_its_head(lake, landing, monkeypatch):
+    monkeypatch.setattr(batch, "LONGEST", 50_000)
+    monkeypatch.setattr(batch, "PIECE", 10_000)
+    monkeypatch.setattr(batch, "KEPT", 1_000)
+    long = message(2) + f"NTE|1||{'x' * 60_000}\r"
+    stray = "a log line " * 6_000 + "\r"
+    entry = put(landing, 1, message(1) + long + message(3) + "BHS|^~\\&\r" + stray + message(4))
+    assert counts(load(lake, landing, source(), [entry])) == [(5, 3, 0, 2)]
+    rows = ask(
+        lake, f"select reason, byte_length, octet_length(content) from {QUARANTINE.name} order by 2"
+    )
+    assert rows == [
+        ("message_too_long", len(long), 1_000),
+        ("message_too_long", len(stray), 1_000),
+    ]
+    whole = [read_content(landing, record, b"") for record in find(lake, Selection())]
+    assert whole == [long.encode(), stray.encode()]
 
 
 def bad_and_good(landing: Path, received: int) -> LedgerFile:

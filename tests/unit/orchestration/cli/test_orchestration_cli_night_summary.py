@@ -2,12 +2,11 @@
 
 from datetime import date
 
-import dagster as dg
 import pytest
 
 from lakeward.core.settings import Settings
 from lakeward.orchestration.cli.night_summary import SHOWN_WARNINGS, print_night
-from lakeward.orchestration.nightly import Night, still_open
+from lakeward.orchestration.nightly import Night, StepFailure
 
 DAY = date(2026, 1, 5)
 
@@ -30,17 +29,19 @@ def test_warnings_without_end_are_cut_and_counted(
     assert "3 more warning(s)" in out
 
 
-@pytest.mark.parametrize(("count", "line"), [(5, "5 record(s) open"), (0, "")])
-def test_open_records_are_counted(count: int, line: str) -> None:
-    @dg.asset
-    def quarantine() -> dg.MaterializeResult[None]:
-        return dg.MaterializeResult(metadata={"open": count, "replayed": 9})
+def test_a_held_list_makes_the_exit_code_and_says_why(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = Night(DAY, "nightly", "r", (), (), held=("outbox__x: blocked: adt: no delivery",))
+    assert not held.passed
+    assert print_night(settings, held) == 1
+    out = capsys.readouterr().out
+    assert "  held: outbox__x: blocked: adt: no delivery\n" in out
+    assert "remedy: have what is missing delivered" in out
 
-    @dg.asset
-    def ledger() -> dg.MaterializeResult[None]:
-        return dg.MaterializeResult(metadata={"quarantined": 7})
 
-    done = dg.materialize([quarantine, ledger], instance=dg.DagsterInstance.ephemeral())
-    said = still_open(done.all_events)
-    assert line in "".join(said)
-    assert bool(said) is bool(line)
+def test_a_step_that_failed_is_the_environment_also_when_lists_are_held(
+    settings: Settings,
+) -> None:
+    failures = (StepFailure("deliveries", "disk: no space left"),)
+    assert print_night(settings, Night(DAY, "nightly", "r", failures, (), held=("x",))) == 2
