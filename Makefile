@@ -21,7 +21,7 @@ demo: $(READY) ## Let a synthetic hospital deliver three days and run each night
 	@$(BIN)/lakeward demo
 
 test: $(READY) ## Run the tests
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 golden: $(READY) ## Write all goldens again from what the code does now; read git diff then
 	@$(BIN)/python -m pytest --regenerate

@@ -19,6 +19,7 @@ from lakeward.core.settings import Settings, load_settings
 from lakeward.lake.tables import Lake
 
 ROOT = Path(__file__).resolve().parents[1]
+WHOLE_NIGHTS = ("cases", "integration", "truth")
 Golden = Callable[[Path, str | bytes], None]
 
 
@@ -32,7 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep only the tests that write goldens, when goldens are to be written."""
+    """Put whole nights first; keep only the writers of goldens, when these are to be written.
+
+    A file of nights takes minutes: begun last, it keeps one process busy while the others are done.
+    """
+    items.sort(key=lambda item: item.path.relative_to(ROOT).parts[1] not in WHOLE_NIGHTS)
     if config.getoption("--regenerate"):
         writers = [item for item in items if "golden" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=[item for item in items if item not in writers])

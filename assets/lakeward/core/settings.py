@@ -97,12 +97,17 @@ def silence_telemetry() -> None:
 
 
 @contextmanager
-def exported(settings: Settings) -> Iterator[None]:
-    """Show the settings to libraries that read the environment, for the length of a block."""
+def exported(settings: Settings, *, catalogue: Path | None = None) -> Iterator[None]:
+    """Show the settings to libraries that read the environment, for the length of a block.
+
+    Args:
+        settings: What to show.
+        catalogue: dbt's catalogue; default: that in the work folder of the home.
+    """
     changes = {
         "LAKEWARD_HOME": str(settings.home.root),
         "LAKEWARD_KEY_SECRET": settings.key_secret,
-        "LAKEWARD_CATALOGUE": str(settings.home.work / "catalogue.duckdb"),
+        "LAKEWARD_CATALOGUE": str(catalogue or settings.home.work / "catalogue.duckdb"),
         "DAGSTER_HOME": str(settings.home.dagster),
     }
     silence_telemetry()

@@ -5,6 +5,7 @@ scan, whatever their number; keys, references and queries take a scan each. Only
 database. Whether a count is good is decided in `run`.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +21,8 @@ from lakeward.lake.query import DatabaseError
 
 if TYPE_CHECKING:
     from lakeward.lake.query import Connection
+
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,16 @@ def count_rules(connection: "Connection", contract: Contract, day: date) -> dict
         where = f"contract {contract.name} rule {rule_id}"
         counts[rule_id] = _count_alone(connection, where, query, rows)
     return counts
+
+
+def words_of_rules(contract: Contract, day: date) -> set[str]:
+    """Return the words in the SQL of a contract's rules: among them each table that they read."""
+    found = [r.check.count(contract, day) for r in contract.rules if r.check is not None]
+    parts = (
+        (sql.evaluated, sql.unexpected) if isinstance(sql, Aggregates) else (sql.sql,)
+        for sql in found
+    )
+    return {word for texts in parts for text in texts for word in _WORD.findall(text)}
 
 
 def _require_columns(

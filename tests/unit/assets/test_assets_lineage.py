@@ -10,7 +10,7 @@ from lakeward.lake.relations import relations
 def test_the_graph_read_from_files_is_that_of_dbts_manifest(settings: Settings) -> None:
     settings.home.work.mkdir(parents=True)
     with exported(settings):
-        manifest = parsed_project(settings.home).deepcopy()
+        manifest = parsed_project(settings).deepcopy()
     manifest.build_parent_and_child_maps()
     stored = load_contracts()
     models = {node.unique_id: node.name for node in manifest.nodes.values()}
