@@ -209,7 +209,7 @@ def _instance(settings: Settings) -> "Iterator[dg.DagsterInstance]":
     import dagster as dg  # a second of import: `lakeward --help` does without
 
     prepare_dagster_home(settings)
-    with dg.DagsterInstance.get() as instance, open_databases(settings.home.dagster):
+    with open_databases(), dg.DagsterInstance.get() as instance:
         yield instance
 
 

@@ -16,16 +16,17 @@ import gc
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from functools import partial
 from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 from lakeward.expectations.suite import great_expectations
 
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
 THRESHOLDS = (50_000, 20, 50)
 """Python's own are (700, 10, 10): it looks for cycles among new objects 70 times as often."""
-
-DATABASES = ("history/runs.db", "history/runs/index.db")
-"""Dagster's run storage and event log index, below `DAGSTER_HOME`."""
 
 
 def import_ahead() -> None:
@@ -56,20 +57,39 @@ def rare_collections() -> Iterator[None]:
 
 
 @contextmanager
-def open_databases(dagster_home: Path) -> Iterator[None]:
-    """Hold a connection to each of Dagster's own databases while the block runs.
+def open_databases() -> Iterator[None]:
+    """Keep an engine and a connection to each of Dagster's databases while the block runs.
 
-    Dagster opens and closes a connection for each event. When the last connection to a database
-    closes, SQLite writes its log back and deletes it: that was two thirds of the cost of an event.
-    With one connection held open, no other is the last.
-
-    Args:
-        dagster_home: Folder of a `DagsterInstance` that was opened already, so the files exist.
+    Dagster makes both for each event, three thousand in a night. Each engine compiles its
+    statements again; and when the last connection to a database closes, SQLite writes its log back
+    and deletes it. With one connection held open, no other is the last.
     """
-    with ExitStack() as stack:
-        for path in (dagster_home / name for name in DATABASES):
-            if path.exists():
-                held = stack.enter_context(closing(sqlite3.connect(path)))
-                # SQLite opens the file at the first query, not at `connect`
-                held.execute("select count(*) from sqlite_master").fetchall()
+    # imported here: `lakeward --help` does without
+    from dagster._core.storage.event_log.sqlite import sqlite_event_log
+    from dagster._core.storage.runs.sqlite import sqlite_run_storage
+
+    modules: tuple[Any, ...] = (sqlite_event_log, sqlite_run_storage)
+    with ExitStack() as held:
+        kept = partial(_kept_engine, held, {}, set())
+        for module in modules:
+            held.callback(setattr, module, "create_engine", module.create_engine)
+            module.create_engine = kept
         yield
+
+
+def _kept_engine(
+    held: ExitStack, engines: "dict[str, Engine]", open_: set[str], url: str, **options: Any
+) -> "Engine":
+    from sqlalchemy import create_engine
+
+    if url not in engines:
+        engines[url] = create_engine(url, **options)
+    elif url not in open_:
+        # at the second call: the first one makes the database and its log, and a connection from
+        # before would not count as one that uses the log
+        open_.add(url)
+        path = str(engines[url].url.database)
+        connection = held.enter_context(closing(sqlite3.connect(path, check_same_thread=False)))
+        # SQLite opens the file at the first query, not at `connect`
+        connection.execute("select count(*) from sqlite_master").fetchall()
+    return engines[url]
