@@ -15,7 +15,7 @@ with other work, so differences below one second mean nothing:
 import gc
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -64,11 +64,12 @@ def open_databases() -> Iterator[None]:
     statements again; and when the last connection to a database closes, SQLite writes its log back
     and deletes it. With one connection held open, no other is the last.
     """
-    # imported here: `lakeward --help` does without
-    from dagster._core.storage.event_log.sqlite import sqlite_event_log
-    from dagster._core.storage.runs.sqlite import sqlite_run_storage
+    modules: tuple[Any, ...] = ()
+    with suppress(ImportError):  # private: a version without them is slower, and works
+        from dagster._core.storage.event_log.sqlite import sqlite_event_log
+        from dagster._core.storage.runs.sqlite import sqlite_run_storage
 
-    modules: tuple[Any, ...] = (sqlite_event_log, sqlite_run_storage)
+        modules = (sqlite_event_log, sqlite_run_storage)
     with ExitStack() as held:
         kept = partial(_kept_engine, held, {}, set())
         for module in modules:
