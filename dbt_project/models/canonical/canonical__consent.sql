@@ -1,5 +1,6 @@
--- Grain: one row per patient_key, channel and purpose: the latest decision, the stricter one of a tie. A time
--- that is known in part counts against the permission: it permits from its beginning and denies to its end.
+-- Grain: one row per patient_key, channel and purpose: the strictest of what Consents decided last and of
+-- what each directive of messages says now. A time that is known in part counts against the permission: it
+-- permits from its beginning and denies to its end.
 with decisions as (
     select
         p.patient_key,
@@ -38,6 +39,83 @@ valid_decisions as (
     from decisions
     where coalesce(decided_earliest_at, decided_at) is null
         or coalesce(decided_earliest_at, decided_at) < {{ as_of() }}
+),
+
+chosen_decisions as (
+    select *
+    from {{ first_ranked(
+        'valid_decisions',
+        'patient_key, channel, purpose',
+        'counted_at desc nulls last, is_permitted, statement_order desc, source_ref desc'
+    ) }}
+),
+
+directives as (
+    select
+        p.patient_key,
+        d.element,
+        d.channel,
+        d.is_permitted,
+        d.begins_at,
+        d.ends_at,
+        d.statement_order,
+        d.source_system,
+        d.source_ref,
+        d.recorded_at,
+        -- A message restates a directive whole: of the ways of contact that it does not name, too.
+        rank() over (
+            partition by p.patient_key, d.directive order by d.statement_order desc
+        ) as age_rank
+    from {{ ref('stg_hl7v2__contact_directive') }} as d
+    inner join {{ ref('int__message_patient') }} as p on {{ same_patient_group('d', 'p') }}
+    where d.recorded_at is null or d.recorded_at < {{ as_of() }}
+),
+
+-- A permission holds from its day, a denial from when it is known.
+valid_directives as (
+    select *
+    from directives
+    where
+        age_rank = 1
+        and is_permitted is not null
+        and (ends_at is null or ends_at >= {{ as_of() }})
+        and (not is_permitted or begins_at is null or begins_at < {{ as_of() }})
+),
+
+all_decisions as (
+    select
+        patient_key,
+        channel,
+        purpose,
+        is_permitted,
+        'Consent' as stated_in,
+        counted_at,
+        decided_at,
+        statement_order,
+        source_system,
+        source_ref,
+        recorded_at,
+        has_no_decision_time,
+        has_partial_decision_time,
+        is_refusal
+    from chosen_decisions
+    union all
+    select
+        patient_key,
+        channel,
+        'TREAT' as purpose,
+        is_permitted,
+        element as stated_in,
+        recorded_at as counted_at,
+        recorded_at as decided_at,
+        statement_order,
+        source_system,
+        source_ref,
+        recorded_at,
+        true as has_no_decision_time,
+        false as has_partial_decision_time,
+        false as is_refusal
+    from valid_directives
 )
 
 select
@@ -45,6 +123,7 @@ select
     channel,
     purpose,
     is_permitted,
+    stated_in,
     decided_at,
     source_system,
     source_ref,
@@ -55,7 +134,7 @@ select
         ['consent_rejected', 'is_refusal'],
     ]) }} as quality_flags
 from {{ first_ranked(
-    'valid_decisions',
+    'all_decisions',
     'patient_key, channel, purpose',
-    'counted_at desc nulls last, is_permitted, statement_order desc, source_ref desc'
+    'is_permitted, counted_at desc nulls last, statement_order desc, source_ref desc'
 ) }}

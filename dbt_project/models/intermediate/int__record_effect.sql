@@ -106,6 +106,14 @@ inner join {{ ref('int__fhir_patient') }} as p
     on p.source_system = c.source_system and p.resource_id = c.patient_resource_id
 union
 select
+    d.source_system,
+    d.source_ref,
+    'consent' as effect,
+    {{ null_columns(['object_key']) }}
+from {{ ref('stg_hl7v2__contact_directive') }} as d
+inner join {{ ref('int__message_patient') }} as p on {{ same_patient_group('d', 'p') }}
+union
+select
     source_system,
     source_ref,
     'availability' as effect,
