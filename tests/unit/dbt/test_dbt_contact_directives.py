@@ -41,6 +41,7 @@ SITUATIONS: dict[str, tuple[list[tuple[str, str]], str]] = {
     ),
     "a code that nobody knows": ([(MORNING, LIMITED.format("Q9"))], ""),
     "protected": ([(MORNING, PROTECTED.format("Y"))], "any false PD1-12"),
+    "protected, in small letters": ([(MORNING, PROTECTED.format(" y"))], "any false PD1-12"),
     "protected, and not stated again": (
         [(MORNING, PROTECTED.format("Y")), (NOON, LIMITED.format("02"))],
         "any false PD1-12",

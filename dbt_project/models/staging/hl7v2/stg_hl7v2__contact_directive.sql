@@ -61,5 +61,6 @@ select
     {{ last_at('s.end_at', 's.end_precision', zone) }} as ends_at
 from {{ ref('stg_hl7v2__event') }} as e
 inner join stated as s on {{ same_message('e', 's') }}
-left join {{ ref('contact_directive') }} as d on d.element = s.element and d.code = s.code
+left join {{ ref('contact_directive') }} as d
+    on d.element = s.element and d.code = upper(trim(s.code))
 where d.code is not null or s.code = '""'
