@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from simulated import START
 from tables import fingerprints
 
@@ -50,19 +49,8 @@ MOMENTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(
-    delivered: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, tuple[int, str]]:
-    """Fingerprints of a home whose first day ran in one go."""
-    home = tmp_path_factory.mktemp("undisturbed") / "home"
-    shutil.copytree(delivered, home)
-    assert run_day(load_settings(home), START).passed
-    return fingerprints(load_settings(home))
-
-
 def test_killed_runs_leave_no_trace_after_the_next(
-    delivered: Path, undisturbed: dict[str, tuple[int, str]], tmp_path: Path
+    delivered: Path, first_night: Path, tmp_path: Path
 ) -> None:
     """Each run goes on from where the one before was killed; the last one is not.
 
@@ -81,6 +69,6 @@ def test_killed_runs_leave_no_trace_after_the_next(
         assert killed.returncode == -signal.SIGKILL, (table, when, killed.stderr[-2000:])
     settings = load_settings(home)
     assert run_day(settings, START).passed
-    assert fingerprints(settings) == undisturbed
+    assert fingerprints(settings) == fingerprints(load_settings(first_night))
     ready = sorted(p.parent.name for p in settings.home.outbox.glob("*/*/_READY"))
     assert len(ready) >= 3

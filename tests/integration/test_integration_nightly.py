@@ -92,29 +92,22 @@ def test_an_older_day_is_issued_again_from_its_own_release(
     assert fingerprints(settings) == before
 
 
-@pytest.fixture
-def broken_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def keys_twice(lake: Lake, connection: Connection, table: str, sql: str) -> TableWrite | None:
     """Put every key twice into the candidate of canonical__patient: no fault of a record."""
-
-    def store(lake: Lake, connection: Connection, table: str, sql: str) -> TableWrite | None:
-        if table == "canonical__patient":
-            sql = f"select * from ({sql}) union all select * from ({sql})"
-        return store_candidate(lake, connection, table, sql)
-
-    monkeypatch.setattr(dbt_plugin, "store_candidate", store)
+    if table == "canonical__patient":
+        sql = f"select * from ({sql}) union all select * from ({sql})"
+    return store_candidate(lake, connection, table, sql)
 
 
-@pytest.mark.usefixtures("broken_key")
-def test_a_broken_key_is_not_released_and_lists_say_so(
-    delivered: Path, home_of: Callable[[Path], Settings], monkeypatch: pytest.MonkeyPatch
+def test_a_broken_key_is_not_released_and_lists_say_so_until_the_next_night(
+    first_night: Path, home_of: Callable[[Path], Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = home_of(delivered)
+    settings = home_of(first_night)
     lake = Lake(settings.home.lake)
-    with monkeypatch.context() as healthy:
-        healthy.setattr(dbt_plugin, "store_candidate", store_candidate)
-        assert run_day(settings, START).passed
     good = current(lake, "canonical")
-    night = run_day(settings, LAST)
+    with monkeypatch.context() as patched:
+        patched.setattr(dbt_plugin, "store_candidate", keys_twice)
+        night = run_day(settings, LAST)
     assert not night.passed
     assert any("canonical__patient" in check for check in night.broken)
     assert current(lake, "canonical") == good
@@ -129,30 +122,9 @@ def test_a_broken_key_is_not_released_and_lists_say_so(
         assert (folder / "_READY").is_file()
         assert json.loads((folder / "manifest.json").read_text())["stale"]
 
-
-def test_the_night_after_heals(
-    delivered: Path, home_of: Callable[[Path], Settings], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = home_of(delivered)
-    assert run_day(settings, START).passed
-    with monkeypatch.context() as patched:
-        patched.setattr(
-            dbt_plugin,
-            "store_candidate",
-            lambda lake, connection, table, sql: store_candidate(
-                lake,
-                connection,
-                table,
-                f"select * from ({sql}) union all select * from ({sql})"
-                if table == "canonical__patient"
-                else sql,
-            ),
-        )
-        assert not run_day(settings, LAST).passed
     # what a held night withheld, the next one reads again
-    assert withheld(Lake(settings.home.lake)) == []
+    assert withheld(lake) == []
     assert run_day(settings, LAST).passed
-    reminders = settings.home.outbox / "messaging_vendor" / LAST.isoformat()
     assert (reminders / "_READY").is_file()
     assert not (reminders / "_BLOCKED.json").exists()
 
