@@ -107,6 +107,8 @@ def test_a_broken_key_is_not_released_and_lists_say_so_until_the_next_night(
     good = current(lake, "canonical")
     with monkeypatch.context() as patched:
         patched.setattr(dbt_plugin, "store_candidate", keys_twice)
+        # without records that are to blame the store is built again, in vain here: once is enough
+        patched.setattr("lakeward.assets.leaving_out.ROUNDS", 1)
         night = run_day(settings, LAST)
     assert not night.passed
     assert any("canonical__patient" in check for check in night.broken)

@@ -68,11 +68,11 @@ def set_rules(home: Path, rules: Mapping[str, Mapping[str, str]]) -> None:
     file.write_text(csv_text([seed.columns, *(list(row.values()) for row in rows)]), "utf-8")
 
 
-def build_canonical(home: Path, variables: Mapping[str, object]) -> Connection:
-    """Flatten what is loaded and build the canonical tables over it."""
+def build_canonical(home: Path, variables: Mapping[str, object], *tables: str) -> Connection:
+    """Flatten what is loaded and build the canonical tables over it: all, or those named."""
     settings = load_settings(home)
     lake = Lake(settings.home.lake)
     for each in FORMATS:
         each.flatten(lake, None)
-    build(settings, SELECT, variables)
+    build(settings, [f"+{table}" for table in tables] or SELECT, variables)
     return connect(lake)

@@ -118,7 +118,7 @@ def _built(home: Path, feed: str) -> tuple[dict[str, str], dict[str, list[str]],
     inventory = load_inventory(settings.home)
     day = business_day(inventory, load_calendar(settings.home, inventory), DAY)
     variables: Mapping[str, object] = day.variables
-    with build_canonical(home, variables) as connection:
+    with build_canonical(home, variables, "canonical__visit", "canonical__patient") as connection:
         rows = connection.sql(VISITS).fetchall()
         phones = [row[0] for row in connection.sql(PHONES).fetchall()]
     return {row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}, phones

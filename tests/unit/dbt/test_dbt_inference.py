@@ -59,6 +59,9 @@ def _land(home: Path, *days: str) -> None:
     load_landed(home, date.fromisoformat(LATE))
 
 
+TABLES = [f"canonical__{name}" for name in ("patient", "location", "bed", "visit", "visit_event")]
+
+
 def _variables(as_of: str) -> dict[str, str]:
     return {"day": as_of[:10], "as_of": as_of, "time_zone": "America/New_York"}
 
@@ -72,7 +75,7 @@ def _rows(connection: Connection, query: str) -> list[list[str]]:
 
 
 def _tables(home: Path, as_of: str) -> dict[str, list[list[str]]]:
-    with build_canonical(home, _variables(as_of)) as connection:
+    with build_canonical(home, _variables(as_of), *TABLES) as connection:
         return {name: _rows(connection, query) for name, query in QUERIES.items()}
 
 

@@ -120,7 +120,7 @@ def _loaded(folder: Path, messages: list[tuple[str, str]], random: Random) -> Pa
 def _built(home: Path, is_on: str) -> Connection:
     set_rules(home, {rule: {"is_on": is_on} for rule in RULES})
     variables = {"day": CUT_OFF[:10], "as_of": CUT_OFF, "time_zone": "America/New_York"}
-    return build_canonical(home, variables)
+    return build_canonical(home, variables, "canonical__visit", "canonical__visit_event")
 
 
 @pytest.fixture(scope="module")

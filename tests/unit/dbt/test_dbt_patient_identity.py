@@ -53,6 +53,10 @@ QUERIES = {
 }
 
 
+TABLES = [f"canonical__patient{part}" for part in ("", "_identifier", "_merge")]
+TABLES += ["canonical__visit"]
+
+
 def delivered(home: Path, days: Sequence[str]) -> Connection:
     """Load the days in the order given, one after the other, and build the canonical tables."""
     landing = load_settings(home).home.landing
@@ -62,7 +66,7 @@ def delivered(home: Path, days: Sequence[str]) -> Connection:
             shutil.copytree(folder, place)
             (place / "_COMPLETE").touch()
         load_landed(home, date.fromisoformat(DAYS[-1]))
-    return build_canonical(home, VARIABLES)
+    return build_canonical(home, VARIABLES, *TABLES)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +121,7 @@ def test_a_registrar_takes_a_merge_back_and_applies_it_again(built: Connection, 
         }
         table = pa.Table.from_pylist([entry], schema=arrow_schema(DECISION))
         write(Lake(load_settings(home).home.lake), DECISION, table, mode="append")
-        decided = build_canonical(home, VARIABLES)
+        decided = build_canonical(home, VARIABLES, *TABLES)
         found += decided.sql(visit_of).fetchall()
     assert [given for given, _ in found] == ["Eve", "Eva"]
     assert all("merge_conflict" not in flags for _, flags in found)
