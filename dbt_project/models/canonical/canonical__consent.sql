@@ -54,6 +54,7 @@ directives as (
     select
         p.patient_key,
         d.element,
+        d.is_known,
         d.channel,
         d.is_permitted,
         d.begins_at,
@@ -64,8 +65,12 @@ directives as (
         d.recorded_at,
         -- A message restates a directive whole: of the ways of contact that it does not name, too.
         rank() over (
+            partition by p.patient_key, d.directive, d.is_known order by d.statement_order desc
+        ) as age_rank,
+        -- A later code that nobody can read takes back a permission, and no denial.
+        rank() over (
             partition by p.patient_key, d.directive order by d.statement_order desc
-        ) as age_rank
+        ) as any_rank
     from {{ ref('stg_hl7v2__contact_directive') }} as d
     inner join {{ ref('int__message_patient') }} as p on {{ same_patient_group('d', 'p') }}
     where d.recorded_at is null or d.recorded_at < {{ as_of() }}
@@ -78,6 +83,7 @@ valid_directives as (
     where
         age_rank = 1
         and is_permitted is not null
+        and (any_rank = 1 or not is_permitted)
         and (ends_at is null or ends_at >= {{ as_of() }})
         and (not is_permitted or begins_at is null or begins_at < {{ as_of() }})
 ),

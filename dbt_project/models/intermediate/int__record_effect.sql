@@ -112,6 +112,7 @@ select
     {{ null_columns(['object_key']) }}
 from {{ ref('stg_hl7v2__contact_directive') }} as d
 inner join {{ ref('int__message_patient') }} as p on {{ same_patient_group('d', 'p') }}
+where d.is_known
 union
 select
     source_system,

@@ -40,6 +40,14 @@ SITUATIONS: dict[str, tuple[list[tuple[str, str]], str]] = {
         "any true PD1-11",
     ),
     "a code that nobody knows": ([(MORNING, LIMITED.format("Q9"))], ""),
+    "a code that nobody knows after a permission": (
+        [(MORNING, LIMITED.format("02")), (NOON, LIMITED.format("Q9"))],
+        "",
+    ),
+    "a code that nobody knows after a denial": (
+        [(MORNING, LIMITED.format("01")), (NOON, LIMITED.format("Q9"))],
+        "any false PD1-11",
+    ),
     "protected": ([(MORNING, PROTECTED.format("Y"))], "any false PD1-12"),
     "protected, in small letters": ([(MORNING, PROTECTED.format(" y"))], "any false PD1-12"),
     "protected, and not stated again": (

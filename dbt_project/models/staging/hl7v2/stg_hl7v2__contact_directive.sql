@@ -55,6 +55,7 @@ select
     s.patient_group,
     s.element,
     s.directive,
+    d.code is not null or s.code = '""' as is_known,
     coalesce(d.channel, 'any') as channel,
     case d.effect when 'permit' then true when 'deny' then false end as is_permitted,
     coalesce(s.begin_at, {{ midnight_in_zone('s.effective', zone) }}) as begins_at,
@@ -63,4 +64,4 @@ from {{ ref('stg_hl7v2__event') }} as e
 inner join stated as s on {{ same_message('e', 's') }}
 left join {{ ref('contact_directive') }} as d
     on d.element = s.element and d.code = upper(trim(s.code))
-where d.code is not null or s.code = '""'
+where s.code is not null
